@@ -1,0 +1,56 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with: the Swift 6 language mode, warnings as errors, and
+/// `unsafe` visible wherever memory safety rests on an argument instead of the compiler.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// C that runs with the container's fate in its hands is held to the same standard.
+let strictC: [CSetting] = [
+    .unsafeFlags(["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wswitch-enum", "-Wno-unused-parameter"]),
+]
+
+/// Tests may use Foundation, and pointers without ceremony.
+let testSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+let package = Package(
+    name: "apus",
+    products: [.executable(name: "apus", targets: ["apus"])],
+    targets: [
+        // C: headers of the host, and the record format that apus-init and Swift share.
+        .target(name: "CKernel", cSettings: strictC),
+        .target(name: "CJSON", linkerSettings: [.linkedLibrary("json-c")]),
+        .target(name: "CSeccomp", linkerSettings: [.linkedLibrary("seccomp")]),
+        .target(name: "InitProtocol", cSettings: strictC),
+
+        // apus-init: compiled freestanding by the plugin, embedded as a Swift constant.
+        .executableTarget(name: "embed-init", path: "Sources/EmbedInit", swiftSettings: [.swiftLanguageMode(.v6)]),
+        .plugin(
+            name: "EmbedInitPlugin", capability: .buildTool(), dependencies: ["embed-init"],
+            path: "Sources/Plugins/EmbedInitPlugin"),
+        .target(name: "InitImage", swiftSettings: strict, plugins: ["EmbedInitPlugin"]),
+
+        // Arrows only go down.
+        .target(name: "Kernel", dependencies: ["CKernel"], swiftSettings: strict),
+        .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: strict),
+        .target(name: "OCI", dependencies: ["JSON"], swiftSettings: strict),
+        .target(name: "Seccomp", dependencies: ["OCI", "CSeccomp"], swiftSettings: strict),
+        .target(name: "Cgroups", dependencies: ["OCI", "Kernel"], swiftSettings: strict),
+        .target(name: "Planner", dependencies: ["OCI", "InitProtocol"], swiftSettings: strict),
+        .target(name: "Launch", dependencies: ["Planner", "Kernel", "InitImage"], swiftSettings: strict),
+        .target(
+            name: "Runtime",
+            dependencies: ["OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "apus", dependencies: ["Runtime", "OCI", "Kernel"], swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+    ]
+)

@@ -1,0 +1,155 @@
+// The kernel as Swift's Glibc module does not show it. Every function returns the result, or -errno.
+#pragma once
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// What `ck_stat` tells of an inode: the part of `struct stat` that a runtime looks at.
+struct ck_status {
+    uint64_t device;
+    uint64_t inode;
+    uint64_t special_device;
+    int64_t size;
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t links;
+};
+
+// Files. A path is relative to `dir`; AT_FDCWD (-100) stands for the working directory.
+int ck_open(int dir, const char *path, int flags, unsigned mode);
+int ck_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+int ck_close(int fd);
+ssize_t ck_read(int fd, void *buffer, size_t size);
+ssize_t ck_pread(int fd, void *buffer, size_t size, off_t offset);
+ssize_t ck_write(int fd, const void *buffer, size_t size);
+int ck_stat(int dir, const char *path, int flags, struct ck_status *result);
+int64_t ck_filesystem_type(int fd);
+int64_t ck_filesystem_type_at(const char *path);
+int ck_mkdir(int dir, const char *path, unsigned mode);
+int ck_unlink(int dir, const char *path, int flags);
+int ck_rename(int old_dir, const char *old_path, int new_dir, const char *new_path);
+int ck_symlink(const char *target, int dir, const char *path);
+ssize_t ck_readlink(int dir, const char *path, char *buffer, size_t size);
+ssize_t ck_getdents(int fd, void *buffer, size_t size);
+int ck_fcntl(int fd, int command, long argument);
+int ck_flock(int fd, int operation);
+int ck_dup3(int fd, int target, int flags);
+int ck_close_range(unsigned first, unsigned last, unsigned flags);
+int ck_pipe(int ends[2], int flags);
+int ck_chdir(const char *path);
+int ck_fchdir(int fd);
+int ck_chroot(const char *path);
+int ck_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
+int ck_umount(const char *target, int flags);
+int ck_access(const char *path, int mode);
+int ck_realpath(const char *path, char *buffer, size_t size);
+int ck_chmod(int dir, const char *path, unsigned mode);
+int ck_chown(int dir, const char *path, uint32_t uid, uint32_t gid, int flags);
+
+// Memory files.
+int ck_memfd(const char *name, bool executable);
+int ck_seal(int fd);
+int ck_truncate(int fd, off_t size);
+void *ck_map_shared(int fd, size_t size, bool writable);
+void ck_unmap(void *address, size_t size);
+
+// Processes.
+struct ck_spawn {
+    uint64_t clone_flags;         ///< CLONE_NEW*, CLONE_INTO_CGROUP
+    int cgroup;                   ///< directory of a cgroup2 group for CLONE_INTO_CGROUP
+    int executable;               ///< what to execute (a descriptor), or -1: `path`
+    const char *path;             ///< what to execute if `executable` is -1
+    char *const *arguments;
+    char *const *environment;
+    const int *keep;              ///< descriptors that lose close-on-exec in the child
+    size_t keep_count;
+    int stdio[3];                 ///< descriptors that become 0, 1, 2, or -1: as they are
+    bool keep_capabilities;       ///< raise every capability into the ambient set
+    bool new_session;             ///< setsid()
+    int parent_death_signal;      ///< or 0
+    const char *directory;        ///< working directory, or NULL
+};
+/// Makes a child with CLONE_VFORK and CLONE_VM that executes a program.
+/// Returns the pid, with `*pidfd` set; a failure in the child (its exec, say) is returned as -errno too.
+int ck_spawn(const struct ck_spawn *what, int *pidfd);
+
+struct ck_exit {
+    int32_t code;                 ///< CLD_EXITED, CLD_KILLED or CLD_DUMPED; 0: still running
+    int32_t status;               ///< exit status or signal
+    int32_t pid;
+};
+int ck_wait_pidfd(int pidfd, int options, struct ck_exit *result);
+int ck_wait_any(int options, struct ck_exit *result);
+int ck_pidfd_open(int pid);
+int ck_pidfd_signal(int pidfd, int signal);
+int ck_kill(int pid, int signal);
+int ck_getpid(void);
+uint32_t ck_geteuid(void);
+uint32_t ck_getegid(void);
+int ck_prctl(int option, unsigned long value);
+int ck_prlimit(int pid, int resource, uint64_t soft, uint64_t hard);
+int ck_setns(int fd, int type);
+int ck_unshare(uint64_t flags);
+unsigned ck_umask(unsigned mask);
+int64_t ck_capabilities(void);
+int ck_uname_release(char *buffer, size_t size);
+const char *ck_getenv(const char *name);
+
+// Waiting.
+struct ck_poll {
+    int fd;
+    int16_t events;
+    int16_t occurred;
+};
+int ck_poll(struct ck_poll *entries, size_t count, int milliseconds);
+int ck_block_signals(const int *signals, size_t count, bool block);
+/// Blocks every signal and gives a descriptor that reads them.
+int ck_signalfd_all(void);
+/// The next signal of a descriptor made by `ck_signalfd_all`, and its sender; 0: none is pending.
+int ck_signalfd_read(int fd, int *sender);
+int ck_realtime_minimum(void);
+int ck_realtime_maximum(void);
+int ck_inotify(const char *path, uint32_t mask);
+/// Nanoseconds of CLOCK_REALTIME, or of CLOCK_MONOTONIC.
+int64_t ck_realtime(void);
+int64_t ck_monotonic(void);
+int ck_sleep(int64_t nanoseconds);
+
+// Sockets. A message carries at most CK_MESSAGE_DESCRIPTORS descriptors.
+#define CK_MESSAGE_DESCRIPTORS 16
+int ck_socketpair(int ends[2]);
+int ck_listen(const char *path, int type, int backlog);
+int ck_connect(const char *path, int type);
+int ck_accept(int fd);
+ssize_t ck_send(int fd, const void *bytes, size_t size, const int *descriptors, size_t count);
+ssize_t ck_receive(int fd, void *bytes, size_t size, int *descriptors, size_t *count, int flags);
+int ck_peer_pid(int fd);
+
+// Terminals.
+struct ck_window {
+    uint16_t rows;
+    uint16_t columns;
+};
+int ck_isatty(int fd);
+int ck_window_get(int fd, struct ck_window *window);
+int ck_window_set(int fd, struct ck_window window);
+/// Puts a terminal into raw mode and keeps what it was for `ck_terminal_restore`.
+int ck_terminal_raw(int fd);
+int ck_terminal_restore(int fd);
+
+// Patterns (POSIX extended): 1 it matches, 0 it does not, -EINVAL: not a pattern.
+int ck_matches(const char *pattern, const char *text);
+
+// eBPF.
+int ck_bpf(int command, void *attributes, unsigned size);
+
+// Other.
+int ck_syslog(const char *identifier, int priority, const char *text);

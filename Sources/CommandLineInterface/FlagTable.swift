@@ -1,0 +1,117 @@
+/// The flags of the commands that this version has.
+extension Flag {
+    private static let systemdDriver: Availability = .later(
+        "the systemd cgroup driver is not available in this version; leave the flag out to use cgroupfs")
+
+    /// Given before the command.
+    public static let global: [Flag] = [
+        Flag(
+            .root, [], .directory("DIR"), .storage,
+            "Directory that holds the state of the containers; best on a tmpfs", initial: "/run/apus"),
+        Flag(
+            .systemdCgroup, [], .none, .storage,
+            "Let systemd make the cgroups; cgroupsPath is then \"slice:prefix:name\"", availability: systemdDriver),
+        Flag(
+            .cgroupManager, [],
+            .choice([
+                Choice("cgroupfs"), Choice("systemd", availability: systemdDriver),
+                Choice(
+                    "disabled",
+                    availability: .later(
+                        "running without a cgroup is not available in this version; use cgroupfs")),
+            ]), .storage, "Who makes the cgroups", initial: "cgroupfs"),
+        Flag(
+            .rootless, [],
+            .choice([
+                Choice("auto"), Choice("false", aliases: ["0", "f", "F", "FALSE", "False"]),
+                Choice(
+                    "true", aliases: ["1", "t", "T", "TRUE", "True"],
+                    availability: .later(
+                        "ignoring cgroup permission errors is not available in this version; use auto or false")),
+            ]), .storage, "Whether missing permissions on cgroups are ignored", initial: "auto"),
+        Flag(
+            .log, [], .file("FILE"), .logging, "Append the log to FILE; the last error goes to standard error as well",
+            initial: "standard error"),
+        Flag(
+            .logFormat, [], .choice([Choice("text"), Choice("json")]), .logging, "How log lines are written",
+            initial: "text"),
+        Flag(
+            .logLevel, [],
+            .choice([Choice("error"), Choice("warning", aliases: ["warn"]), Choice("info"), Choice("debug")]),
+            .logging, "The least important lines that are written", initial: "info"),
+        Flag(.debug, [], .none, .logging, "The same as --log-level=debug"),
+        Flag.help,
+        Flag(.version, ["v"], .none, .general, "Show the version"),
+    ]
+
+    /// Every command has it.
+    static let help = Flag(.help, ["h"], .none, .general, "Show this help")
+
+    static let bundle = Flag(
+        .bundle, ["b"], .directory("DIR"), .bundle, "The bundle: the directory of config.json", initial: ".")
+    static let consoleSocket = Flag(
+        .consoleSocket, [], .file("SOCKET"), .console,
+        "Unix socket that is sent the master end of the container's terminal")
+    static let pidFile = Flag(.pidFile, [], .file("FILE"), .lifecycle, "Write the process id to FILE")
+    static let preserveFds = Flag(
+        .preserveFds, [], .number("N"), .console,
+        "Pass on N more descriptors, after standard input, output, error and those of $LISTEN_FDS", initial: "0")
+    static let noPivot = Flag(
+        .noPivot, [], .none, .isolation,
+        "Do not use pivot_root to enter the root file system, for a rootfs on the initial ramdisk. Less safe")
+    static let noSubreaper = Flag(
+        .noSubreaper, [], .none, .lifecycle, "Do not become the parent of orphaned descendants")
+    static let detach = Flag(.detach, ["d"], .none, .lifecycle, "Return when the container's process runs")
+    static let pidfdSocket = Flag(
+        .pidfdSocket, [], .file("SOCKET"), .console, "Unix socket that is sent a pidfd of the container's process",
+        availability: .later("sending a pidfd is not available in this version; use --pid-file"))
+    static let regex = Flag(
+        .regex, ["r"], .none, .selection, "The id is a POSIX extended regular expression: every match is meant")
+    static let tableFormat = Flag(
+        .format, ["f"], .choice([Choice("table"), Choice("json")]), .output, "How the result is written",
+        initial: "table")
+
+    static let create: [Flag] = [
+        bundle,
+        Flag(
+            .config, ["f"], .file("FILE"), .bundle, "The configuration, if not DIR/config.json",
+            initial: "config.json"),
+        consoleSocket, preserveFds, pidfdSocket, pidFile, noPivot,
+        Flag(
+            .noNewKeyring, [], .none, .isolation, "Keep the caller's session keyring instead of making a new one"),
+    ]
+
+    static let run: [Flag] =
+        create + [
+            detach,
+            Flag(.keep, [], .none, .lifecycle, "Keep the container's state when its process ends"),
+            noSubreaper,
+        ]
+
+    static let kill: [Flag] = [
+        regex,
+        Flag(.all, ["a"], .none, .selection, "Signal every process of the container, not only the first"),
+    ]
+
+    static let delete: [Flag] = [
+        regex,
+        Flag(
+            .force, ["f"], .none, .lifecycle,
+            "Kill the container first if it still runs; an id that does not exist is no error"),
+    ]
+
+    static let list: [Flag] = [
+        tableFormat, Flag(.quiet, ["q"], .none, .output, "Only the ids, one on a line"),
+    ]
+
+    static let spec: [Flag] = [
+        Flag(.bundle, ["b"], .directory("DIR"), .bundle, "Where config.json is written", initial: "."),
+        Flag(.rootless, [], .none, .bundle, "A configuration for a container that an ordinary user runs"),
+    ]
+
+    static let plan: [Flag] = [
+        Flag(
+            .format, [], .choice([Choice("text"), Choice("json")]), .output, "How the plan is written",
+            initial: "text")
+    ]
+}

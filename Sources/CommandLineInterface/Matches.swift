@@ -1,0 +1,48 @@
+/// Reading the flags that were given. The last one of a name counts; an empty text is as good as none, as in runc.
+extension [Match] {
+    func isOn(_ key: FlagKey) -> Bool {
+        guard case .on(let value) = value(of: key) else { return false }
+        return value
+    }
+
+    func text(_ key: FlagKey) -> String? {
+        guard case .text(let value) = value(of: key), !value.isEmpty else { return nil }
+        return value
+    }
+
+    func number(_ key: FlagKey) -> Int32? {
+        guard case .number(let value) = value(of: key) else { return nil }
+        return value
+    }
+
+    private func value(of key: FlagKey) -> MatchedValue? { last { $0.flag.key == key }?.value }
+
+    /// Refuses values that are not among a flag's choices, and everything that this version does not have.
+    func check(in command: Command?) throws(UsageError) {
+        for match in self {
+            switch match.value {
+            case .on(false): continue
+            case .on(true), .number: break
+            case .text(let value): try match.flag.check(value, in: command)
+            }
+            if let reason = match.flag.availability.reason {
+                throw UsageError(.unavailable, "--\(match.flag.name): \(reason)", in: command)
+            }
+        }
+    }
+}
+
+extension Flag {
+    fileprivate func check(_ value: String, in command: Command?) throws(UsageError) {
+        guard case .choice(let choices) = self.value else { return }
+        guard let choice = choices.first(where: { $0.name == value || $0.aliases.contains(value) }) else {
+            // runc's words, followed by what would have been right.
+            let subject = key == .format ? "invalid format option" : "invalid \(name)"
+            let names = choices.map(\.name).joined(separator: ", ")
+            throw UsageError(.grammar, "\(subject): \(value) (one of \(names))", in: command)
+        }
+        if let reason = choice.availability.reason {
+            throw UsageError(.unavailable, "--\(name)=\(choice.name): \(reason)", in: command)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+/// What the flags before the command say.
+public struct GlobalOptions: Equatable, Sendable {
+    /// The state directory; nil for the default, which depends on who calls and on `$XDG_RUNTIME_DIR`.
+    public var root: String?
+    public var log: LogOptions
+
+    public init(root: String? = nil, log: LogOptions = LogOptions()) {
+        self.root = root
+        self.log = log
+    }
+}
+
+/// Where and how to log.
+public struct LogOptions: Equatable, Sendable {
+    public var destination = LogDestination.standardError
+    public var format = LogFormat.text
+    /// The least important level that is written.
+    public var level = LogLevel.info
+
+    public init() {}
+}
+
+public enum LogDestination: Equatable, Sendable {
+    case standardError
+    /// The path of a file that lines are appended to.
+    case file(String)
+}
+
+public enum LogFormat: Equatable, Sendable {
+    case text, json
+}
+
+/// What `create` was asked for.
+public struct CreateOptions: Equatable, Sendable {
+    public var id: String
+    /// The bundle's directory.
+    public var bundle = "."
+    /// The path of the configuration, relative to the bundle unless absolute.
+    public var config = "config.json"
+    public var consoleSocket: String?
+    public var pidFile: String?
+    /// How many descriptors to pass on, besides the first three and those of `$LISTEN_FDS`.
+    public var preserveFds: Int32 = 0
+    public var noPivot = false
+    public var noNewKeyring = false
+
+    public init(id: String) { self.id = id }
+}
+
+/// What `run` was asked for: all that `create` takes, and what happens afterwards.
+public struct RunOptions: Equatable, Sendable {
+    public var create: CreateOptions
+    public var detach = false
+    /// Whether the container is kept when its process has ended.
+    public var keep = false
+    public var noSubreaper = false
+
+    public init(create: CreateOptions) { self.create = create }
+}
+
+public struct StartOptions: Equatable, Sendable {
+    public var id: String
+
+    public init(id: String) { self.id = id }
+}
+
+public struct StateOptions: Equatable, Sendable {
+    public var id: String
+
+    public init(id: String) { self.id = id }
+}
+
+/// Which containers a command is about.
+public enum Target: Equatable, Sendable {
+    case id(String)
+    /// Every container whose id matches this POSIX extended regular expression (regcomp(3)), which is not checked yet.
+    case pattern(String)
+}
+
+public struct KillOptions: Equatable, Sendable {
+    public var target: Target
+    /// A signal number from 0 to 64, where 0 sends nothing; SIGTERM if none was given.
+    public var signal: Int32 = SignalTable.terminate
+    /// Whether every process of the container is meant, and not only its first.
+    public var all = false
+
+    public init(target: Target) { self.target = target }
+}
+
+public struct DeleteOptions: Equatable, Sendable {
+    public var target: Target
+    public var force = false
+
+    public init(target: Target) { self.target = target }
+}
+
+public struct ListOptions: Equatable, Sendable {
+    public enum Format: Equatable, Sendable {
+        case table, json
+    }
+
+    public var format = Format.table
+    /// Whether only the ids are wanted; goes before the format.
+    public var quiet = false
+
+    public init() {}
+}
+
+public struct SpecOptions: Equatable, Sendable {
+    /// Where `config.json` is written.
+    public var bundle = "."
+    public var rootless = false
+
+    public init() {}
+}
+
+public struct PlanOptions: Equatable, Sendable {
+    public enum Format: Equatable, Sendable {
+        case text, json
+    }
+
+    public var bundle = "."
+    public var format = Format.text
+
+    public init() {}
+}
+
+/// The shells that completions are written for.
+public enum Shell: String, CaseIterable, Sendable {
+    case bash, zsh, fish
+}

@@ -1,0 +1,59 @@
+/// A command line that cannot be obeyed.
+public struct UsageError: Error, Equatable, Sendable {
+    /// What kind of mistake it is; decides the exit code.
+    public enum Kind: Sendable {
+        /// Flags or arguments are wrong.
+        case grammar
+        /// There is no such command.
+        case unknownCommand
+        /// The command, flag or value is known, but this version does not have it.
+        case unavailable
+    }
+
+    public let kind: Kind
+    /// One self-sufficient line, in runc's words where runc has some, without a line end.
+    public let message: String
+    /// The command that the mistake is in; nil when it stands before the command.
+    public internal(set) var command: Command?
+    /// Where the error is to be logged, as far as the global flags could be read.
+    public internal(set) var log = LogOptions()
+
+    init(_ kind: Kind, _ message: String, in command: Command? = nil) {
+        self.kind = kind
+        self.message = message
+        self.command = command
+    }
+
+    /// runc's codes: 3 for an unknown command, else 1. exec's own failures are 255, so that they differ from those
+    /// of the process that it runs.
+    public var exitCode: Int32 {
+        switch kind {
+        case .grammar: 1
+        case .unknownCommand: 3
+        case .unavailable: command == .exec ? 255 : 1
+        }
+    }
+
+    /// What a person at a terminal may do next, with line ends; nil if there is nothing to add.
+    public var guidance: String? {
+        switch kind {
+        case .unavailable: nil
+        case .unknownCommand: "Try '\(programName) help'.\n"
+        case .grammar:
+            if let command {
+                "\(Help.usageLine(command))\nTry '\(programName) help \(command.rawValue)'.\n"
+            } else {
+                "\(Help.usageLine)\nTry '\(programName) help'.\n"
+            }
+        }
+    }
+
+    static func unknownCommand(_ name: String) -> UsageError {
+        let known = Command.allCases.filter { $0.entry.standing == .current }.map(\.rawValue)
+        return UsageError(.unknownCommand, "No help topic for '\(name)'" + Suggestion.phrase(for: name, among: known))
+    }
+
+    static func unavailable(_ command: Command, _ reason: String) -> UsageError {
+        UsageError(.unavailable, "\(programName) \(command.rawValue): \(reason)", in: command)
+    }
+}

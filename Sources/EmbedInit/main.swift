@@ -1,0 +1,59 @@
+// embed-init CLANG SOURCES INCLUDE OUTPUT
+//
+// A build tool: compiles the freestanding apus-init with CLANG and writes it to OUTPUT as a Swift constant.
+import Foundation
+
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+}
+
+func compile(clang: String, sources: URL, include: String, to elf: URL) throws {
+    let units = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
+        .filter { $0.pathExtension == "c" }.map { $0.path }.sorted()
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: clang)
+    process.arguments =
+        [
+            "-std=gnu17", "-Os", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-fno-pie",
+            "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fomit-frame-pointer",
+            "-Wall", "-Wextra", "-Werror", "-Wswitch-enum", "-Wno-unused-parameter", "-fuse-ld=lld",
+            "-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,norelro", "-Wl,-z,stack-size=65536", "-Wl,--gc-sections", "-Wl,-s",
+            "-I", include, "-o", elf.path,
+        ] + units
+    try process.run()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+        throw Failure(description: "clang failed to compile apus-init (status \(process.terminationStatus))")
+    }
+}
+
+/// The bytes as 64-bit little-endian words: a literal of words compiles eight times faster than one of bytes.
+func literal(_ image: Data) -> String {
+    var padded = [UInt8](image)
+    padded += [UInt8](repeating: 0, count: (8 - padded.count % 8) % 8)
+    let words = stride(from: 0, to: padded.count, by: 8).map { start in
+        let word = padded[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        return "0x" + String(word, radix: 16)
+    }
+    let lines = stride(from: 0, to: words.count, by: 6).map { words[$0..<min($0 + 6, words.count)].joined(separator: ", ") }
+    return """
+        // Generated from Sources/apus-init by embed-init.
+        let initImageSize = \(image.count)
+        let initImageWords: [UInt64] = [
+        \(lines.joined(separator: ",\n"))
+        ]
+
+        """
+}
+
+let arguments = CommandLine.arguments
+do {
+    guard arguments.count == 5 else { throw Failure(description: "usage: embed-init CLANG SOURCES INCLUDE OUTPUT") }
+    let output = URL(fileURLWithPath: arguments[4])
+    let elf = output.deletingLastPathComponent().appendingPathComponent("apus-init")
+    try compile(clang: arguments[1], sources: URL(fileURLWithPath: arguments[2]), include: arguments[3], to: elf)
+    try literal(Data(contentsOf: elf)).write(to: output, atomically: true, encoding: .utf8)
+} catch {
+    FileHandle.standardError.write(Data("embed-init: \(error)\n".utf8))
+    exit(1)
+}

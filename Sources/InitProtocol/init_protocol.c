@@ -1,0 +1,1 @@
+#include "init_protocol.h"

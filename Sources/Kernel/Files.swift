@@ -1,0 +1,283 @@
+internal import CKernel
+
+/// Where a relative path begins.
+public enum Base: Sendable {
+    case workingDirectory
+    /// A borrowed descriptor of a directory.
+    case directory(Int32)
+
+    var number: Int32 {
+        switch self {
+        case .workingDirectory: AT_FDCWD
+        case .directory(let number): number
+        }
+    }
+}
+
+extension Descriptor {
+    /// Opens `path` (openat(2)), relative to `base`.
+    public static func open(
+        _ path: String, _ flags: OpenFlags, mode: UInt32 = 0, at base: Base = .workingDirectory
+    ) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check(unsafe ck_open(base.number, path, flags.rawValue, mode), "open", path))
+    }
+
+    /// Opens `path` below `base` as openat2(2) does, with the resolution held to `resolve`.
+    public static func open(
+        _ path: String, _ flags: OpenFlags, mode: UInt32 = 0, at base: Base, resolve: Resolution
+    ) throws(SystemError) -> Descriptor {
+        let flags = UInt64(flags.rawValue)
+        return Descriptor(
+            owning: try check(
+                unsafe ck_openat2(base.number, path, flags, UInt64(mode), resolve.rawValue), "openat2", path))
+    }
+
+    /// A memory file (memfd_create(2)) that can be sealed.
+    public static func memoryFile(_ name: String, executable: Bool = false) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check(unsafe ck_memfd(name, executable), "memfd_create", name))
+    }
+
+    /// Two connected sequenced-packet sockets.
+    public static func socketPair() throws(SystemError) -> DescriptorPair {
+        var ends: [Int32] = [-1, -1]
+        _ = try check(unsafe ck_socketpair(&ends), "socketpair")
+        return DescriptorPair(first: Descriptor(owning: ends[0]), second: Descriptor(owning: ends[1]))
+    }
+
+    /// A pipe: what is written to the second is read from the first.
+    public static func pipe() throws(SystemError) -> DescriptorPair {
+        var ends: [Int32] = [-1, -1]
+        _ = try check(unsafe ck_pipe(&ends, O_CLOEXEC), "pipe")
+        return DescriptorPair(first: Descriptor(owning: ends[0]), second: Descriptor(owning: ends[1]))
+    }
+
+    /// Another descriptor of the same open file.
+    public borrowing func duplicate() throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check(ck_fcntl(number, F_DUPFD_CLOEXEC, 3), "dup"))
+    }
+
+    /// Makes a memory file unchangeable for good.
+    public borrowing func seal() throws(SystemError) {
+        _ = try check(ck_seal(number), "fcntl(F_ADD_SEALS)")
+    }
+
+    public borrowing func truncate(to size: Int) throws(SystemError) {
+        _ = try check(ck_truncate(number, off_t(size)), "ftruncate")
+    }
+
+    /// What this descriptor refers to.
+    public borrowing func status() throws(SystemError) -> FileStatus {
+        try Files.status("", at: .directory(number), flags: AT_EMPTY_PATH)
+    }
+
+    /// `f_type` of statfs(2), such as 0x63677270 for cgroup2.
+    public borrowing func fileSystemType() throws(SystemError) -> Int64 {
+        try check(ck_filesystem_type(number), "fstatfs")
+    }
+
+    /// Writes all of `bytes`.
+    public borrowing func write(_ bytes: [UInt8]) throws(SystemError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe ck_write(number, $0.baseAddress, $0.count) }
+            rest = rest.dropFirst(try check(count, "write"))
+        }
+    }
+
+    /// Reads at most `size` bytes, fewer at the end of the file.
+    public borrowing func read(atMost size: Int) throws(SystemError) -> [UInt8] {
+        var failure = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            let result = unsafe ck_read(number, buffer.baseAddress, size)
+            if result < 0 { failure = result } else { count = result }
+        }
+        _ = try check(failure, "read")
+        return bytes
+    }
+
+    /// Reads to the end; a file longer than `limit` is an error (EFBIG).
+    public borrowing func readAll(limit: Int) throws(SystemError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while true {
+            let part = try read(atMost: min(65_536, limit - bytes.count + 1))
+            if part.isEmpty { return bytes }
+            bytes.append(contentsOf: part)
+            if bytes.count > limit { throw SystemError("read", "", .fileTooLarge) }
+        }
+    }
+
+    /// Takes flock(2); false if somebody else holds it and `wait` is false.
+    public borrowing func lock(exclusive: Bool = true, wait: Bool = true) throws(SystemError) -> Bool {
+        let operation = (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)
+        let result = ck_flock(number, operation)
+        if result == -Errno.tryAgain.rawValue { return false }
+        _ = try check(result, "flock")
+        return true
+    }
+}
+
+/// Calls on paths. A path is relative to `base`.
+public enum Files {
+    /// lstat(2), or stat(2) with `follow`.
+    public static func status(
+        _ path: String, at base: Base = .workingDirectory, follow: Bool = false
+    ) throws(SystemError) -> FileStatus {
+        try status(path, at: base, flags: follow ? 0 : AT_SYMLINK_NOFOLLOW)
+    }
+
+    static func status(_ path: String, at base: Base, flags: Int32) throws(SystemError) -> FileStatus {
+        var result = ck_status()
+        _ = try check(unsafe ck_stat(base.number, path, flags, &result), "stat", path)
+        return FileStatus(result)
+    }
+
+    /// Whether something is at `path` (links are not followed).
+    public static func exists(_ path: String, at base: Base = .workingDirectory) -> Bool {
+        var result = ck_status()
+        return unsafe ck_stat(base.number, path, AT_SYMLINK_NOFOLLOW, &result) == 0
+    }
+
+    public static func fileSystemType(_ path: String) throws(SystemError) -> Int64 {
+        try check(unsafe ck_filesystem_type_at(path), "statfs", path)
+    }
+
+    public static func makeDirectory(
+        _ path: String, mode: UInt32, at base: Base = .workingDirectory
+    ) throws(SystemError) {
+        _ = try check(unsafe ck_mkdir(base.number, path, mode), "mkdir", path)
+    }
+
+    public static func removeDirectory(_ path: String, at base: Base = .workingDirectory) throws(SystemError) {
+        _ = try check(unsafe ck_unlink(base.number, path, AT_REMOVEDIR), "rmdir", path)
+    }
+
+    public static func remove(_ path: String, at base: Base = .workingDirectory) throws(SystemError) {
+        _ = try check(unsafe ck_unlink(base.number, path, 0), "unlink", path)
+    }
+
+    public static func rename(_ old: String, to new: String, at base: Base = .workingDirectory) throws(SystemError) {
+        _ = try check(unsafe ck_rename(base.number, old, base.number, new), "rename", new)
+    }
+
+    public static func changeMode(
+        _ path: String, to mode: UInt32, at base: Base = .workingDirectory
+    ) throws(SystemError) {
+        _ = try check(unsafe ck_chmod(base.number, path, mode), "chmod", path)
+    }
+
+    /// Changes the owner of the inode itself, never of what a link points to.
+    public static func changeOwner(
+        _ path: String, uid: UInt32, gid: UInt32, at base: Base = .workingDirectory
+    ) throws(SystemError) {
+        _ = try check(unsafe ck_chown(base.number, path, uid, gid, AT_SYMLINK_NOFOLLOW), "chown", path)
+    }
+
+    /// The target of a symbolic link.
+    public static func readLink(_ path: String, at base: Base = .workingDirectory) throws(SystemError) -> String {
+        try unsafe string(capacity: 4096, "readlink", path) { buffer, size in
+            unsafe Int(ck_readlink(base.number, path, buffer, size))
+        }
+    }
+
+    /// The absolute path without links, `.` and `..` (realpath(3)).
+    public static func realPath(_ path: String) throws(SystemError) -> String {
+        try unsafe string(capacity: 4097, "realpath", path) { buffer, size in
+            unsafe Int(ck_realpath(path, buffer, size))
+        }
+    }
+
+    /// The bytes that `fill` put into a buffer, as a string.
+    static func string(
+        capacity: Int, _ operation: String, _ path: String,
+        _ fill: (UnsafeMutablePointer<CChar>?, Int) -> Int
+    ) throws(SystemError) -> String {
+        var failure = 0
+        let text = unsafe String(unsafeUninitializedCapacity: capacity) { buffer in
+            let size = unsafe buffer.withMemoryRebound(to: CChar.self) { unsafe fill($0.baseAddress, capacity) }
+            failure = min(size, 0)
+            return max(size, 0)
+        }
+        _ = try check(failure, operation, path)
+        return text
+    }
+
+    /// The whole content of a small file; one longer than `limit` bytes is an error (EFBIG).
+    public static func read(
+        _ path: String, at base: Base = .workingDirectory, limit: Int = 16 << 20
+    ) throws(SystemError) -> [UInt8] {
+        let file = try Descriptor.open(path, [.readOnly], at: base)
+        do { return try file.readAll(limit: limit) } catch { throw SystemError(error.operation, path, error.errno) }
+    }
+
+    /// The content as text, without the white space at its end.
+    public static func readText(_ path: String, at base: Base = .workingDirectory) throws(SystemError) -> String {
+        var bytes = try read(path, at: base)
+        while let last = bytes.last, last == 10 || last == 32 || last == 0 { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Writes `text` to a file that is there already, in one call, as the kernel's own files want it.
+    public static func writeExisting(
+        _ path: String, _ text: String, at base: Base = .workingDirectory
+    ) throws(SystemError) {
+        let file = try Descriptor.open(path, [.writeOnly], at: base)
+        do { try file.write(Array(text.utf8)) } catch { throw SystemError(error.operation, path, error.errno) }
+    }
+
+    /// Writes a file so that readers see the old one or the whole new one: a temporary beside it, renamed.
+    public static func replace(
+        _ path: String, with bytes: [UInt8], mode: UInt32 = 0o600, at base: Base = .workingDirectory
+    ) throws(SystemError) {
+        let temporary = temporaryName(for: path)
+        // What a killed process left there is not ours to trust: it goes first.
+        _ = unsafe ck_unlink(base.number, temporary, 0)
+        let file = try Descriptor.open(
+            temporary, [.writeOnly, .create, .exclusive, .noFollow], mode: mode, at: base)
+        do {
+            try file.write(bytes)
+            try rename(temporary, to: path, at: base)
+        } catch {
+            _ = unsafe ck_unlink(base.number, temporary, 0)
+            throw SystemError(error.operation, path, error.errno)
+        }
+    }
+
+    private static func temporaryName(for path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return ".\(path).\(ck_getpid())" }
+        return "\(path[...slash]).\(path[path.index(after: slash)...]).\(ck_getpid())"
+    }
+
+    /// The names in a directory, without `.` and `..`, in the order of the kernel.
+    public static func list(_ path: String, at base: Base = .workingDirectory) throws(SystemError) -> [String] {
+        let directory = try Descriptor.open(path, [.readOnly, .directory], at: base)
+        var names: [String] = []
+        while true {
+            let entries = try readEntries(of: directory, path)
+            if entries.isEmpty { return names }
+            appendNames(in: entries, to: &names)
+        }
+    }
+
+    private static func readEntries(of directory: borrowing Descriptor, _ path: String) throws(SystemError) -> [UInt8] {
+        var failure = 0
+        let number = directory.number
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 32_768) { buffer, count in
+            let size = unsafe Int(ck_getdents(number, buffer.baseAddress, 32_768))
+            if size < 0 { failure = size } else { count = size }
+        }
+        _ = try check(failure, "getdents64", path)
+        return bytes
+    }
+
+    /// struct linux_dirent64: inode and offset (8 bytes each), record length (2), type (1), name.
+    private static func appendNames(in entries: [UInt8], to names: inout [String]) {
+        var start = 0
+        while start + 19 < entries.count {
+            let length = Int(entries[start + 16]) | Int(entries[start + 17]) << 8
+            guard length > 19, start + length <= entries.count else { return }
+            let name = String(decoding: entries[(start + 19)..<(start + length)].prefix { $0 != 0 }, as: UTF8.self)
+            if name != "." && name != ".." { names.append(name) }
+            start += length
+        }
+    }
+}

@@ -1,0 +1,262 @@
+internal import CKernel
+
+/// waitid(2): do not wait.
+private let WNOHANG: Int32 = 1
+
+/// How a process ended (waitid(2)).
+public enum ExitStatus: Sendable, Equatable {
+    case exited(Int32)
+    case killed(signal: Int32)
+
+    /// What a shell would report: the exit status, or 128 + signal.
+    public var shellStatus: Int32 {
+        switch self {
+        case .exited(let status): status
+        case .killed(let signal): 128 + signal
+        }
+    }
+}
+
+extension ExitStatus: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .exited(let status): "exit status \(status)"
+        case .killed(let signal): "killed by signal \(signal)"
+        }
+    }
+}
+
+/// A process, held by a descriptor so that its pid cannot come to mean another one.
+public struct Process: ~Copyable, Sendable {
+    public let pid: Int32
+    public let descriptor: Descriptor
+
+    public init(pid: Int32, descriptor: consuming Descriptor) {
+        self.pid = pid
+        self.descriptor = descriptor
+    }
+
+    /// The process that `pid` names now; ESRCH if there is none.
+    public init(opening pid: Int32) throws(SystemError) {
+        self.init(pid: pid, descriptor: Descriptor(owning: try check(ck_pidfd_open(pid), "pidfd_open", "\(pid)")))
+    }
+
+    /// Sends a signal (pidfd_send_signal(2)); ESRCH if the process has ended.
+    public borrowing func signal(_ number: Int32) throws(SystemError) {
+        _ = try check(ck_pidfd_signal(descriptor.number, number), "kill", "\(pid)")
+    }
+
+    /// Waits for the end of a child and reaps it.
+    public borrowing func wait() throws(SystemError) -> ExitStatus {
+        while true {
+            if let status = try poll() { return status }
+            _ = try Wait.readable([descriptor.number], milliseconds: -1)
+        }
+    }
+
+    /// Reaps a child that has ended; nil if it still runs.
+    public borrowing func poll() throws(SystemError) -> ExitStatus? {
+        var result = ck_exit()
+        _ = try check(unsafe ck_wait_pidfd(descriptor.number, WNOHANG, &result), "waitid", "\(pid)")
+        return ExitStatus(result)
+    }
+
+    /// Whether the process, a child or not, ended within the time (-1: waits for ever).
+    public borrowing func hasEnded(within milliseconds: Int32) throws(SystemError) -> Bool {
+        !(try Wait.readable([descriptor.number], milliseconds: milliseconds)).isEmpty
+    }
+}
+
+extension ExitStatus {
+    init?(_ result: ck_exit) {
+        switch result.code {
+        case 0: return nil
+        case 1: self = .exited(result.status)  // CLD_EXITED
+        default: self = .killed(signal: result.status)
+        }
+    }
+}
+
+/// A program to be started as a child.
+public struct Spawn {
+    public enum Program {
+        case path(String)
+        /// A borrowed descriptor of an executable file.
+        case descriptor(Int32)
+    }
+
+    public var program: Program
+    public var arguments: [String]
+    public var environment: [String] = []
+    /// Working directory of the child; nil: the caller's.
+    public var directory: String?
+    /// CLONE_NEW* flags.
+    public var cloneFlags: UInt64 = 0
+    /// A borrowed directory descriptor of a cgroup2 group for the child to be born in.
+    public var cgroup: Int32?
+    /// Borrowed descriptors that the child keeps under their numbers.
+    public var kept: [Int32] = []
+    /// Borrowed descriptors for the child's 0, 1 and 2; nil: the caller's.
+    public var standardInput: Int32?
+    public var standardOutput: Int32?
+    public var standardError: Int32?
+    /// Raise every capability into the ambient set, so that exec keeps it for an unmapped user.
+    public var keepsCapabilities = false
+    public var newSession = false
+    /// The signal that the child gets when the caller dies; 0: none.
+    public var parentDeathSignal: Int32 = 0
+
+    public init(_ program: Program, arguments: [String]) {
+        self.program = program
+        self.arguments = arguments
+    }
+
+    /// Starts the child (clone3(2) with CLONE_VFORK and CLONE_VM): it runs its program when this returns.
+    /// A program that cannot be executed is an error here.
+    public func start() throws(SystemError) -> Process {
+        var pidfd: Int32 = -1
+        let pid = unsafe withCStrings(arguments) { arguments in
+            unsafe withCStrings(environment) { environment in
+                unsafe start(arguments, environment, &pidfd)
+            }
+        }
+        return Process(pid: try check(pid, "spawn", arguments.first ?? ""), descriptor: Descriptor(owning: pidfd))
+    }
+
+    private func start(
+        _ arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>, _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>,
+        _ pidfd: inout Int32
+    ) -> Int32 {
+        var request = unsafe ck_spawn()
+        unsafe request.clone_flags = cloneFlags | (cgroup == nil ? 0 : 0x2_0000_0000)  // CLONE_INTO_CGROUP, Linux 5.7
+        unsafe request.cgroup = cgroup ?? -1
+        unsafe request.arguments = unsafe arguments
+        unsafe request.environment = unsafe environment
+        unsafe request.stdio = (standardInput ?? -1, standardOutput ?? -1, standardError ?? -1)
+        unsafe request.keep_capabilities = keepsCapabilities
+        unsafe request.new_session = newSession
+        unsafe request.parent_death_signal = parentDeathSignal
+        var path = ""
+        switch program {
+        case .path(let text):
+            path = text
+            unsafe request.executable = -1
+        case .descriptor(let number): unsafe request.executable = number
+        }
+        return unsafe kept.withUnsafeBufferPointer { kept in
+            unsafe request.keep = kept.baseAddress
+            unsafe request.keep_count = kept.count
+            return unsafe path.withCString { path in
+                unsafe request.path = path
+                guard let directory else { return unsafe ck_spawn(&request, &pidfd) }
+                return unsafe directory.withCString { directory in
+                    unsafe request.directory = directory
+                    return unsafe ck_spawn(&request, &pidfd)
+                }
+            }
+        }
+    }
+}
+
+/// Lends the strings as a C array that ends with NULL.
+private func withCStrings<Result>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    var bytes: [CChar] = []
+    var offsets: [Int] = []
+    for string in strings {
+        offsets.append(bytes.count)
+        bytes.append(contentsOf: string.utf8.lazy.map { CChar(bitPattern: $0) })
+        bytes.append(0)
+    }
+    return unsafe bytes.withUnsafeMutableBufferPointer { bytes in
+        var pointers = unsafe offsets.map { unsafe bytes.baseAddress?.advanced(by: $0) }
+        unsafe pointers.append(nil)
+        return unsafe pointers.withUnsafeBufferPointer { pointers in
+            // An array with its NULL at the end is never empty: the base address is there.
+            unsafe body(unsafe pointers.baseAddress.unsafelyUnwrapped)
+        }
+    }
+}
+
+/// Facts about, and effects on, the process that calls.
+public enum ThisProcess {
+    public static var pid: Int32 { ck_getpid() }
+    public static var effectiveUser: UInt32 { ck_geteuid() }
+    public static var effectiveGroup: UInt32 { ck_getegid() }
+    /// Effective capabilities as a bit set; 0 if they cannot be read.
+    public static var capabilities: UInt64 { UInt64(max(0, ck_capabilities())) }
+
+    public static func environment(_ name: String) -> String? {
+        unsafe ck_getenv(name).map { unsafe String(cString: $0) }
+    }
+
+    /// The kernel's release, such as `6.1.0-18-amd64`.
+    public static func kernelRelease() throws(SystemError) -> String {
+        try unsafe Files.string(capacity: 128, "uname", "") { unsafe Int(ck_uname_release($0, $1)) }
+    }
+
+    /// Sets the mask of permissions that new files do not get; returns the former one.
+    @discardableResult
+    public static func setFileModeMask(_ mask: UInt32) -> UInt32 { ck_umask(mask) }
+
+    /// Makes every descriptor from `first` on close-on-exec (close_range(2), Linux 5.11).
+    public static func closeOnExec(from first: Int32) throws(SystemError) {
+        _ = try check(ck_close_range(UInt32(first), .max, 4), "close_range")
+    }
+
+    /// Whether descriptor `number` is open.
+    public static func isOpen(_ number: Int32) -> Bool { ck_fcntl(number, F_GETFD, 0) >= 0 }
+
+    /// Orphaned descendants become children of this process (PR_SET_CHILD_SUBREAPER).
+    public static func becomeSubreaper() throws(SystemError) {
+        _ = try check(ck_prctl(36, 1), "prctl(PR_SET_CHILD_SUBREAPER)")
+    }
+
+    /// Nobody may trace this process or read it through /proc (PR_SET_DUMPABLE).
+    public static func becomeUndumpable() throws(SystemError) {
+        _ = try check(ck_prctl(4, 0), "prctl(PR_SET_DUMPABLE)")
+    }
+
+    /// Reaps a child other than `pid` that has ended; false if there is none.
+    public static func reapStranger() -> Bool {
+        var result = ck_exit()
+        return unsafe ck_wait_any(WNOHANG, &result) == 0 && result.pid > 0
+    }
+}
+
+extension Process {
+    /// Sets a resource limit of another process (prlimit(2)); `UInt64.max` is unlimited.
+    public borrowing func setLimit(_ resource: Int32, soft: UInt64, hard: UInt64) throws(SystemError) {
+        _ = try check(ck_prlimit(pid, resource, soft, hard), "prlimit", "\(pid)")
+    }
+
+    /// Field 22 of /proc/PID/stat: clock ticks between boot and the start of the process. Together with the
+    /// pid it names one process for ever.
+    public static func startTime(of pid: Int32) throws(SystemError) -> UInt64 {
+        try ProcessStatus(of: pid).startTime
+    }
+}
+
+/// The part of /proc/PID/stat that tells one process from another (proc(5)).
+public struct ProcessStatus: Sendable {
+    /// `R`, `S`, `D`, `Z` (ended, not reaped yet), `X` ...
+    public let state: UInt8
+    public let startTime: UInt64
+
+    public init(of pid: Int32) throws(SystemError) {
+        let path = "/proc/\(pid)/stat"
+        let bytes = try Files.read(path)
+        // The name, in parentheses, may hold anything: count from the last one.
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { throw SystemError("read", path, .invalidArgument) }
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
+        guard fields.count > 19, let state = fields[0].first,
+            let start = UInt64(String(decoding: fields[19], as: UTF8.self))
+        else { throw SystemError("read", path, .invalidArgument) }
+        self.state = state
+        startTime = start
+    }
+
+    /// Whether the process has ended, reaped or not.
+    public var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+}

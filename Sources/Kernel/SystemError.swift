@@ -1,0 +1,27 @@
+/// A system call that failed: what was tried, on what, and the kernel's answer.
+public struct SystemError: Error, Sendable, CustomStringConvertible {
+    /// The call, such as `open` or `write`.
+    public let operation: String
+    /// The path or object it was for; empty if there is none.
+    public let path: String
+    public let errno: Errno
+
+    public init(_ operation: String, _ path: String = "", _ errno: Errno) {
+        self.operation = operation
+        self.path = path
+        self.errno = errno
+    }
+
+    public var description: String {
+        path.isEmpty ? "\(operation): \(errno)" : "\(operation) \(path): \(errno)"
+    }
+}
+
+/// The one funnel from a negative result to an error.
+@inline(__always)
+func check<Result: SignedInteger>(
+    _ result: Result, _ operation: @autoclosure () -> String, _ path: @autoclosure () -> String = ""
+) throws(SystemError) -> Result {
+    guard result < 0 else { return result }
+    throw SystemError(operation(), path(), Errno(rawValue: Int32(-result)))
+}

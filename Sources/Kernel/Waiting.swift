@@ -1,0 +1,75 @@
+internal import CKernel
+
+/// Events of poll(2).
+public enum Events {
+    public static let readable: Int16 = 0x1
+    public static let writable: Int16 = 0x4
+    public static let failed: Int16 = 0x8
+    public static let hungUp: Int16 = 0x10
+}
+
+/// Waiting for descriptors and time.
+public enum Wait {
+    /// Which of the borrowed descriptors are readable or at their end; empty: the time is over (-1: no limit)
+    /// or a signal came.
+    public static func readable(_ descriptors: [Int32], milliseconds: Int32) throws(SystemError) -> [Int32] {
+        try occurred(descriptors.map { ($0, Events.readable) }, milliseconds: milliseconds).map { $0.0 }
+    }
+
+    /// poll(2) for any events: the descriptors at which one occurred, with the events.
+    public static func occurred(
+        _ interests: [(Int32, Int16)], milliseconds: Int32
+    ) throws(SystemError) -> [(Int32, Int16)] {
+        var entries = interests.map { ck_poll(fd: $0.0, events: $0.1, occurred: 0) }
+        let count = entries.count
+        let result = unsafe ck_poll(&entries, count, milliseconds)
+        if result == -Errno.interrupted.rawValue { return [] }
+        _ = try check(result, "poll")
+        return entries.filter { $0.occurred != 0 }.map { ($0.fd, $0.occurred) }
+    }
+
+    /// Sleeps; a signal may end it early.
+    public static func sleep(milliseconds: Int) { _ = ck_sleep(Int64(milliseconds) * 1_000_000) }
+}
+
+/// What the clocks say.
+public enum Clock {
+    /// Nanoseconds since 1970 (CLOCK_REALTIME).
+    public static var now: Int64 { ck_realtime() }
+    /// Nanoseconds since some point, never set back (CLOCK_MONOTONIC).
+    public static var monotonic: Int64 { ck_monotonic() }
+}
+
+/// Signals, read from a descriptor instead of caught by handlers.
+public struct SignalQueue: ~Copyable {
+    public let descriptor: Descriptor
+
+    /// Blocks every signal, and queues them here from now on.
+    public init() throws(SystemError) {
+        descriptor = Descriptor(owning: try check(ck_signalfd_all(), "signalfd"))
+    }
+
+    /// The next signal; nil if none is pending.
+    public borrowing func next() throws(SystemError) -> Int32? {
+        let signal = try check(ck_signalfd_read(descriptor.number, nil), "read", "signalfd")
+        return signal == 0 ? nil : signal
+    }
+}
+
+/// The real-time signals that programs may use; the first ones belong to the C library.
+public enum RealTimeSignals {
+    public static var range: ClosedRange<Int32> { ck_realtime_minimum()...ck_realtime_maximum() }
+}
+
+/// A watch on changes (inotify(7)).
+public struct Watch: ~Copyable {
+    public let descriptor: Descriptor
+
+    /// Wakes when the content of the file at `path` is modified: cgroup.events and the like.
+    public init(modificationsOf path: String) throws(SystemError) {
+        descriptor = Descriptor(owning: try check(unsafe ck_inotify(path, 2), "inotify_add_watch", path))
+    }
+
+    /// Forgets what was seen up to now.
+    public borrowing func drain() { _ = try? descriptor.read(atMost: 4096) }  // EAGAIN: nothing was seen
+}

@@ -1,0 +1,37 @@
+/// A value that `config.json` writes as one of a fixed set of names.
+protocol Named: CaseIterable {
+    /// The name in `config.json`.
+    var name: String { get }
+}
+
+extension Named {
+    /// The value with a name, or `nil`.
+    init?(named name: String) {
+        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = value
+    }
+}
+
+extension Named where Self: RawRepresentable, RawValue == String {
+    init?(named name: String) {
+        self.init(rawValue: name)
+    }
+
+    var name: String { rawValue }
+}
+
+extension Capability: Named {}
+extension DeviceKind: Named {}
+extension IOPriorityClass: Named {}
+extension MemoryPolicyFlag: Named {}
+extension MemoryPolicyMode: Named {}
+extension NamespaceKind: Named {}
+extension Personality: Named {}
+extension Resources.DeviceRuleKind: Named {}
+extension RlimitKind: Named {}
+extension SchedulerFlag: Named {}
+extension SchedulerPolicy: Named {}
+extension SeccompAction: Named {}
+extension SeccompArchitecture: Named {}
+extension SeccompFlag: Named {}
+extension SeccompOperator: Named {}

@@ -1,0 +1,241 @@
+import JSON
+
+/// Reads a document's nodes into typed values and collects everything that is wrong on the way.
+///
+/// A function that returns an optional returns `nil` for what is missing, `null` or wrong; what is wrong is in
+/// `problems` then. So reading goes on behind an error, and one look at the document finds them all.
+struct Reader {
+    private(set) var problems: [Problem] = []
+    private(set) var warnings: [Problem] = []
+    /// What later checks depend on; `nil` where the document does not tell, so that nothing can be said.
+    var namespaces: NamespaceFacts?
+
+    // MARK: Problems
+
+    mutating func report(_ node: JSONNode, _ message: String) {
+        problems.append(Problem(path: node.path, message: message))
+    }
+
+    /// Reports a problem of a member, which need not exist.
+    mutating func report(_ object: JSONNode, _ name: StaticString, _ message: String) {
+        problems.append(Problem(path: object.path(of: "\(name)"), message: message))
+    }
+
+    mutating func warn(_ node: JSONNode, _ message: String) {
+        warnings.append(Problem(path: node.path, message: message))
+    }
+
+    mutating func warn(_ object: JSONNode, _ name: StaticString, _ message: String) {
+        warnings.append(Problem(path: object.path(of: "\(name)"), message: message))
+    }
+
+    /// Takes the problems so far away, to be reported in a better place.
+    mutating func takeProblems() -> [Problem] {
+        defer { problems = [] }
+        return problems
+    }
+
+    mutating func report(_ earlier: [Problem]) {
+        problems += earlier
+    }
+
+    // MARK: One value
+
+    /// Reads a value; a mismatch becomes a problem: `not a string: 23`.
+    mutating func take<Value>(_ node: JSONNode, _ read: (JSONNode) throws(JSONMismatch) -> Value) -> Value? {
+        do throws(JSONMismatch) {
+            return try read(node)
+        } catch {
+            report(node, "\(error.text): \(node.excerpt)")
+            return nil
+        }
+    }
+
+    mutating func string(_ node: JSONNode) -> String? {
+        take(node) { node throws(JSONMismatch) in try node.string() }
+    }
+
+    mutating func integer<Value: FixedWidthInteger>(_ node: JSONNode, in range: ClosedRange<Value>) -> Value? {
+        take(node) { node throws(JSONMismatch) in
+            let outOfRange = JSONMismatch.outOfRange(lower: "\(range.lowerBound)", upper: "\(range.upperBound)")
+            do throws(JSONMismatch) {
+                let value = try node.integer(Value.self)
+                guard range.contains(value) else { throw outOfRange }
+                return value
+            } catch .outOfRange {
+                throw outOfRange
+            }
+        }
+    }
+
+    /// One of the names of a set: `unknown namespace: "net"`.
+    mutating func named<Value: Named>(_ node: JSONNode, _ what: StaticString, as _: Value.Type = Value.self) -> Value? {
+        guard let name = string(node) else { return nil }
+        guard let value = Value(named: name) else {
+            report(node, "unknown \(what): \(JSONWriter.excerpt(name))")
+            return nil
+        }
+        return value
+    }
+
+    /// An absolute path of at most 4095 bytes (`PATH_MAX` with its NUL).
+    mutating func absolutePath(_ node: JSONNode) -> String? {
+        guard let path = string(node) else { return nil }
+        guard path.utf8.first == UInt8(ascii: "/") else {
+            report(node, "not absolute: \(JSONWriter.excerpt(path))")
+            return nil
+        }
+        return hasPathLength(node, path) ? path : nil
+    }
+
+    mutating func hasPathLength(_ node: JSONNode, _ path: String) -> Bool {
+        guard path.utf8.count > 4095 else { return true }
+        report(node, "longer than 4095 bytes: \(JSONWriter.excerpt(path))")
+        return false
+    }
+
+    // MARK: Members of an object
+
+    /// A member that may be missing.
+    func member(_ object: JSONNode, _ name: StaticString) -> JSONNode? {
+        object[name]
+    }
+
+    /// A member that must not be missing.
+    mutating func required(_ object: JSONNode, _ name: StaticString) -> JSONNode? {
+        guard let node = object[name] else {
+            report(object, name, "missing")
+            return nil
+        }
+        return node
+    }
+
+    /// A text; an empty one counts as missing.
+    mutating func text(_ object: JSONNode, _ name: StaticString) -> String? {
+        guard let node = object[name], let text = string(node), !text.isEmpty else { return nil }
+        return text
+    }
+
+    /// A text that must not be missing or empty.
+    mutating func requiredText(_ object: JSONNode, _ name: StaticString) -> String? {
+        guard let node = required(object, name), let text = string(node) else { return nil }
+        guard !text.isEmpty else {
+            report(node, "empty")
+            return nil
+        }
+        return text
+    }
+
+    /// A boolean; `nil` when it is missing.
+    mutating func boolean(_ object: JSONNode, _ name: StaticString) -> Bool? {
+        guard let node = object[name] else { return nil }
+        return take(node) { node throws(JSONMismatch) in try node.boolean() }
+    }
+
+    mutating func integer<Value: FixedWidthInteger>(
+        _ object: JSONNode, _ name: StaticString, in range: ClosedRange<Value> = Value.min...Value.max
+    ) -> Value? {
+        guard let node = object[name] else { return nil }
+        return integer(node, in: range)
+    }
+
+    mutating func requiredInteger<Value: FixedWidthInteger>(
+        _ object: JSONNode, _ name: StaticString, in range: ClosedRange<Value> = Value.min...Value.max
+    ) -> Value? {
+        guard let node = required(object, name) else { return nil }
+        return integer(node, in: range)
+    }
+
+    /// A member that is an object itself; `nil` when it is missing.
+    mutating func object(_ object: JSONNode, _ name: StaticString) -> JSONNode? {
+        guard let node = object[name] else { return nil }
+        return isObject(node) ? node : nil
+    }
+
+    mutating func isObject(_ node: JSONNode) -> Bool {
+        guard node.kind != .object else { return true }
+        report(node, "\(JSONMismatch.notObject.text): \(node.excerpt)")
+        return false
+    }
+
+    /// The elements of an array, each read by the body; none when it is missing.
+    mutating func array<Value>(
+        _ object: JSONNode, _ name: StaticString, _ read: (inout Reader, JSONNode) -> Value?
+    ) -> [Value] {
+        guard let node = object[name] else { return [] }
+        guard node.kind == .array else {
+            report(node, "\(JSONMismatch.notArray.text): \(node.excerpt)")
+            return []
+        }
+        let count = node.count
+        var values: [Value] = []
+        values.reserveCapacity(count)
+        for index in 0..<count {
+            guard let element = node[index] else {
+                problems.append(Problem(path: node.path(of: index), message: "null"))
+                continue
+            }
+            if let value = read(&self, element) { values.append(value) }
+        }
+        return values
+    }
+
+    /// The elements of an array of objects.
+    mutating func objects<Value>(
+        _ object: JSONNode, _ name: StaticString, _ read: (inout Reader, JSONNode) -> Value?
+    ) -> [Value] {
+        array(object, name) { reader, node in
+            reader.isObject(node) ? read(&reader, node) : nil
+        }
+    }
+
+    mutating func strings(_ object: JSONNode, _ name: StaticString) -> [String] {
+        array(object, name) { reader, node in reader.string(node) }
+    }
+
+    mutating func absolutePaths(_ object: JSONNode, _ name: StaticString) -> [String] {
+        array(object, name) { reader, node in reader.absolutePath(node) }
+    }
+
+    /// The members of an object whose names are data, sorted by name; none when it is missing.
+    mutating func map<Value>(
+        _ object: JSONNode, _ name: StaticString, _ read: (inout Reader, String, JSONNode) -> Value?
+    ) -> [Value] {
+        guard let node = self.object(object, name) else { return [] }
+        var values: [Value] = []
+        for member in node.members.sorted(by: { $0.name < $1.name }) {
+            guard !member.name.isEmpty else {
+                report(node, "a name is empty")
+                continue
+            }
+            guard let element = member.value else {
+                problems.append(Problem(path: node.path(of: member.name), message: "null"))
+                continue
+            }
+            if let value = read(&self, member.name, element) { values.append(value) }
+        }
+        return values
+    }
+}
+
+/// The namespaces and mappings of a document, once they are read without an error.
+struct NamespaceFacts {
+    var namespaces: [Namespace]
+    var uidMappings: [IDMapping]
+    var gidMappings: [IDMapping]
+
+    func creates(_ kind: NamespaceKind) -> Bool {
+        namespaces.contains { $0.kind == kind && $0.path == nil }
+    }
+
+    func separates(_ kind: NamespaceKind) -> Bool {
+        namespaces.contains { $0.kind == kind }
+    }
+}
+
+extension Reader {
+    /// Reports a problem of a member whose name is data.
+    mutating func reportMember(_ object: JSONNode, _ name: String, _ message: String) {
+        report([Problem(path: object.path(of: name), message: message)])
+    }
+}

@@ -1,0 +1,183 @@
+public import JSON
+
+extension Spec {
+    /// Reads and checks a whole `config.json`.
+    ///
+    /// - Throws: ``SpecError`` with everything that is wrong, not only the first thing.
+    public static func decode(_ bytes: [UInt8]) throws(SpecError) -> Spec {
+        let (spec, reader) = try Reader.read(bytes) { reader, root in reader.spec(root) }
+        guard var spec, reader.problems.isEmpty else { throw SpecError(problems: reader.problems) }
+        spec.warnings = reader.warnings
+        return spec
+    }
+}
+
+extension Process {
+    /// Reads and checks a document that holds a process only, as `exec --process` gets it.
+    ///
+    /// What depends on the container's namespaces is not checked.
+    public static func decode(_ bytes: [UInt8]) throws(SpecError) -> (process: Process, warnings: [Problem]) {
+        let (process, reader) = try Reader.read(bytes) { reader, root in reader.process(root) }
+        guard let process, reader.problems.isEmpty else { throw SpecError(problems: reader.problems) }
+        return (process: process, warnings: reader.warnings)
+    }
+}
+
+extension Resources {
+    /// Reads and checks a document that holds resources only, as `update --resources` gets it.
+    public static func decode(_ bytes: [UInt8]) throws(SpecError) -> Resources {
+        let (resources, reader) = try Reader.read(bytes) { reader, root in reader.resources(root) }
+        guard reader.problems.isEmpty else { throw SpecError(problems: reader.problems) }
+        return resources
+    }
+}
+
+extension SpecError {
+    /// A text that is no JSON document: `process.user.uid: line 3, column 12: unexpected character`.
+    public init(_ error: JSONSyntaxError) {
+        self.init(problems: [Problem(path: error.path, message: error.description)])
+    }
+}
+
+extension Reader {
+    /// Parses a document, which has to be an object, and reads it.
+    static func read<Value>(
+        _ bytes: [UInt8], _ body: (inout Reader, JSONNode) -> Value
+    ) throws(SpecError) -> (Value, Reader) {
+        let document: JSONDocument
+        do throws(JSONSyntaxError) {
+            document = try JSONDocument(parsing: bytes)
+        } catch {
+            throw SpecError(error)
+        }
+        guard let root = document.root else {
+            throw SpecError(problems: [Problem(path: "", message: "\(JSONMismatch.notObject.text): null")])
+        }
+        var reader = Reader()
+        guard reader.isObject(root) else { throw SpecError(problems: reader.problems) }
+        let value = body(&reader, root)
+        return (value, reader)
+    }
+
+    /// A whole configuration; `nil` where a required part is missing or wrong.
+    mutating func spec(_ root: JSONNode) -> Spec? {
+        let linuxNode = object(root, "linux")
+        // Most of what follows depends on the namespaces; their problems are reported in their place.
+        let namespaces = linuxNode.map { readNamespaces($0) } ?? LinuxNamespaces()
+        if linuxNode == nil, problems.isEmpty {
+            self.namespaces = NamespaceFacts(namespaces: [], uidMappings: [], gidMappings: [])
+        }
+        let namespaceProblems = takeProblems()
+
+        let version = ociVersion(root)
+        let rootFS = self.root(root)
+        let process = object(root, "process").flatMap { self.process($0) }
+        let hostname = utsName(root, "hostname")
+        let domainname = utsName(root, "domainname")
+        let mounts = self.mounts(root)
+        let hooks = object(root, "hooks").map { self.hooks($0) } ?? Hooks()
+        let annotations = self.annotations(root, "annotations")
+        report(namespaceProblems)
+        let linux = linuxNode.map { self.linux($0, namespaces: namespaces) } ?? Linux()
+        guard let version, let rootFS else { return nil }
+        return Spec(
+            ociVersion: version, root: rootFS, process: process, hostname: hostname, domainname: domainname,
+            mounts: mounts, hooks: hooks, annotations: annotations, linux: linux)
+    }
+
+    /// Semantic Versioning 2.0.0, of the major version 1.
+    private mutating func ociVersion(_ root: JSONNode) -> String? {
+        guard let node = required(root, "ociVersion"), let text = string(node) else { return nil }
+        guard let version = SemanticVersion(text) else {
+            report(node, "not a version such as \(Spec.currentVersion): \(JSONWriter.excerpt(text))")
+            return nil
+        }
+        guard version.major == 1 else {
+            report(node, "unsupported, 1.0.0 up to \(Spec.currentVersion) are: \(JSONWriter.excerpt(text))")
+            return nil
+        }
+        if version.minor > 3 {
+            warn(node, "newer than \(Spec.currentVersion), unknown properties are ignored: \(JSONWriter.excerpt(text))")
+        }
+        return text
+    }
+
+    private mutating func root(_ root: JSONNode) -> Root? {
+        guard required(root, "root") != nil, let node = object(root, "root") else { return nil }
+        let readonly = boolean(node, "readonly") ?? false
+        if readonly, let pathNode = node["readonly"] { needMountNamespace(pathNode) }
+        guard let path = requiredText(node, "path"), hasPathLength(node, path) else { return nil }
+        return Root(path: path, readonly: readonly)
+    }
+
+    /// A host or domain name: at most 64 bytes (`__NEW_UTS_LEN`), and not the host's own.
+    private mutating func utsName(_ root: JSONNode, _ name: StaticString) -> String? {
+        guard let node = root[name], let text = text(root, name) else { return nil }
+        if text.utf8.count > 64 { report(node, "longer than 64 bytes: \(JSONWriter.excerpt(text))") }
+        if let namespaces, !namespaces.separates(.uts) { report(node, "needs a uts namespace") }
+        return text
+    }
+
+    /// Annotations: every value a string, no key empty (config.md, "Annotations").
+    mutating func annotations(_ object: JSONNode, _ name: StaticString) -> [Annotation] {
+        map(object, name) { reader, key, node in
+            reader.string(node).map { Annotation(key: key, value: $0) }
+        }
+    }
+
+    /// Without a mount namespace of its own, what the container changes the host sees.
+    mutating func needMountNamespace(_ node: JSONNode) {
+        guard let namespaces, !namespaces.creates(.mount) else { return }
+        report(node, "needs a new mount namespace")
+    }
+}
+
+/// The numbers of a semantic version (Semantic Versioning 2.0.0).
+private struct SemanticVersion {
+    var major: UInt32
+    var minor: UInt32
+
+    /// Accepts `MAJOR.MINOR.PATCH`, with `-PRERELEASE` and `+BUILD` behind it.
+    init?(_ text: String) {
+        var rest = Substring(text)
+        guard let major = Self.number(&rest), Self.skip(".", &rest), let minor = Self.number(&rest),
+            Self.skip(".", &rest), Self.number(&rest) != nil
+        else { return nil }
+        if Self.skip("-", &rest), !Self.identifiers(&rest) { return nil }
+        if Self.skip("+", &rest), !Self.identifiers(&rest) { return nil }
+        guard rest.isEmpty else { return nil }
+        self.major = major
+        self.minor = minor
+    }
+
+    /// A number without leading zeros.
+    private static func number(_ rest: inout Substring) -> UInt32? {
+        let digits = rest.prefix { $0.utf8.count == 1 && isDigit($0.utf8.first ?? 0) }
+        rest.removeFirst(digits.count)
+        return digits.utf8.count > 1 && digits.hasPrefix("0") ? nil : UInt32(digits)
+    }
+
+    private static func skip(_ separator: Character, _ rest: inout Substring) -> Bool {
+        guard rest.first == separator else { return false }
+        rest.removeFirst()
+        return true
+    }
+
+    /// Identifiers of letters, digits and hyphens, with dots between them.
+    private static func identifiers(_ rest: inout Substring) -> Bool {
+        repeat {
+            let identifier = rest.utf8.prefix { isDigit($0) || isLetter($0) || $0 == UInt8(ascii: "-") }
+            guard !identifier.isEmpty else { return false }
+            rest.removeFirst(identifier.count)
+        } while skip(".", &rest)
+        return true
+    }
+}
+
+func isDigit(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+}
+
+func isLetter(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+}

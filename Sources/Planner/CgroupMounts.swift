@@ -1,0 +1,78 @@
+internal import OCI
+
+extension Planner {
+    /// A mount of type `cgroup`: what the container sees of its cgroups, in the version that the host has.
+    mutating func mountCgroups(_ mount: Mount, _ origin: Origin) {
+        if host.cgroups.isV2 {
+            mountUnified(at: mount.destination, mount, origin)
+        } else {
+            mountHierarchies(mount, origin)
+        }
+    }
+
+    /// cgroup2: the file system itself, or, for a user namespace that may not mount it, the container's own
+    /// directory.
+    private mutating func mountUnified(at path: String, _ mount: Mount, _ origin: Origin) {
+        let needsBind = isInUserNamespace && !spec.linux.separates(.cgroup)
+        if needsBind, let directory = host.cgroups.unified {
+            bindCgroup(directory, at: path, mount, origin)
+        } else {
+            add(.openFileSystem(type: "cgroup2", into: .fileSystem), origin)
+            add(.configure(.fileSystem, .text(key: "source", value: "cgroup")), origin)
+            add(.configure(.fileSystem, .create), origin)
+            add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: .mount), origin)
+            placeCgroup(at: path, origin)
+        }
+    }
+
+    /// cgroup v1: a small tmpfs with a directory for each hierarchy.
+    private mutating func mountHierarchies(_ mount: Mount, _ origin: Origin) {
+        add(.openFileSystem(type: "tmpfs", into: .fileSystem), origin)
+        add(.configure(.fileSystem, .text(key: "source", value: "tmpfs")), origin)
+        add(.configure(.fileSystem, .text(key: "mode", value: "755")), origin)
+        add(.configure(.fileSystem, .create), origin)
+        let attributes = mount.attributes.set.subtracting(.readOnly)
+        add(.createMount(.fileSystem, attributes: attributes.rawValue, into: .hierarchies), origin)
+        add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
+        add(.moveMount(.hierarchies, to: .target), origin)
+        for hierarchy in host.cgroups.hierarchies {
+            let path = "\(mount.destination)/\(hierarchy.name)"
+            if spec.linux.separates(.cgroup) {
+                mountHierarchy(hierarchy, at: path, mount, origin)
+            } else {
+                bindCgroup(hierarchy.directory, at: path, mount, origin)
+            }
+        }
+        for alias in host.cgroups.aliases {
+            add(.makeLink(.hierarchies, name: alias.name, target: alias.target), origin)
+        }
+        if mount.attributes.set.contains(.readOnly) {
+            add(.setMountAttributes(.hierarchies, set: MountAttributes.readOnly.rawValue), origin)
+        }
+    }
+
+    /// In a cgroup namespace the hierarchy's root is the container's own cgroup.
+    private mutating func mountHierarchy(
+        _ hierarchy: CgroupFacts.Hierarchy, at path: String, _ mount: Mount, _ origin: Origin
+    ) {
+        add(.openFileSystem(type: "cgroup", into: .fileSystem), origin)
+        add(.configure(.fileSystem, .text(key: "source", value: "cgroup")), origin)
+        for option in hierarchy.options { add(.configure(.fileSystem, Self.setting(of: option)), origin) }
+        add(.configure(.fileSystem, .create), origin)
+        add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: .mount), origin)
+        placeCgroup(at: path, origin)
+    }
+
+    /// Without one, a bind mount shows the container's own cgroup and no other.
+    private mutating func bindCgroup(_ directory: String, at path: String, _ mount: Mount, _ origin: Origin) {
+        add(.openTree(nil, path: directory, flags: TreeFlag.clone, into: .mount), origin)
+        let attributes = mount.attributes.set
+        if !attributes.isEmpty { add(.setMountAttributes(.mount, set: attributes.rawValue), origin) }
+        placeCgroup(at: path, origin)
+    }
+
+    private mutating func placeCgroup(at path: String, _ origin: Origin) {
+        add(.makeTarget(root: .root, path: path, .directory, .notInProc, into: .target), origin)
+        add(.moveMount(.mount, to: .target), origin)
+    }
+}

@@ -1,0 +1,103 @@
+/// What a plan has to know of the host. Plain data: gathered by the runtime, or read from a file by tests.
+public struct HostFacts: Sendable {
+    /// Absolute path of the bundle.
+    public var bundle: String
+    /// Absolute path of the root file system, links resolved.
+    public var rootfs: String
+    public var cgroups: CgroupFacts
+    /// Number of the last capability that the kernel knows (/proc/sys/kernel/cap_last_cap).
+    public var lastCapability: UInt8
+    public var hasAppArmor: Bool
+    public var hasSELinux: Bool
+    /// Whether there is a /proc/kcore for `/dev/core` to point to.
+    public var hasCore: Bool
+
+    public init(
+        bundle: String, rootfs: String, cgroups: CgroupFacts = CgroupFacts(), lastCapability: UInt8 = 40,
+        hasAppArmor: Bool = false, hasSELinux: Bool = false, hasCore: Bool = true
+    ) {
+        self.bundle = bundle
+        self.rootfs = rootfs
+        self.cgroups = cgroups
+        self.lastCapability = lastCapability
+        self.hasAppArmor = hasAppArmor
+        self.hasSELinux = hasSELinux
+        self.hasCore = hasCore
+    }
+}
+
+/// The container's cgroups as its first process meets them.
+public struct CgroupFacts: Sendable {
+    /// One mounted cgroup v1 hierarchy, as a container sees it below `/sys/fs/cgroup`.
+    public struct Hierarchy: Sendable {
+        /// Name of its directory, such as `cpu,cpuacct`.
+        public var name: String
+        /// Options that mount it: `cpu`, `cpuacct`; `none`, `name=systemd`.
+        public var options: [String]
+        /// The container's own directory in it, on the host.
+        public var directory: String
+
+        public init(name: String, options: [String], directory: String) {
+            self.name = name
+            self.options = options
+            self.directory = directory
+        }
+    }
+
+    /// cgroup v1 hierarchies; the container's process joins each by its `tasks` file. Empty on a v2 host.
+    public var hierarchies: [Hierarchy]
+    /// Links such as `cpu` to `cpu,cpuacct`.
+    public var aliases: [(name: String, target: String)]
+    /// The container's directory in the cgroup2 hierarchy of the host; nil if it has none.
+    public var unified: String?
+
+    public init(
+        hierarchies: [Hierarchy] = [], aliases: [(name: String, target: String)] = [], unified: String? = nil
+    ) {
+        self.hierarchies = hierarchies
+        self.aliases = aliases
+        self.unified = unified
+    }
+
+    /// Whether cgroup v2 alone is in charge.
+    public var isV2: Bool { hierarchies.isEmpty }
+}
+
+/// What the caller of `create` or `run` wants, beside the configuration.
+public struct PlanOptions: Sendable {
+    /// The container's id.
+    public var id: String
+    /// Wait behind a gate for `start`; without it the process goes on when the host says so (`run`).
+    public var hasGate: Bool
+    /// `--no-pivot`: move the root instead of pivoting to it.
+    public var noPivot: Bool
+    /// `--no-new-keyring`: stay in the caller's session keyring.
+    public var noNewKeyring: Bool
+    /// Descriptors from 3 on that the process keeps: those of `LISTEN_FDS`, then those of `--preserve-fds`.
+    public var listenDescriptors: Int32
+    public var preservedDescriptors: Int32
+    /// The compiled `linux.seccomp`.
+    public var filter: FilterProgram?
+
+    public init(
+        id: String, hasGate: Bool = true, noPivot: Bool = false, noNewKeyring: Bool = false,
+        listenDescriptors: Int32 = 0, preservedDescriptors: Int32 = 0, filter: FilterProgram? = nil
+    ) {
+        self.id = id
+        self.hasGate = hasGate
+        self.noPivot = noPivot
+        self.noNewKeyring = noNewKeyring
+        self.listenDescriptors = listenDescriptors
+        self.preservedDescriptors = preservedDescriptors
+        self.filter = filter
+    }
+}
+
+/// A configuration that cannot be planned on this host.
+public struct PlanError: Error, Sendable, CustomStringConvertible {
+    /// The place in `config.json`.
+    public let field: String
+    public let message: String
+
+    public var description: String { "\(field): \(message)" }
+}

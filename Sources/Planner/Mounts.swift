@@ -1,0 +1,199 @@
+internal import OCI
+
+extension Planner {
+    /// The mounts, in the order given.
+    mutating func makeMounts() {
+        for (index, mount) in spec.mounts.enumerated() {
+            let origin = Origin.element("mounts", index)
+            switch mount.action {
+            case .bind, .recursiveBind: bind(mount, index)
+            case .remount: remount(mount, origin)
+            case .bindRemount: changeMount(mount, origin)
+            case .new:
+                switch mount.type {
+                case "cgroup", "cgroup2": mountCgroups(mount, origin)
+                default: mountNew(mount, origin)
+                }
+            }
+        }
+    }
+
+    // MARK: Bind mounts
+
+    private mutating func bind(_ mount: Mount, _ index: Int) {
+        let origin = Origin.element("mounts", index)
+        if !mount.data.isEmpty {
+            plan.warnings.append("mounts[\(index)].options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
+        }
+        let path = absolute(mount.source ?? "")
+        let source = BindSource(path: path, isRecursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
+        let link = mount.copySymlink ? copyLink(path, mount, origin) : nil
+        let tree = openSource(source, mount, index)
+        setAttributes(of: tree, mount, origin)
+        place(tree, mount, origin, kind: .like(tree))
+        if let link { plan.steps[link].skip = UInt8(clamping: plan.steps.count - link - 1) }
+    }
+
+    /// Copies a source that is detached, with its id mapping, into a slot. The host does it where the process,
+    /// being in a user namespace, could not: see what is only the host's to see, or map ids.
+    private mutating func openSource(_ source: BindSource, _ mount: Mount, _ index: Int) -> Slot {
+        let origin = Origin.element("mounts", index, ".source")
+        if mount.idMap != nil { return provide(.mappedTree(source, index: index), origin) }
+        if isInUserNamespace { return provide(.tree(source), origin) }
+        let flags = TreeFlag.clone | (source.isRecursive ? TreeFlag.recursive : 0) | (source.noFollow ? TreeFlag.noFollow : 0)
+        add(.openTree(nil, path: source.path, flags: flags, into: .mount), origin)
+        return .mount
+    }
+
+    /// A source that is a link is made again as a link, and the mount is passed over; returns the index of the step
+    /// that does so.
+    private mutating func copyLink(_ path: String, _ mount: Mount, _ origin: Origin) -> Int {
+        let (parent, name) = Self.split(mount.destination)
+        add(.makeTarget(root: .root, path: parent, .directory, rules(mount), into: .parent), origin)
+        add(.copyLink(source: path, directory: .parent, name: name), origin, tolerating: [Tolerated.exists])
+        return plan.steps.count - 1
+    }
+
+    // MARK: New file systems
+
+    private mutating func mountNew(_ mount: Mount, _ origin: Origin) {
+        add(.openFileSystem(type: mount.type ?? "", into: .fileSystem), origin)
+        for setting in settings(of: mount) { add(.configure(.fileSystem, setting), origin) }
+        add(.configure(.fileSystem, .create), origin)
+        var attributes = mount.attributes.set
+        if isLateReadOnly(mount) { attributes.subtract(.readOnly) }
+        add(.createMount(.fileSystem, attributes: attributes.rawValue, into: .mount), origin)
+        if mount.type == "tmpfs", !mount.data.contains(where: { $0.hasPrefix("mode=") }) {
+            inheritMode(mount, origin)
+        }
+        setRecursiveAttributes(of: .mount, mount, origin)
+        if mount.tmpcopyup {
+            add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
+            add(.copyTree(from: .target, to: .mount), origin)
+        }
+        place(.mount, mount, origin, kind: .directory)
+    }
+
+    /// A tmpfs over a directory of the image gets that directory's permissions.
+    private mutating func inheritMode(_ mount: Mount, _ origin: Origin) {
+        add(
+            .openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin,
+            tolerating: [Tolerated.noEntry], skip: 1)
+        add(.copyMode(from: .target, to: .mount), origin)
+    }
+
+    /// The parameters of a file system, as fsconfig(2) takes them.
+    private func settings(of mount: Mount) -> [Setting] {
+        var settings: [Setting] = []
+        if let source = mount.source, !source.isEmpty { settings.append(.text(key: "source", value: source)) }
+        var flags = mount.superblock.set
+        if isLateReadOnly(mount) { flags.subtract(.readOnly) }
+        let names: [(SuperblockFlags, String)] = [
+            (.readOnly, "ro"), (.synchronous, "sync"), (.dirSync, "dirsync"), (.mandatoryLocks, "mand"),
+            (.lazyTime, "lazytime"), (.iVersion, "iversion"), (.posixACL, "acl"),
+        ]
+        for (flag, name) in names where flags.contains(flag) { settings.append(.flag(name)) }
+        settings += mount.data.map(Self.setting)
+        if let label = spec.linux.mountLabel, host.hasSELinux, mount.type != "proc", mount.type != "sysfs" {
+            settings.append(.text(key: "context", value: label))
+        }
+        return settings
+    }
+
+    static func setting(of option: String) -> Setting {
+        guard let equals = option.firstIndex(of: "=") else { return .flag(option) }
+        return .text(key: String(option[..<equals]), value: String(option[option.index(after: equals)...]))
+    }
+
+    // MARK: Changes of what is mounted
+
+    /// `remount`: the file system is configured anew, and the mount's attributes become exactly those asked for.
+    private mutating func remount(_ mount: Mount, _ origin: Origin) {
+        add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
+        add(.pickFileSystem(.target, into: .fileSystem), origin)
+        for setting in settings(of: mount) where !Self.isSource(setting) { add(.configure(.fileSystem, setting), origin) }
+        if mount.superblock.clear.contains(.readOnly) { add(.configure(.fileSystem, .flag("rw")), origin) }
+        add(.configure(.fileSystem, .reconfigure), origin)
+        replaceAttributes(mount, origin)
+    }
+
+    private static func isSource(_ setting: Setting) -> Bool {
+        if case .text(key: "source", value: _) = setting { return true }
+        return false
+    }
+
+    private mutating func changeMount(_ mount: Mount, _ origin: Origin) {
+        add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
+        replaceAttributes(mount, origin)
+    }
+
+    private mutating func replaceAttributes(_ mount: Mount, _ origin: Origin) {
+        let all: MountAttributes = [.readOnly, .noSUID, .noDev, .noExec, .noDirATime, .noSymFollow]
+        let clear = all.subtracting(mount.attributes.set).union(mount.attributes.clear)
+        add(.setMountAttributes(.target, set: mount.attributes.set.rawValue, clear: clear.rawValue), origin)
+        setRecursiveAttributes(of: .target, mount, origin)
+        propagate(.target, mount, origin)
+    }
+
+    // MARK: Shared by all kinds
+
+    /// Attributes go onto the detached mount: nobody ever sees it without them.
+    private mutating func setAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
+        if !mount.attributes.isEmpty {
+            add(
+                .setMountAttributes(
+                    slot, set: mount.attributes.set.rawValue, clear: mount.attributes.clear.rawValue), origin)
+        }
+        setRecursiveAttributes(of: slot, mount, origin)
+    }
+
+    private mutating func setRecursiveAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
+        let change = mount.recursiveAttributes
+        guard !change.isEmpty else { return }
+        add(
+            .setMountAttributes(slot, set: change.set.rawValue, clear: change.clear.rawValue, isRecursive: true),
+            origin)
+    }
+
+    private mutating func place(_ slot: Slot, _ mount: Mount, _ origin: Origin, kind: TargetKind) {
+        add(.makeTarget(root: .root, path: mount.destination, kind, rules(mount), into: .target), origin)
+        add(.moveMount(slot, to: .target), origin)
+        propagate(slot, mount, origin)
+    }
+
+    private mutating func propagate(_ slot: Slot, _ mount: Mount, _ origin: Origin) {
+        for propagation in mount.propagation {
+            add(
+                .setMountAttributes(slot, propagation: propagation.kind.rawValue, isRecursive: propagation.isRecursive),
+                origin)
+        }
+    }
+
+    /// procfs and sysfs go onto real directories; nothing else goes into a procfs, but for the few files that
+    /// resource-view file systems replace.
+    func rules(_ mount: Mount) -> TargetRules {
+        var rules: TargetRules = mount.destinationNoFollow ? .noFollow : []
+        let isKernelView = mount.action == .new && (mount.type == "proc" || mount.type == "sysfs")
+        if isKernelView { rules.insert(.noLinks) }
+        if !isKernelView, !Self.mayCoverProc(mount.destination) { rules.insert(.notInProc) }
+        return rules
+    }
+
+    static func mayCoverProc(_ path: String) -> Bool {
+        switch path {
+        case "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
+            "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled":
+            true
+        default: false
+        }
+    }
+
+    private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(host.bundle)/\(path)" }
+
+    /// A path as its directory and its last component.
+    static func split(_ path: String) -> (directory: String, name: String) {
+        let trimmed = path.hasSuffix("/") && path.utf8.count > 1 ? String(path.dropLast()) : path
+        guard let slash = trimmed.lastIndex(of: "/") else { return ("/", trimmed) }
+        return (slash == trimmed.startIndex ? "/" : String(trimmed[..<slash]), String(trimmed[trimmed.index(after: slash)...]))
+    }
+}

@@ -1,0 +1,116 @@
+internal import OCI
+
+extension Planner {
+    /// On cgroup v1 the process moves itself, through descriptors that the host opened: no global lock is taken. On
+    /// v2 it is born in its cgroup.
+    mutating func joinCgroups() {
+        for index in host.cgroups.hierarchies.indices {
+            add(.joinCgroup(provide(.cgroupTasks(index), .field("linux.cgroupsPath"))), .field("linux.cgroupsPath"))
+        }
+    }
+
+    /// Joins the namespaces that are given by path and makes the new ones.
+    ///
+    /// The clone itself makes them where it can. Where a namespace has to be entered first, as the owner of the new
+    /// ones or because only a child is in it (pid and time namespaces), the process joins and then forks.
+    mutating func separateNamespaces() {
+        let new = spec.linux.namespaces.enumerated().filter {
+            $0.element.path == nil && $0.element.kind != .cgroup && $0.element.kind != .time
+        }
+        let newFlags = new.reduce(UInt64(0)) { $0 | $1.element.kind.cloneFlag }
+        if forks(new: newFlags) {
+            joinNamespaces()
+            makeTimeNamespace()
+            add(.fork(flags: newFlags), .field("linux.namespaces"))
+        } else {
+            plan.cloneFlags = newFlags
+            joinNamespaces()
+        }
+        if hasNewUserNamespace { add(.meet(.idMaps), .field("linux.uidMappings")) }
+        // The root of a new cgroup namespace is the cgroup that its maker is in: after joining, not at the clone.
+        if let index = index(of: .cgroup), spec.linux.creates(.cgroup) {
+            add(.unshare(flags: NamespaceKind.cgroup.cloneFlag), .element("linux.namespaces", index))
+        }
+        if spec.linux.creates(.network) { add(.bringUpLoopback, .field("linux.namespaces")) }
+    }
+
+    private func forks(new: UInt64) -> Bool {
+        let joins = spec.linux.namespaces.contains { $0.path != nil }
+        return joinsByPath(.pid) || spec.linux.creates(.time)
+            || (joinsByPath(.user) && new != 0)
+            || (hasNewUserNamespace && joins)
+    }
+
+    private func joinsByPath(_ kind: NamespaceKind) -> Bool { spec.linux.namespace(kind)?.path != nil }
+
+    private func index(of kind: NamespaceKind) -> Int? { spec.linux.namespaces.firstIndex { $0.kind == kind } }
+
+    /// The user namespace comes last: the others may belong to its parent, over which it has no power.
+    private mutating func joinNamespaces() {
+        let indices = spec.linux.namespaces.indices
+        let ordered = indices.filter { spec.linux.namespaces[$0].kind != .user }
+            + indices.filter { spec.linux.namespaces[$0].kind == .user }
+        for index in ordered {
+            let namespace = spec.linux.namespaces[index]
+            guard let path = namespace.path else { continue }
+            let origin = Origin.element("linux.namespaces", index, ".path")
+            add(.joinNamespace(provide(.namespace(path: path), origin), flag: namespace.kind.cloneFlag), origin)
+        }
+    }
+
+    /// The offsets are fixed once a process is in the namespace: they are written before the fork that enters it.
+    private mutating func makeTimeNamespace() {
+        guard let index = index(of: .time), spec.linux.creates(.time) else { return }
+        add(.unshare(flags: NamespaceKind.time.cloneFlag), .element("linux.namespaces", index))
+        let clocks = [("monotonic", spec.linux.timeOffsets?.monotonic), ("boottime", spec.linux.timeOffsets?.boottime)]
+        let lines = clocks.compactMap { clock, offset in
+            offset.map { "\(clock) \($0.secs) \($0.nanosecs)\n" }
+        }
+        guard !lines.isEmpty else { return }
+        add(
+            .writeFile(nil, path: "/proc/self/timens_offsets", value: lines.joined()), .field("linux.timeOffsets"))
+    }
+
+    /// With the maps written, the process becomes root inside: whatever it makes belongs to the container.
+    mutating func becomeRootOfUserNamespace() {
+        guard isInUserNamespace else { return }
+        add(.setGroups([]), .field("linux.gidMappings"), tolerating: [Tolerated.notPermitted])
+        add(.setGroup(0), .field("linux.gidMappings"))
+        add(.setUser(0), .field("linux.uidMappings"))
+    }
+
+    mutating func joinKeyring() {
+        // A kernel without keyrings has none to leak.
+        add(.joinSessionKeyring(name: "_ses.\(options.id)"), .field("process"), tolerating: [Tolerated.noSystemCall])
+    }
+
+    mutating func nameHost() {
+        if let name = spec.hostname, !name.isEmpty { add(.setHostName(name), .field("hostname")) }
+        if let name = spec.domainname, !name.isEmpty { add(.setDomainName(name), .field("domainname")) }
+    }
+
+    /// Where a process writes about itself must be the kernel's own procfs: one that is made here, before anything
+    /// of the image is touched, and that no other process can reach (CVE-2019-16884, CVE-2025-52881).
+    mutating func openPrivateProc(_ process: Process) {
+        guard !spec.linux.sysctl.isEmpty || process.apparmorProfile != nil || process.selinuxLabel != nil else { return }
+        let origin = Origin.field("linux.sysctl")
+        add(.openFileSystem(type: "proc", into: .fileSystem), origin)
+        add(.configure(.fileSystem, .create), origin)
+        add(.createMount(.fileSystem, attributes: 0xe, into: .procfs), origin)  // nosuid, nodev, noexec
+    }
+
+    mutating func setSysctls() {
+        for sysctl in spec.linux.sysctl {
+            add(.writeFile(.procfs, path: "sys/" + Self.path(ofSysctl: sysctl.key), value: sysctl.value),
+                .field("linux.sysctl"))
+        }
+    }
+
+    /// Dots separate, and slashes are literal, unless the first separator is a slash (sysctl.d(5)).
+    static func path(ofSysctl key: String) -> String {
+        guard let first = key.utf8.first(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }),
+            first == UInt8(ascii: ".")
+        else { return key }
+        return String(key.map { $0 == "." ? "/" : $0 == "/" ? "." : $0 })
+    }
+}

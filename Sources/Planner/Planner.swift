@@ -1,0 +1,114 @@
+public import OCI
+
+extension Plan {
+    /// Compiles a configuration into the steps of the container's first process. Pure: the same facts give the
+    /// same plan.
+    public static func create(
+        _ spec: Spec, on host: HostFacts, options: PlanOptions
+    ) throws(PlanError) -> Plan {
+        var planner = Planner(spec: spec, host: host, options: options)
+        try planner.planCreate()
+        return planner.plan
+    }
+}
+
+/// Builds a plan. The order of everything stands in `planCreate`; the parts are extensions, by concern.
+struct Planner {
+    let spec: Spec
+    let host: HostFacts
+    let options: PlanOptions
+    var plan = Plan()
+
+    init(spec: Spec, host: HostFacts, options: PlanOptions) {
+        self.spec = spec
+        self.host = host
+        self.options = options
+        plan.steps.reserveCapacity(192)
+    }
+
+    /// The life of the first process up to its exec.
+    mutating func planCreate() throws(PlanError) {
+        guard let process = spec.process else { throw PlanError(field: "process", message: "is missing") }
+        try refuseUnavailable(process)
+        plan.firstUnkept = 3 + options.listenDescriptors + options.preservedDescriptors
+
+        joinCgroups()
+        separateNamespaces()
+        add(.newSession, .field("process"))
+        if !options.noNewKeyring { joinKeyring() }
+        if makesMounts {
+            attachRoot()
+            becomeRootOfUserNamespace()
+            openPrivateProc(process)
+            setSysctls()
+            makeMounts()
+            makeDevices()
+            prepareCovers()
+            meetForHooks()
+            pivot()
+        } else {
+            enterRoot()
+            becomeRootOfUserNamespace()
+            meetForHooks()
+        }
+        makeWorkingDirectory(process)
+        if process.terminal { openTerminal(process) }
+        finishRoot()
+        nameHost()
+        coverPaths()
+        planTail(process)
+    }
+
+    /// Whether the container has a mount namespace of its own to arrange.
+    var makesMounts: Bool { spec.linux.creates(.mount) }
+
+    /// Whether the container gets a user namespace that is made for it.
+    var hasNewUserNamespace: Bool { spec.linux.creates(.user) }
+
+    /// Whether the container's root is not the host's root.
+    var isInUserNamespace: Bool { spec.linux.separates(.user) }
+
+    mutating func add(_ operation: Operation, _ origin: Origin, tolerating: [UInt8] = [], skip: UInt8 = 0) {
+        plan.steps.append(Step(operation, origin, tolerating: tolerating, skip: skip))
+    }
+
+    /// Has the host open a descriptor before the clone; returns the slot where it is found.
+    mutating func provide(_ source: Provision.Source, _ origin: Origin) -> Slot {
+        let slot = Slot(Slot.firstProvided + UInt16(plan.provisions.count))
+        plan.provisions.append(Provision(slot: slot, source: source, origin: origin))
+        return slot
+    }
+
+    /// What this version does not do is refused: accepting it in silence would be worse than not having it.
+    private func refuseUnavailable(_ process: Process) throws(PlanError) {
+        let unavailable: [(Bool, String)] = [
+            (!spec.linux.netDevices.isEmpty, "linux.netDevices"),
+            (spec.linux.intelRdt != nil, "linux.intelRdt"),
+            (spec.linux.seccomp?.notifies == true, "linux.seccomp: SCMP_ACT_NOTIFY"),
+        ]
+        for (isUsed, field) in unavailable where isUsed {
+            throw PlanError(field: field, message: "is not available in this version of apus")
+        }
+        if process.apparmorProfile != nil, !host.hasAppArmor {
+            throw PlanError(field: "process.apparmorProfile", message: "AppArmor is not enabled on this host")
+        }
+        if process.selinuxLabel != nil, !host.hasSELinux {
+            throw PlanError(field: "process.selinuxLabel", message: "SELinux is not enabled on this host")
+        }
+        if plan.provisions.count + host.cgroups.hierarchies.count > 128 {
+            throw PlanError(field: "mounts", message: "too many descriptors are needed")
+        }
+    }
+}
+
+/// errnos that steps tolerate (errno(3)).
+enum Tolerated {
+    static let notPermitted: UInt8 = 1
+    static let noEntry: UInt8 = 2
+    static let accessDenied: UInt8 = 13
+    static let exists: UInt8 = 17
+    static let notDirectory: UInt8 = 20
+    static let invalidArgument: UInt8 = 22
+    static let readOnlyFileSystem: UInt8 = 30
+    static let noSystemCall: UInt8 = 38
+}

@@ -1,0 +1,246 @@
+// What a plan looks like to people. Golden texts under spec-fixtures/plans pin it.
+
+extension Plan {
+    /// The plan as text: the clone, what the host provides, and a line for each step and its origin.
+    public func printed() -> String {
+        var text = "clone \(FlagNames.namespaces(cloneFlags))\n"
+        for provision in provisions {
+            text += "give  \(provision.slot.name) \(provision.source)\(Self.pad(provision.origin))\n"
+        }
+        for (index, step) in steps.enumerated() {
+            if index == gate { text += "---- the gate: the steps from here on wait for `start`\n" }
+            let number = String(index)
+            text += String(repeating: " ", count: max(0, 4 - number.count)) + number + "  \(step)\n"
+        }
+        for warning in warnings { text += "note  \(warning)\n" }
+        return text
+    }
+
+    static func pad(_ origin: Origin) -> String { "    [\(origin.text)]" }
+}
+
+extension Step: CustomStringConvertible {
+    public var description: String {
+        var text = "\(operation)"
+        if !tolerated.isEmpty {
+            text += " (may fail: \(tolerated.map(FlagNames.errno).joined(separator: " "))"
+            text += skip > 0 ? ", then skip \(skip))" : ")"
+        }
+        return text + Plan.pad(origin)
+    }
+}
+
+extension Provision.Source: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .cgroupTasks(let index): "tasks of cgroup hierarchy \(index)"
+        case .namespace(let path): "namespace \(path)"
+        case .gateListener: "listening socket"
+        case .tree(let source): "tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
+        case .mappedTree(let source, index: _): "id-mapped tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
+        }
+    }
+}
+
+extension Operation: CustomStringConvertible {
+    /// The verb and what it is done to, such as `mount_setattr target nosuid,nodev`.
+    public var description: String {
+        switch self {
+        case .joinCgroup(let slot): "join cgroup \(slot.name)"
+        case .joinNamespace(let slot, let flag): "setns \(slot.name) \(FlagNames.namespaces(flag))"
+        case .unshare(let flags): "unshare \(FlagNames.namespaces(flags))"
+        case .fork(let flags): "clone a sibling \(FlagNames.namespaces(flags))"
+        case .meet(let meeting, let send, _, let count):
+            "meet \(meeting)\(send.map { " giving \($0.name)" } ?? "")\(count > 0 ? " taking \(count) descriptors" : "")"
+        case .writeFile(let base, let path, let value): "write \(Self.place(base, path)) \(Self.quote(value))"
+        case .setGroups(let groups): "setgroups \(groups)"
+        case .setGroup(let gid): "setresgid \(gid)"
+        case .setUser(let uid): "setresuid \(uid)"
+        case .newSession: "setsid"
+        case .joinSessionKeyring(let name): "join session keyring \(name)"
+        case .openPath(let base, let path, let flags, let into):
+            "open \(Self.place(base, path))\(flags == OpenFlag.terminal ? " read-write" : "") -> \(into.name)"
+        case .openTree(let base, let path, let flags, let into):
+            "open_tree \(Self.place(base, path)) \(FlagNames.tree(flags)) -> \(into.name)"
+        case .openFileSystem(let type, let into): "fsopen \(type) -> \(into.name)"
+        case .pickFileSystem(let slot, let into): "fspick \(slot.name) -> \(into.name)"
+        case .configure(_, let setting): "fsconfig \(setting)"
+        case .createMount(_, let attributes, let into): "fsmount \(FlagNames.attributes(attributes)) -> \(into.name)"
+        case .setMountAttributes(let base, let path, let set, let clear, let propagation, let isRecursive):
+            "mount_setattr \(Self.place(base, path))\(FlagNames.change(set: set, clear: clear, propagation: propagation))"
+                + (isRecursive ? " recursive" : "")
+        case .makeTarget(let root, let path, let kind, let rules, let into):
+            "make target \(Self.place(root, path)) \(kind)\(rules.isEmpty ? "" : " \(rules)") -> \(into.name)"
+        case .moveMount(let mount, let to): "move_mount \(mount.name) to \(to.name)"
+        case .chooseCover(let target, let file, let directory, let into):
+            "copy \(file.name) or \(directory.name), as \(target.name) is -> \(into.name)"
+        case .copyMode(let from, let to): "copy mode of \(from.name) to \(to.name)"
+        case .copyTree(let from, let to): "copy tree \(from.name) to \(to.name)"
+        case .copyLink(let source, let directory, let name): "copy link \(source) to \(directory.name)/\(name)"
+        case .verifyDevice(let slot, let mode, let major, let minor):
+            "verify \(slot.name) is \(FlagNames.kind(mode)) \(major):\(minor)"
+        case .makeNode(let directory, let name, let mode, let major, let minor, let uid, let gid):
+            "mknod \(directory.name)/\(name) \(FlagNames.kind(mode)) \(major):\(minor) mode \(FlagNames.octal(mode & 0o7777))"
+                + (uid == 0 && gid == 0 ? "" : " owner \(uid):\(gid)")
+        case .makeLink(let directory, let name, let target): "symlink \(directory.name)/\(name) -> \(target)"
+        case .remove(let directory, let name): "unlink \(directory.name)/\(name)"
+        case .enter(let slot): "fchdir \(slot.name)"
+        case .pivotRoot: "pivot_root"
+        case .detachMount(let path): "umount \(path) detach"
+        case .changeRoot: "chroot"
+        case .changeDirectory(let path): "chdir \(path)"
+        case .retryDirectory(let path): "chdir \(path) if it was refused before"
+        case .verifyDirectory: "verify that the working directory is inside the root"
+        case .setHostName(let name): "sethostname \(Self.quote(name))"
+        case .setDomainName(let name): "setdomainname \(Self.quote(name))"
+        case .bringUpLoopback: "bring up lo"
+        case .unlockTerminal(let slot): "unlock \(slot.name)"
+        case .openPeer(let slot, let into): "open peer of \(slot.name) -> \(into.name)"
+        case .setWindow(let slot, let rows, let columns): "set window of \(slot.name) to \(rows)x\(columns)"
+        case .setOwner(let slot, let uid, let gid): "chown \(slot.name) to \(uid)\(gid == .max ? "" : ":\(gid)")"
+        case .setControllingTerminal(let slot): "make \(slot.name) the controlling terminal"
+        case .duplicate(let slot, let number): "dup \(slot.name) to \(number)"
+        case .setLimit(_, let name, let soft, let hard):
+            "setrlimit \(name) \(FlagNames.limit(soft)) \(FlagNames.limit(hard))"
+        case .setFileModeMask(let mask): "umask \(FlagNames.octal(mask))"
+        case .setPersonality(let value): "personality \(FlagNames.hex(value))"
+        case .setScheduler(let s): "sched_setattr policy \(s.policy) nice \(s.nice) priority \(s.priority)"
+        case .setIOPriority(let value): "ioprio_set class \(value >> 13) level \(value & 0x1fff)"
+        case .setMemoryPolicy(let mode, let nodes): "set_mempolicy \(FlagNames.hex(UInt64(mode))) mask of \(nodes.count * 8) nodes"
+        case .keepCapabilities: "keep capabilities across setuid"
+        case .dropBounding(let set): "drop bounding \(FlagNames.hex(set))"
+        case .setCapabilities(let effective, let permitted, let inheritable):
+            "capset effective \(FlagNames.hex(effective)) permitted \(FlagNames.hex(permitted)) inheritable \(FlagNames.hex(inheritable))"
+        case .setAmbient(let set): "set ambient \(FlagNames.hex(set))"
+        case .setNoNewPrivileges: "set no_new_privs"
+        case .findHome(let uid): "find HOME of \(uid)"
+        case .findExecutable(let name, let candidates): "find \(name)\(candidates.count > 1 ? " in PATH" : "")"
+        case .waitAtGate: "wait at the gate"
+        case .runHook(let path, let arguments, _, let timeout):
+            "run hook \(path) \(arguments)\(timeout > 0 ? " for at most \(timeout) s" : "")"
+        case .closeOnExec(let first): "close from \(first) on exec"
+        case .loadSeccomp(let filter): "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
+        case .execute(let arguments, _): "execve \(arguments)"
+        }
+    }
+
+    private static func place(_ base: Slot?, _ path: String) -> String {
+        guard let base else { return path }
+        return path.isEmpty ? base.name : "\(base.name):\(path)"
+    }
+
+    /// A text that may hold line ends.
+    private static func quote(_ text: String) -> String { "\"\(text.map { $0 == "\n" ? "\\n" : String($0) }.joined())\"" }
+}
+
+extension Meeting: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .idMaps: "the host to write the id maps"
+        case .runtimeHooks: "the host to run its hooks"
+        case .containerHooks: "the host for the state that hooks read"
+        case .console: "the host to take the terminal"
+        case .limits: "the host to set resource limits"
+        case .ready: "the host: ready"
+        }
+    }
+}
+
+extension Setting: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .flag(let key): key
+        case .text(let key, let value): "\(key)=\(value)"
+        case .create: "create"
+        case .reconfigure: "reconfigure"
+        }
+    }
+}
+
+extension TargetKind: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .directory: "directory"
+        case .file: "file"
+        case .like(let slot): "like \(slot.name)"
+        case .existing: "existing"
+        }
+    }
+}
+
+extension TargetRules: CustomStringConvertible {
+    public var description: String {
+        let names: [(TargetRules, String)] = [(.noLinks, "no links"), (.notInProc, "not in proc"), (.noFollow, "no follow")]
+        return "(" + names.filter { contains($0.0) }.map(\.1).joined(separator: ", ") + ")"
+    }
+}
+
+/// Names of kernel flags.
+enum FlagNames {
+    static func namespaces(_ flags: UInt64) -> String {
+        let names: [(UInt64, String)] = [
+            (0x1000_0000, "user"), (0x2000_0000, "pid"), (0x0002_0000, "mnt"), (0x4000_0000, "net"),
+            (0x0800_0000, "ipc"), (0x0400_0000, "uts"), (0x0200_0000, "cgroup"), (0x80, "time"),
+        ]
+        let set = names.filter { flags & $0.0 != 0 }.map(\.1)
+        return set.isEmpty ? "(no new namespace)" : set.joined(separator: ",")
+    }
+
+    static func tree(_ flags: UInt32) -> String {
+        let names: [(UInt32, String)] = [
+            (TreeFlag.clone, "clone"), (TreeFlag.recursive, "recursive"), (TreeFlag.noFollow, "nofollow"),
+        ]
+        return names.filter { flags & $0.0 != 0 }.map(\.1).joined(separator: ",")
+    }
+
+    static func attributes(_ flags: UInt64) -> String {
+        let names: [(UInt64, String)] = [
+            (0x01, "ro"), (0x02, "nosuid"), (0x04, "nodev"), (0x08, "noexec"), (0x10, "noatime"),
+            (0x20, "strictatime"), (0x80, "nodiratime"), (0x20_0000, "nosymfollow"),
+        ]
+        let set = names.filter { flags & $0.0 != 0 }.map(\.1)
+        return set.isEmpty ? "-" : set.joined(separator: ",")
+    }
+
+    static func change(set: UInt64, clear: UInt64, propagation: UInt64) -> String {
+        var text = ""
+        if set != 0 { text += " +" + attributes(set) }
+        if clear != 0 { text += " -" + (clear & 0x70 == 0x70 ? "atime," : "") + attributes(clear & ~0x70) }
+        switch propagation {
+        case 0x2_0000: text += " unbindable"
+        case 0x4_0000: text += " private"
+        case 0x8_0000: text += " slave"
+        case 0x10_0000: text += " shared"
+        default: break
+        }
+        return text
+    }
+
+    static func kind(_ mode: UInt32) -> String {
+        switch mode & 0o170000 {
+        case FileMode.character: "c"
+        case FileMode.block: "b"
+        default: "p"
+        }
+    }
+
+    static func errno(_ number: UInt8) -> String {
+        switch number {
+        case Tolerated.notPermitted: "EPERM"
+        case Tolerated.noEntry: "ENOENT"
+        case Tolerated.accessDenied: "EACCES"
+        case Tolerated.exists: "EEXIST"
+        case Tolerated.notDirectory: "ENOTDIR"
+        case Tolerated.invalidArgument: "EINVAL"
+        case Tolerated.readOnlyFileSystem: "EROFS"
+        case Tolerated.noSystemCall: "ENOSYS"
+        default: "\(number)"
+        }
+    }
+
+    static func octal(_ value: UInt32) -> String { "0" + String(value, radix: 8) }
+
+    static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+
+    static func limit(_ value: UInt64) -> String { value == .max ? "unlimited" : "\(value)" }
+}

@@ -1,0 +1,146 @@
+internal import OCI
+
+extension Planner {
+    /// Puts a copy of the root's tree onto the root itself, so that it is a mount of this namespace alone.
+    ///
+    /// Everything else stops sending its mounts to the host first; a root that is to stay shared with the host is
+    /// copied before that.
+    mutating func attachRoot() {
+        let propagation = spec.linux.rootfsPropagation
+        let isShared = propagation?.kind == .shared
+        let origin = Origin.field("linux.rootfsPropagation")
+        if isShared { copyRoot() }
+        let kind = isShared || propagation == nil ? PropagationKind.slave : propagation?.kind ?? .slave
+        // An unbindable tree cannot be copied; the root becomes unbindable at the end.
+        let early = kind == .unbindable ? PropagationKind.private : kind
+        add(.setMountAttributes(nil, path: "/", propagation: early.rawValue, isRecursive: true), origin)
+        if !isShared { copyRoot() }
+        add(.openPath(nil, path: host.rootfs, flags: OpenFlag.directoryPath, into: .target), .field("root.path"))
+        add(.moveMount(.root, to: .target), .field("root.path"))
+    }
+
+    private mutating func copyRoot() {
+        add(.openTree(nil, path: host.rootfs, flags: TreeFlag.clone | TreeFlag.recursive, into: .root), .field("root.path"))
+    }
+
+    /// In a mount namespace that is not its own a container only changes its root directory.
+    mutating func enterRoot() {
+        add(.openPath(nil, path: host.rootfs, flags: OpenFlag.directoryPath, into: .root), .field("root.path"))
+        add(.enter(.root), .field("root.path"))
+        add(.changeRoot, .field("root.path"))
+        add(.changeDirectory("/"), .field("root.path"))
+    }
+
+    /// Makes the container's root the root of this namespace, and lets go of the host's.
+    mutating func pivot() {
+        let origin = Origin.field("root.path")
+        if options.noPivot {
+            add(.openPath(nil, path: "/", flags: OpenFlag.directoryPath, into: .target), origin)
+            add(.enter(.root), origin)
+            add(.moveMount(.root, to: .target), origin)
+            add(.changeRoot, origin)
+        } else {
+            add(.enter(.root), origin)
+            add(.pivotRoot, origin)
+            add(.detachMount(path: "."), origin)
+        }
+        add(.changeDirectory("/"), origin)
+    }
+
+    /// What is left to do to the root once everything is in place.
+    mutating func finishRoot() {
+        guard makesMounts else { return }
+        for (path, origin) in lateReadOnly {
+            add(.openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin)
+            add(.setMountAttributes(.target, set: MountAttributes.readOnly.rawValue), origin)
+        }
+        let propagation = spec.linux.rootfsPropagation
+        if let propagation, propagation.kind == .shared || propagation.kind == .unbindable {
+            add(
+                .setMountAttributes(
+                    .root, propagation: propagation.kind.rawValue, isRecursive: propagation.isRecursive),
+                .field("linux.rootfsPropagation"))
+        }
+        if spec.root.readonly {
+            add(.setMountAttributes(.root, set: MountAttributes.readOnly.rawValue), .field("root.readonly"))
+        }
+    }
+
+    /// tmpfs mounts that are read-only only after everything in them has been made.
+    private var lateReadOnly: [(String, Origin)] {
+        spec.mounts.enumerated().compactMap { index, mount in
+            isLateReadOnly(mount) ? (mount.destination, .element("mounts", index)) : nil
+        }
+    }
+
+    func isLateReadOnly(_ mount: Mount) -> Bool {
+        mount.action == .new && mount.type == "tmpfs" && mount.attributes.set.contains(.readOnly)
+    }
+
+    /// Detached mounts that will cover masked paths: a null device, whose inode is checked, for what is no
+    /// directory, and one empty read-only directory for all that are (CVE-2025-31133).
+    mutating func prepareCovers() {
+        guard !spec.linux.maskedPaths.isEmpty else { return }
+        let origin = Origin.field("linux.maskedPaths")
+        add(.openTree(nil, path: "/dev/null", flags: TreeFlag.clone, into: .nullDevice), origin)
+        add(.verifyDevice(.nullDevice, mode: FileMode.character, major: 1, minor: 3), origin)
+        add(.openFileSystem(type: "tmpfs", into: .fileSystem), origin)
+        add(.configure(.fileSystem, .flag("ro")), origin)
+        add(.configure(.fileSystem, .text(key: "nr_inodes", value: "2")), origin)
+        add(.configure(.fileSystem, .create), origin)
+        add(.createMount(.fileSystem, attributes: 0xf, into: .emptyDirectory), origin)  // ro, nosuid, nodev, noexec
+    }
+
+    /// Masked and read-only paths. Each is opened once, and what is mounted goes onto that very descriptor: a path
+    /// that is swapped meanwhile changes nothing (GHSA-3q8j-pf29-vwv8).
+    mutating func coverPaths() {
+        for (index, path) in spec.linux.readonlyPaths.enumerated() {
+            let origin = Origin.element("linux.readonlyPaths", index)
+            add(
+                .openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin,
+                tolerating: [Tolerated.noEntry], skip: 3)
+            add(.openTree(.target, path: "", flags: TreeFlag.clone | TreeFlag.recursive, into: .mount), origin)
+            add(
+                .setMountAttributes(.mount, set: MountAttributes.readOnly.rawValue, isRecursive: true), origin)
+            add(.moveMount(.mount, to: .target), origin)
+        }
+        for (index, path) in spec.linux.maskedPaths.enumerated() {
+            let origin = Origin.element("linux.maskedPaths", index)
+            add(
+                .openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin,
+                tolerating: [Tolerated.noEntry], skip: 2)
+            add(.chooseCover(for: .target, file: .nullDevice, directory: .emptyDirectory, into: .mount), origin)
+            add(.moveMount(.mount, to: .target), origin)
+        }
+    }
+
+    /// The directory to start in is made if the image lacks it.
+    mutating func makeWorkingDirectory(_ process: Process) {
+        guard process.cwd != "/" else { return }
+        let root: Slot = .root
+        add(.makeTarget(root: root, path: process.cwd, .directory, into: .target), .field("process.cwd"),
+            // A directory behind a link of procfs, or one that is closed, shows itself when it is entered.
+            tolerating: [Tolerated.readOnlyFileSystem, Tolerated.accessDenied])
+    }
+}
+
+/// Flags of openat2(2).
+enum OpenFlag {
+    static let path: UInt64 = 0o10000000
+    static let directoryPath: UInt64 = 0o10000000 | 0o200000
+    static let terminal: UInt64 = 0o2 | 0o400
+}
+
+/// Flags of open_tree(2).
+enum TreeFlag {
+    static let clone: UInt32 = 1
+    static let recursive: UInt32 = 0x8000
+    static let noFollow: UInt32 = 0x100
+}
+
+/// File types of mknod(2).
+enum FileMode {
+    static let character: UInt32 = 0o020000
+    static let block: UInt32 = 0o060000
+    static let fifo: UInt32 = 0o010000
+}

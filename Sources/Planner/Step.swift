@@ -1,0 +1,271 @@
+/// A plan: everything that the first process of a container does, in order, and what the host has to give it.
+public struct Plan: Sendable {
+    /// The CLONE_NEW* flags of the clone that makes the process.
+    public var cloneFlags: UInt64 = 0
+    public var steps: [Step] = []
+    /// The descriptors that the host opens before the clone, by slot.
+    public var provisions: [Provision] = []
+    /// Index of the first step behind the gate; nil if nothing waits there.
+    public var gate: Int?
+    /// The process keeps the descriptors below this one; at least 3.
+    public var firstUnkept: Int32 = 3
+    /// What the configuration asks for in vain, in words.
+    public var warnings: [String] = []
+
+    public init() {}
+}
+
+/// One step of a plan: an operation, where in `config.json` it comes from, and which failures it lives with.
+public struct Step: Sendable {
+    public var operation: Operation
+    public var origin: Origin
+    /// errnos, at most three, that count as success.
+    public var tolerated: [UInt8]
+    /// How many of the following steps a tolerated failure passes over.
+    public var skip: UInt8
+
+    public init(_ operation: Operation, _ origin: Origin, tolerating: [UInt8] = [], skip: UInt8 = 0) {
+        self.operation = operation
+        self.origin = origin
+        tolerated = tolerating
+        self.skip = skip
+    }
+}
+
+/// A place in `config.json`, made into text only when somebody asks.
+public enum Origin: Sendable, Equatable {
+    /// Something that every container has, such as `process`.
+    case field(StaticString)
+    /// An element of an array, with what follows it: `mounts[3]`, `mounts[3].destination`.
+    case element(StaticString, Int, StaticString = "")
+
+    public static func == (left: Origin, right: Origin) -> Bool { left.text == right.text }
+
+    public var text: String {
+        switch self {
+        case .field(let path): "\(path)"
+        case .element(let path, let index, let rest): "\(path)[\(index)]\(rest)"
+        }
+    }
+}
+
+/// A numbered place for a descriptor.
+public struct Slot: Sendable, Equatable {
+    public let number: UInt16
+
+    public init(_ number: UInt16) { self.number = number }
+
+    public static let standardInput = Slot(0)
+    public static let standardOutput = Slot(1)
+    public static let standardError = Slot(2)
+    /// The root of the container.
+    public static let root = Slot(3)
+    /// Where the next mount goes.
+    public static let target = Slot(4)
+    /// The mount that is being made, detached yet.
+    public static let mount = Slot(5)
+    public static let fileSystem = Slot(6)
+    /// A procfs of the container's pid namespace that nobody else can reach.
+    public static let procfs = Slot(7)
+    public static let nullDevice = Slot(8)
+    public static let emptyDirectory = Slot(9)
+    public static let devices = Slot(10)
+    public static let parent = Slot(11)
+    public static let terminal = Slot(12)
+    public static let terminalPeer = Slot(13)
+    public static let gateListener = Slot(14)
+    public static let gateConnection = Slot(15)
+    /// What a hook reads: the container's state.
+    public static let hookInput = Slot(16)
+    /// What hooks write. Always the slot after `hookInput`: both come in one message.
+    public static let hookOutput = Slot(17)
+    /// The tmpfs that holds the cgroup v1 hierarchies.
+    public static let hierarchies = Slot(18)
+    /// Slots from here on are for provisions of one plan.
+    static let firstProvided: UInt16 = 24
+
+    var name: String {
+        switch number {
+        case 0: "stdin"
+        case 1: "stdout"
+        case 2: "stderr"
+        case 3: "root"
+        case 4: "target"
+        case 5: "mount"
+        case 6: "fs"
+        case 7: "procfs"
+        case 8: "null"
+        case 9: "empty"
+        case 10: "dev"
+        case 11: "parent"
+        case 12: "terminal"
+        case 13: "peer"
+        case 14: "gate"
+        case 15: "starter"
+        case 16: "state"
+        case 17: "output"
+        case 18: "hierarchies"
+        default: "#\(number)"
+        }
+    }
+}
+
+/// A descriptor that the host opens before the clone.
+public struct Provision: Sendable {
+    public enum Source: Sendable, Equatable {
+        /// The `tasks` file of the nth cgroup v1 hierarchy.
+        case cgroupTasks(Int)
+        /// A namespace to join.
+        case namespace(path: String)
+        /// The listening socket of the gate.
+        case gateListener
+        /// A detached copy of a host tree, for mounts that the container's user namespace could not make.
+        case tree(BindSource)
+        /// A tree that is detached and id-mapped through a user namespace made for it.
+        case mappedTree(BindSource, index: Int)
+    }
+
+    public var slot: Slot
+    public var source: Source
+    public var origin: Origin
+}
+
+/// The host side of a bind mount.
+public struct BindSource: Sendable, Equatable {
+    public var path: String
+    public var isRecursive: Bool
+    /// Take a link at the end of the path itself.
+    public var noFollow: Bool
+}
+
+/// Points at which the host has something to do.
+public enum Meeting: Sendable, CaseIterable {
+    /// Write the id mappings of the new user namespace.
+    case idMaps
+    /// Run `prestart` and `createRuntime` hooks.
+    case runtimeHooks
+    /// Hand over the state for `createContainer` hooks.
+    case containerHooks
+    /// Take the master of the terminal.
+    case console
+    /// Set the resource limits that only the host may raise.
+    case limits
+    /// Everything is done up to the gate.
+    case ready
+}
+
+/// What a missing mount point becomes.
+public enum TargetKind: Sendable {
+    case directory
+    case file
+    /// A directory if the source is one, else a file.
+    case like(Slot)
+    /// It has to be there.
+    case existing
+}
+
+/// Rules for a mount point (`APUS_TARGET_*`).
+public struct TargetRules: OptionSet, Sendable {
+    public let rawValue: UInt16
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    public static let noLinks = TargetRules(rawValue: 1)
+    public static let notInProc = TargetRules(rawValue: 2)
+    public static let noFollow = TargetRules(rawValue: 4)
+}
+
+/// One setting of a file system that is being made (fsconfig(2)).
+public enum Setting: Sendable, Equatable {
+    case flag(String)
+    case text(key: String, value: String)
+    case create
+    case reconfigure
+}
+
+/// What a step does: a verb of the kernel. Slots are read before they are written.
+public enum Operation: Sendable {
+    case joinCgroup(Slot)
+    case joinNamespace(Slot, flag: UInt64)
+    case unshare(flags: UInt64)
+    case fork(flags: UInt64)
+    case meet(Meeting, send: Slot? = nil, receive: Slot = .hookInput, count: Int = 0)
+    case writeFile(Slot?, path: String, value: String)
+    case setGroups([UInt32])
+    case setGroup(UInt32)
+    case setUser(UInt32)
+    case newSession
+    case joinSessionKeyring(name: String)
+    case openPath(Slot?, path: String, flags: UInt64, into: Slot)
+    case openTree(Slot?, path: String, flags: UInt32, into: Slot)
+    case openFileSystem(type: String, into: Slot)
+    case pickFileSystem(Slot, into: Slot)
+    case configure(Slot, Setting)
+    case createMount(Slot, attributes: UInt64, into: Slot)
+    case setMountAttributes(Slot?, path: String = "", set: UInt64 = 0, clear: UInt64 = 0, propagation: UInt64 = 0, isRecursive: Bool = false)
+    case makeTarget(root: Slot, path: String, TargetKind, TargetRules = [], into: Slot)
+    case moveMount(Slot, to: Slot)
+    case chooseCover(for: Slot, file: Slot, directory: Slot, into: Slot)
+    case copyMode(from: Slot, to: Slot)
+    case copyTree(from: Slot, to: Slot)
+    case copyLink(source: String, directory: Slot, name: String)
+    case verifyDevice(Slot, mode: UInt32, major: UInt32, minor: UInt32)
+    case makeNode(Slot, name: String, mode: UInt32, major: UInt32, minor: UInt32, uid: UInt32, gid: UInt32)
+    case makeLink(Slot, name: String, target: String)
+    case remove(Slot, name: String)
+    case enter(Slot)
+    case pivotRoot
+    case detachMount(path: String)
+    case changeRoot
+    case changeDirectory(String)
+    case retryDirectory(String)
+    case verifyDirectory
+    case setHostName(String)
+    case setDomainName(String)
+    case bringUpLoopback
+    case unlockTerminal(Slot)
+    case openPeer(Slot, into: Slot)
+    case setWindow(Slot, rows: UInt16, columns: UInt16)
+    case setOwner(Slot, uid: UInt32, gid: UInt32)
+    case setControllingTerminal(Slot)
+    case duplicate(Slot, number: Int32)
+    case setLimit(resource: UInt32, name: String, soft: UInt64, hard: UInt64)
+    case setFileModeMask(UInt32)
+    case setPersonality(UInt64)
+    case setScheduler(SchedulerAttributes)
+    case setIOPriority(UInt32)
+    case setMemoryPolicy(mode: UInt32, nodes: [UInt8])
+    case keepCapabilities
+    case dropBounding(UInt64)
+    case setCapabilities(effective: UInt64, permitted: UInt64, inheritable: UInt64)
+    case setAmbient(UInt64)
+    case setNoNewPrivileges
+    case findHome(uid: UInt32)
+    case findExecutable(name: String, candidates: [String])
+    case waitAtGate(receive: Slot, count: Int)
+    case runHook(path: String, arguments: [String], environment: [String], timeout: UInt32)
+    case closeOnExec(from: Int32)
+    case loadSeccomp(FilterProgram)
+    case execute(arguments: [String], environment: [String])
+}
+
+/// Attributes of sched_setattr(2), as the kernel takes them.
+public struct SchedulerAttributes: Sendable, Equatable {
+    public var policy: UInt32
+    public var nice: Int32
+    public var priority: UInt32
+    public var flags: UInt64
+    public var runtime: UInt64
+    public var deadline: UInt64
+    public var period: UInt64
+}
+
+/// A compiled system call filter: an array of `struct sock_filter`, and flags of seccomp(2).
+public struct FilterProgram: Sendable, Equatable {
+    public var instructions: [UInt8]
+    public var flags: UInt32
+
+    public init(instructions: [UInt8], flags: UInt32) {
+        self.instructions = instructions
+        self.flags = flags
+    }
+}

@@ -1,0 +1,173 @@
+internal import OCI
+
+extension Planner {
+    /// Meetings and hooks between the mounts and the pivot.
+    mutating func meetForHooks() {
+        if !spec.hooks.prestart.isEmpty || !spec.hooks.createRuntime.isEmpty {
+            add(.meet(.runtimeHooks), .field(spec.hooks.prestart.isEmpty ? "hooks.createRuntime" : "hooks.prestart"))
+        }
+        guard !spec.hooks.createContainer.isEmpty else { return }
+        add(.meet(.containerHooks, receive: .hookInput, count: 2), .field("hooks.createContainer"))
+        runHooks(spec.hooks.createContainer, "hooks.createContainer")
+    }
+
+    private mutating func runHooks(_ hooks: [Hook], _ kind: StaticString) {
+        for (index, hook) in hooks.enumerated() {
+            add(
+                .runHook(
+                    path: hook.path, arguments: hook.args.isEmpty ? [hook.path] : hook.args, environment: hook.env,
+                    timeout: hook.timeout ?? 0), .element(kind, index))
+        }
+    }
+
+    /// From a finished root to the exec: limits, identity, capabilities, the gate, the filter.
+    mutating func planTail(_ process: Process) {
+        limitResources(process)
+        setScheduling(process)
+        label(process)
+        ownStandardStreams(process)
+        becomeUser(process)
+        findProgram(process)
+        if process.noNewPrivileges { add(.setNoNewPrivileges, .field("process.noNewPrivileges")) }
+        waitForStart()
+        runHooks(spec.hooks.startContainer, "hooks.startContainer")
+        add(.closeOnExec(from: plan.firstUnkept), .field("process"))
+        if let filter = options.filter { add(.loadSeccomp(filter), .field("linux.seccomp")) }
+        add(.execute(arguments: process.args, environment: environment(process)), .field("process.args"))
+    }
+
+    private mutating func limitResources(_ process: Process) {
+        // In a user namespace nobody can raise a hard limit; the host does it.
+        if isInUserNamespace, !process.rlimits.isEmpty {
+            add(.meet(.limits), .field("process.rlimits"))
+            return
+        }
+        for (index, limit) in process.rlimits.enumerated() {
+            add(
+                .setLimit(resource: limit.kind.rawValue, name: limit.kind.name, soft: limit.soft, hard: limit.hard),
+                .element("process.rlimits", index))
+        }
+    }
+
+    private mutating func setScheduling(_ process: Process) {
+        if let scheduler = process.scheduler {
+            let attributes = SchedulerAttributes(
+                policy: scheduler.policy.rawValue, nice: scheduler.nice, priority: UInt32(scheduler.priority),
+                flags: scheduler.flags.rawValue, runtime: scheduler.runtime, deadline: scheduler.deadline,
+                period: scheduler.period)
+            add(.setScheduler(attributes), .field("process.scheduler"))
+        }
+        if let priority = process.ioPriority {
+            let value = UInt32(priority.ioClass.rawValue) << 13 | UInt32(priority.priority)
+            add(.setIOPriority(value), .field("process.ioPriority"))
+        }
+        if let policy = spec.linux.memoryPolicy {
+            add(
+                .setMemoryPolicy(mode: policy.mode.rawValue | policy.flags.rawValue, nodes: Self.mask(policy.nodes)),
+                .field("linux.memoryPolicy"))
+        }
+        if let personality = spec.linux.personality {
+            add(.setPersonality(personality.rawValue), .field("linux.personality"))
+        }
+    }
+
+    /// A bit for each index, in whole 64-bit words.
+    static func mask(_ ranges: IndexRanges?) -> [UInt8] {
+        guard let highest = ranges?.ranges.map(\.upperBound).max() else { return [] }
+        var mask = [UInt8](repeating: 0, count: (Int(highest) / 64 + 1) * 8)
+        for range in ranges?.ranges ?? [] {
+            for index in range { mask[Int(index) / 8] |= 1 << UInt8(index % 8) }
+        }
+        return mask
+    }
+
+    /// Labels take effect at the exec. A container that cannot get its label does not start.
+    private mutating func label(_ process: Process) {
+        if let profile = process.apparmorProfile {
+            add(
+                .writeFile(.procfs, path: "self/attr/apparmor/exec", value: "exec \(profile)"),
+                .field("process.apparmorProfile"))
+        }
+        if let label = process.selinuxLabel {
+            add(.writeFile(.procfs, path: "self/attr/exec", value: label), .field("process.selinuxLabel"))
+        }
+    }
+
+    /// The user can open /dev/stdout and its like again.
+    private mutating func ownStandardStreams(_ process: Process) {
+        guard process.user.uid != 0, !process.terminal else { return }
+        for slot in [Slot.standardInput, .standardOutput, .standardError] {
+            add(
+                .setOwner(slot, uid: process.user.uid, gid: .max), .field("process.user.uid"),
+                // Streams that belong to nobody here, or to somebody else: they work as they are.
+                tolerating: [Tolerated.notPermitted, Tolerated.invalidArgument, Tolerated.readOnlyFileSystem])
+        }
+    }
+
+    private mutating func becomeUser(_ process: Process) {
+        let capabilities = process.capabilities ?? Capabilities()
+        let known = host.lastCapability >= 63 ? UInt64.max : (UInt64(1) << (UInt64(host.lastCapability) + 1)) - 1
+        let origin = Origin.field("process.capabilities")
+        add(.changeDirectory(process.cwd), .field("process.cwd"), tolerating: [Tolerated.accessDenied, Tolerated.notPermitted])
+        add(.dropBounding(known & ~capabilities.bounding.rawValue), .field("process.capabilities.bounding"))
+        add(.keepCapabilities, origin)
+        add(.setGroups(process.user.additionalGids), .field("process.user.additionalGids"))
+        add(.setGroup(process.user.gid), .field("process.user.gid"))
+        add(.setUser(process.user.uid), .field("process.user.uid"))
+        add(.setFileModeMask(process.user.umask ?? 0o022), .field("process.user.umask"))
+        // Loading a filter without no_new_privs takes CAP_SYS_ADMIN. It is kept until the exec, whose rules
+        // (capabilities(7)) derive the new sets from the other ones.
+        let forFilter = options.filter != nil && !process.noNewPrivileges ? CapabilitySet([.sysAdmin]).rawValue : 0
+        add(
+            .setCapabilities(
+                effective: capabilities.effective.rawValue | forFilter,
+                permitted: capabilities.permitted.rawValue | forFilter,
+                inheritable: capabilities.inheritable.rawValue), origin)
+        add(.setAmbient(capabilities.ambient.rawValue), .field("process.capabilities.ambient"))
+        add(.retryDirectory(process.cwd), .field("process.cwd"))
+        add(.verifyDirectory, .field("process.cwd"))
+    }
+
+    private mutating func findProgram(_ process: Process) {
+        if !process.env.contains(where: { $0.hasPrefix("HOME=") }) {
+            add(.findHome(uid: process.user.uid), .field("process.env"))
+        }
+        add(.findExecutable(name: process.args[0], candidates: Self.candidates(process)), .element("process.args", 0))
+    }
+
+    /// Where the program may be: as it is if its name has a slash, else in the directories of the container's PATH.
+    static func candidates(_ process: Process) -> [String] {
+        let name = process.args[0]
+        if name.contains("/") { return [name] }
+        let given = process.env.last { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) }
+        return (given ?? defaultPath).split(separator: ":", omittingEmptySubsequences: false).map {
+            $0.isEmpty ? "./\(name)" : "\($0)/\(name)"
+        }
+    }
+
+    static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+    private func environment(_ process: Process) -> [String] {
+        var environment = process.env
+        if !environment.contains(where: { $0.hasPrefix("PATH=") }) { environment.append("PATH=" + Self.defaultPath) }
+        if options.listenDescriptors > 0 {
+            environment.removeAll { $0.hasPrefix("LISTEN_FDS=") || $0.hasPrefix("LISTEN_PID=") }
+            environment += ["LISTEN_FDS=\(options.listenDescriptors)", "LISTEN_PID=1"]
+        }
+        return environment
+    }
+
+    /// Everything up to here has been done: the host may say so, and `start` decides when it goes on.
+    private mutating func waitForStart() {
+        let hasHooks = !spec.hooks.startContainer.isEmpty
+        let count = hasHooks ? 2 : 0
+        if options.hasGate {
+            add(.meet(.ready), .field("process"))
+            plan.provisions.append(Provision(slot: .gateListener, source: .gateListener, origin: .field("process")))
+            add(.waitAtGate(receive: .hookInput, count: count), .field("process"))
+            plan.gate = plan.steps.count
+        } else {
+            add(.meet(.ready, receive: .hookInput, count: count), .field("process"))
+        }
+    }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import PackagePlugin
+
+/// Compiles `apus-init` and embeds it, so that a plain `swift build` does everything.
+@main
+struct EmbedInitPlugin: BuildToolPlugin {
+    func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {
+        let sources = context.package.directoryURL.appending(path: "Sources")
+        let code = sources.appending(path: "apus-init")
+        let header = sources.appending(path: "InitProtocol/include/init_protocol.h")
+        let output = context.pluginWorkDirectoryURL.appending(path: "InitImageBytes.swift")
+        let files = try FileManager.default.contentsOfDirectory(at: code, includingPropertiesForKeys: nil)
+        let inputs = files.sorted { $0.path < $1.path } + [header]
+        return [
+            .buildCommand(
+                displayName: "Compiling and embedding apus-init",
+                executable: try context.tool(named: "embed-init").url,
+                arguments: [
+                    try context.tool(named: "clang").url.path(), code.path(), header.deletingLastPathComponent().path(),
+                    output.path(),
+                ],
+                inputFiles: inputs,
+                outputFiles: [output])
+        ]
+    }
+}

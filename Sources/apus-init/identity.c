@@ -1,0 +1,164 @@
+// Who the process is, what it may do, and what it executes.
+#include "init.h"
+
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/prctl.h>
+#include <linux/sched/types.h>
+#include <linux/seccomp.h>
+
+#define X_OK 1
+
+long set_scheduler(const struct apus_scheduler *s) {
+    struct sched_attr attributes = {
+        .size = sizeof attributes,
+        .sched_policy = s->policy,
+        .sched_flags = s->flags,
+        .sched_nice = s->nice,
+        .sched_priority = s->priority,
+        .sched_runtime = s->runtime,
+        .sched_deadline = s->deadline,
+        .sched_period = s->period,
+    };
+    return sys(sched_setattr, 0, &attributes, 0);
+}
+
+long drop_bounding(const struct apus_flags *s) {
+    for (unsigned long capability = 0; capability < 64; capability++) {
+        if (!(s->flags >> capability & 1)) continue;
+        long result = sys(prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+        // A number that this kernel does not know is in no set.
+        if (result == -EINVAL) break;
+        if (result < 0) return result;
+    }
+    return 0;
+}
+
+long set_capabilities(const struct apus_capabilities *s) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct held[2], data[2];
+    long result = sys(capget, &header, held);
+    if (result < 0) return result;
+    // Nobody can add to what is permitted: what the caller lacks, it cannot give (config.md: warn, do not fail).
+    for (unsigned half = 0; half < 2; half++) {
+        data[half].permitted = (uint32_t)(s->permitted >> (32 * half)) & held[half].permitted;
+        data[half].effective = (uint32_t)(s->effective >> (32 * half)) & data[half].permitted;
+        data[half].inheritable = (uint32_t)(s->inheritable >> (32 * half)) & held[half].permitted;
+    }
+    return sys(capset, &header, data);
+}
+
+long set_ambient(const struct apus_flags *s) {
+    long result = sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    for (unsigned long capability = 0; result >= 0 && capability < 64; capability++) {
+        if (!(s->flags >> capability & 1)) continue;
+        result = sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+        // EPERM: it is not both permitted and inheritable, because the caller lacks it.
+        if (result == -EPERM || result == -EINVAL) result = 0;
+    }
+    return result;
+}
+
+/// The directory may be closed to root and open to the user of the container, or the other way round: it is tried
+/// before the identity changes, and RETRY_DIRECTORY tries again after that if it was refused.
+long change_directory(struct init *init, const struct apus_text_step *s) {
+    long result = sys(chdir, text(init, s->text));
+    init->has_directory = result == 0;
+    return result;
+}
+
+/// A working directory outside of the root has no path: the kernel says so with "(unreachable)" (CVE-2024-21626).
+long verify_directory(void) {
+    char path[APUS_PATH_MAX];
+    long length = sys(getcwd, path, sizeof path);
+    if (length < 0) return length;
+    return path[0] == '/' ? 0 : -EACCES;
+}
+
+/// The fields of a line of passwd(5) as they go by: only the user id and the home are looked at.
+struct passwd_line {
+    unsigned field;
+    uint64_t uid;
+    bool has_uid;
+    uint32_t home_length;
+};
+
+/// Takes one byte in; true at the end of the line of `uid`.
+static bool take(struct passwd_line *line, char byte, uint32_t uid, char *home, uint32_t capacity) {
+    if (byte == '\n') {
+        bool found = line->has_uid && line->uid == uid && line->field >= 5 && line->home_length > 0;
+        if (!found) *line = (struct passwd_line){0};
+        return found;
+    }
+    if (byte == ':') {
+        line->field++;
+    } else if (line->field == 2) {
+        bool is_digit = byte >= '0' && byte <= '9' && line->uid <= UINT32_MAX;
+        line->uid = is_digit ? line->uid * 10 + (uint64_t)(byte - '0') : UINT64_MAX;
+        line->has_uid = is_digit;
+    } else if (line->field == 5) {
+        // A home that does not fit is none: better `/` than half a path.
+        if (line->home_length < capacity) home[line->home_length++] = byte;
+        else line->field = 6, line->home_length = 0, line->has_uid = false;
+    }
+    return false;
+}
+
+/// Reads the image's passwd, which may be anything: only a regular file of at most 1 MiB counts, and opening it
+/// waits for nobody.
+static uint32_t home_from_passwd(uint32_t uid, char *home, uint32_t capacity) {
+    long file = open_beneath(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_MAGICLINKS);
+    if (file < 0) return 0;
+    struct statx status;
+    bool is_usable = status_of((int)file, "", AT_EMPTY_PATH, &status) == 0 &&
+                     (status.stx_mode & S_IFMT) == S_IFREG && status.stx_size <= 1 << 20;
+    struct passwd_line line = {0};
+    uint32_t found = 0;
+    char buffer[1024];
+    long size;
+    while (is_usable && !found && (size = sys(read, file, buffer, sizeof buffer)) > 0)
+        for (long i = 0; i < size && !found; i++)
+            if (take(&line, buffer[i], uid, home, capacity)) found = line.home_length;
+    if (is_usable && !found && take(&line, '\n', uid, home, capacity)) found = line.home_length;
+    sys(close, file);
+    return found;
+}
+
+long find_home(struct init *init, const struct apus_find_home *s) {
+    char *buffer = init->base + s->buffer.offset;
+    memcpy(buffer, "HOME=", 5);
+    uint32_t length = home_from_passwd(s->uid, buffer + 5, s->buffer.size - 6);
+    if (length == 0) buffer[5] = '/', length = 1;
+    buffer[5 + length] = 0;
+    texts(init, s->environment)[s->environment.count] = buffer;
+    return 0;
+}
+
+static long is_executable(const char *path) {
+    struct statx status;
+    long result = status_of(AT_FDCWD, path, 0, &status);
+    if (result < 0) return result;
+    if ((status.stx_mode & S_IFMT) == S_IFDIR) return -EISDIR;
+    if (!(status.stx_mode & 0111)) return -EACCES;
+    return sys(faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
+}
+
+long find_executable(struct init *init, const struct apus_texts_step *s) {
+    char **candidates = texts(init, s->texts);
+    long result = -ENOENT;
+    for (uint32_t i = 0; i < s->texts.count; i++) {
+        result = is_executable(candidates[i]);
+        if (result < 0) continue;
+        init->executable = candidates[i];
+        return 0;
+    }
+    return result;
+}
+
+long load_seccomp(struct init *init, const struct apus_seccomp *s) {
+    struct sock_fprog program = {
+        .len = (unsigned short)(s->program.size / sizeof(struct sock_filter)),
+        .filter = (struct sock_filter *)(init->base + s->program.offset),
+    };
+    return sys(seccomp, SECCOMP_SET_MODE_FILTER, s->flags, &program);
+}

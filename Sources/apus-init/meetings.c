@@ -1,0 +1,114 @@
+// Meetings with the host, the gate, and the fork that joined pid namespaces need.
+#include "init.h"
+
+#include <linux/socket.h>
+
+#define SOL_SOCKET 1
+#define SCM_RIGHTS 1
+#define MSG_NOSIGNAL 0x4000
+#define MSG_CMSG_CLOEXEC 0x40000000
+#define SOCK_CLOEXEC 02000000
+#define MOST_DESCRIPTORS 16
+
+struct part {
+    void *base;
+    size_t size;
+};
+
+/// struct msghdr and struct cmsghdr of the kernel (include/linux/socket.h), on 64-bit machines.
+struct message {
+    void *name;
+    long name_size;
+    struct part *parts;
+    size_t part_count;
+    void *control;
+    size_t control_size;
+    unsigned flags;
+};
+
+struct control {
+    size_t size;
+    int level;
+    int type;
+    int descriptors[MOST_DESCRIPTORS];
+};
+
+static long send_message(int socket, void *bytes, size_t size, const int *descriptors, size_t count) {
+    struct part part = {.base = bytes, .size = size};
+    struct message message = {.parts = &part, .part_count = 1};
+    struct control control = {.size = 16 + count * sizeof(int), .level = SOL_SOCKET, .type = SCM_RIGHTS};
+    if (count) {
+        memcpy(control.descriptors, descriptors, count * sizeof(int));
+        message.control = &control;
+        message.control_size = (control.size + 7) & ~7UL;
+    }
+    return sys(sendmsg, socket, &message, MSG_NOSIGNAL);
+}
+
+/// Receives a message, and its descriptors into the slots from `first` on. Gives its size; 0 at the end.
+static long receive_message(struct init *init, int socket, void *bytes, size_t size, unsigned first, unsigned most) {
+    struct part part = {.base = bytes, .size = size};
+    struct control control = {0};
+    struct message message = {.parts = &part, .part_count = 1, .control = &control, .control_size = sizeof control};
+    long received;
+    do received = sys(recvmsg, socket, &message, MSG_CMSG_CLOEXEC);
+    while (received == -EINTR);
+    if (received < 0 || message.control_size < 16) return received;
+    if (control.level != SOL_SOCKET || control.type != SCM_RIGHTS) return received;
+    size_t count = (control.size - 16) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+        if (i < most) put(init, first + (unsigned)i, control.descriptors[i]);
+        else sys(close, control.descriptors[i]);
+    }
+    return received;
+}
+
+/// Waits for the host's answer. A host that is gone, or gives up, ends this process too: nothing is left behind.
+static long await_reply(struct init *init, unsigned first, unsigned most) {
+    struct apus_message reply;
+    long size = receive_message(init, init->plan->control, &reply, sizeof reply, first, most);
+    if (size < 0) return size;
+    if (size != sizeof reply || reply.value != 0) sys(exit_group, 1);
+    return 0;
+}
+
+long meet(struct init *init, const struct apus_meet *s) {
+    struct apus_message message = {.meeting = s->meeting};
+    int descriptor = s->send == APUS_NO_SLOT ? -1 : init->slots[s->send];
+    long result = send_message(init->plan->control, &message, sizeof message, &descriptor, descriptor >= 0);
+    return result < 0 ? result : await_reply(init, s->receive, s->receive_count);
+}
+
+/// Goes on in another process, a child of the same parent: what setns(2) for a pid namespace and unshare(2) for
+/// a time namespace ask for. There is no exec in between, so it is born undumpable.
+long fork_child(struct init *init, const struct apus_flags *s) {
+    int pidfd = -1;
+    struct clone_args args = {.flags = s->flags | CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)&pidfd};
+    long pid = sys(clone3, &args, sizeof args);
+    if (pid < 0) return pid;
+    if (pid == 0) return await_reply(init, 0, 0);
+    struct apus_message message = {.meeting = APUS_MEETING_FORKED, .value = (int32_t)pid};
+    sys(exit_group, send_message(init->plan->control, &message, sizeof message, &pidfd, 1) < 0);
+    return 0;
+}
+
+long wait_at_gate(struct init *init, const struct apus_gate *s) {
+    init->report->phase = APUS_PHASE_WAITING;
+    for (;;) {
+        long connection = sys(accept4, init->slots[s->listener], NULL, NULL, SOCK_CLOEXEC);
+        if (connection == -EINTR || connection == -ECONNABORTED) continue;
+        if (connection < 0) return connection;
+        put(init, s->connection, connection);
+        struct apus_message word = {.meeting = APUS_MEETING_READY};
+        int descriptors[] = {init->plan->report, init->plan_descriptor};
+        long result = send_message((int)connection, &word, sizeof word, descriptors, 2);
+        if (result >= 0)
+            result = receive_message(init, (int)connection, &word, sizeof word, s->receive, s->receive_count);
+        // Who left before the word to go on has not opened the gate: the next one may.
+        if (result == sizeof word) break;
+    }
+    sys(close, init->slots[s->listener]);
+    init->slots[s->listener] = -1;
+    init->report->phase = APUS_PHASE_RUNNING;
+    return 0;
+}

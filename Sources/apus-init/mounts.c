@@ -1,0 +1,65 @@
+// Mounts: detached trees and file systems, their attributes, and where they go. By descriptor throughout.
+#include "init.h"
+
+#include <linux/mount.h>
+
+/// What the file system has to say about its last failure: it keeps messages for read(2) ("e overlay: ...").
+static void explain_from(struct init *init, int file_system) {
+    char message[256];
+    long length = sys(read, file_system, message, sizeof message);
+    if (length <= 2) return;
+    while (length > 0 && message[length - 1] == '\n') length--;
+    explain(init, message + 2, (size_t)length - 2);
+}
+
+long open_path(struct init *init, const struct apus_open_path *s) {
+    return put(init, s->into, open_beneath(base_of(init, s->base), text(init, s->path), s->flags, s->resolve));
+}
+
+long open_tree_step(struct init *init, const struct apus_open_tree *s) {
+    unsigned flags = s->flags | OPEN_TREE_CLOEXEC | (s->path.length ? 0 : AT_EMPTY_PATH);
+    return put(init, s->into, sys(open_tree, base_of(init, s->base), text(init, s->path), flags));
+}
+
+long open_file_system(struct init *init, const struct apus_open_file_system *s) {
+    return put(init, s->into, sys(fsopen, text(init, s->type), FSOPEN_CLOEXEC));
+}
+
+long pick_file_system(struct init *init, const struct apus_two_slots *s) {
+    return put(init, s->to, sys(fspick, init->slots[s->from], "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
+}
+
+long configure(struct init *init, const struct apus_configure *s) {
+    const char *key = s->key.length ? text(init, s->key) : NULL;
+    const char *value = s->command == FSCONFIG_SET_STRING ? text(init, s->value) : NULL;
+    long result = sys(fsconfig, init->slots[s->slot], s->command, key, value, 0);
+    if (result < 0) explain_from(init, init->slots[s->slot]);
+    return result;
+}
+
+long create_mount(struct init *init, const struct apus_create_mount *s) {
+    long mount = sys(fsmount, init->slots[s->from], FSMOUNT_CLOEXEC, s->attributes);
+    if (mount < 0) explain_from(init, init->slots[s->from]);
+    return put(init, s->into, mount);
+}
+
+long set_mount_attributes(struct init *init, const struct apus_mount_attributes *s) {
+    struct mount_attr attributes = {.attr_set = s->set, .attr_clr = s->clear, .propagation = s->propagation};
+    if (s->user_namespace != APUS_NO_SLOT) attributes.userns_fd = (uint64_t)init->slots[s->user_namespace];
+    unsigned flags = s->flags | (s->path.length ? 0 : AT_EMPTY_PATH);
+    return sys(mount_setattr, base_of(init, s->base), text(init, s->path), flags, &attributes, sizeof attributes);
+}
+
+long move_mount_step(struct init *init, const struct apus_two_slots *s) {
+    unsigned flags = s->flags | MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+    return sys(move_mount, init->slots[s->from], "", init->slots[s->to], "", flags);
+}
+
+long choose_cover(struct init *init, const struct apus_choose_cover *s) {
+    struct statx status;
+    long result = status_of(init->slots[s->target], "", AT_EMPTY_PATH, &status);
+    if (result < 0) return result;
+    bool is_directory = (status.stx_mode & S_IFMT) == S_IFDIR;
+    int mount = init->slots[is_directory ? s->directory : s->file];
+    return put(init, s->into, sys(open_tree, mount, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+}

@@ -1,0 +1,210 @@
+// The entry, and the loop over the steps.
+#include "init.h"
+
+#include <linux/mman.h>
+#include <linux/prctl.h>
+
+#define SEEK_END 2
+#define EXIT_BROKEN_PLAN 125
+
+void *memcpy(void *to, const void *from, size_t size) {
+    for (size_t i = 0; i < size; i++) ((char *)to)[i] = ((const char *)from)[i];
+    return to;
+}
+
+void *memset(void *to, int value, size_t size) {
+    for (size_t i = 0; i < size; i++) ((char *)to)[i] = (char)value;
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t size) {
+    const unsigned char *x = a, *y = b;
+    for (size_t i = 0; i < size; i++)
+        if (x[i] != y[i]) return x[i] < y[i] ? -1 : 1;
+    return 0;
+}
+
+long put(struct init *init, unsigned slot, long descriptor) {
+    if (descriptor < 0) return descriptor;
+    if (init->slots[slot] >= 0) sys(close, init->slots[slot]);
+    init->slots[slot] = (int)descriptor;
+    return 0;
+}
+
+void explain(struct init *init, const char *detail, size_t length) {
+    struct apus_report *report = init->report;
+    if (length > sizeof report->detail) length = sizeof report->detail;
+    memcpy(report->detail, detail, length);
+    report->detail_length = (uint32_t)length;
+}
+
+/// Performs one step. No `default`: the compiler refuses an operation that is missing here.
+static long perform(struct init *init, const struct apus_step *step) {
+    const void *record = step;
+    const struct apus_slot_step *slot = record;
+    const struct apus_flags *flags = record;
+    const struct apus_number *number = record;
+    const struct apus_text_step *named = record;
+    switch ((enum apus_operation)step->operation) {
+    case APUS_OPERATION_JOIN_CGROUP: return join_cgroup(init, record);
+    case APUS_OPERATION_JOIN_NAMESPACE: return join_namespace(init, record);
+    case APUS_OPERATION_UNSHARE: return unshare_namespaces(init, record);
+    case APUS_OPERATION_FORK: return fork_child(init, record);
+    case APUS_OPERATION_MEET: return meet(init, record);
+    case APUS_OPERATION_WRITE_FILE: return write_file(init, record);
+    case APUS_OPERATION_SET_GROUPS: {
+        const struct apus_groups *groups = record;
+        return sys(setgroups, groups->groups.size / sizeof(uint32_t), init->base + groups->groups.offset);
+    }
+    case APUS_OPERATION_SET_GROUP: return sys(setresgid, number->number, number->number, number->number);
+    case APUS_OPERATION_SET_USER: return sys(setresuid, number->number, number->number, number->number);
+    case APUS_OPERATION_NEW_SESSION: return sys(setsid);
+    case APUS_OPERATION_JOIN_SESSION_KEYRING: return join_session_keyring(init, record);
+    case APUS_OPERATION_OPEN_PATH: return open_path(init, record);
+    case APUS_OPERATION_OPEN_TREE: return open_tree_step(init, record);
+    case APUS_OPERATION_OPEN_FILE_SYSTEM: return open_file_system(init, record);
+    case APUS_OPERATION_PICK_FILE_SYSTEM: return pick_file_system(init, record);
+    case APUS_OPERATION_CONFIGURE: return configure(init, record);
+    case APUS_OPERATION_CREATE_MOUNT: return create_mount(init, record);
+    case APUS_OPERATION_SET_MOUNT_ATTRIBUTES: return set_mount_attributes(init, record);
+    case APUS_OPERATION_MAKE_TARGET: return make_target(init, record);
+    case APUS_OPERATION_MOVE_MOUNT: return move_mount_step(init, record);
+    case APUS_OPERATION_CHOOSE_COVER: return choose_cover(init, record);
+    case APUS_OPERATION_COPY_MODE: return copy_mode(init, record);
+    case APUS_OPERATION_COPY_TREE: return copy_tree(init, record);
+    case APUS_OPERATION_COPY_LINK: return copy_link(init, record);
+    case APUS_OPERATION_VERIFY_DEVICE: return verify_device(init, record);
+    case APUS_OPERATION_MAKE_NODE: return make_node(init, record);
+    case APUS_OPERATION_MAKE_LINK: return make_link(init, record);
+    case APUS_OPERATION_REMOVE: {
+        const struct apus_name *name = record;
+        return sys(unlinkat, base_of(init, name->directory), text(init, name->name), 0);
+    }
+    case APUS_OPERATION_ENTER: return sys(fchdir, init->slots[slot->slot]);
+    case APUS_OPERATION_PIVOT_ROOT: return sys(pivot_root, ".", ".");
+    case APUS_OPERATION_DETACH_MOUNT: return sys(umount2, text(init, named->text), 2 /* MNT_DETACH */);
+    case APUS_OPERATION_CHANGE_ROOT: return sys(chroot, ".");
+    case APUS_OPERATION_CHANGE_DIRECTORY: return change_directory(init, record);
+    case APUS_OPERATION_RETRY_DIRECTORY: return init->has_directory ? 0 : change_directory(init, record);
+    case APUS_OPERATION_VERIFY_DIRECTORY: return verify_directory();
+    case APUS_OPERATION_SET_HOST_NAME: return sys(sethostname, text(init, named->text), named->text.length);
+    case APUS_OPERATION_SET_DOMAIN_NAME: return sys(setdomainname, text(init, named->text), named->text.length);
+    case APUS_OPERATION_BRING_UP_LOOPBACK: return bring_up_loopback();
+    case APUS_OPERATION_UNLOCK_TERMINAL: return unlock_terminal(init, record);
+    case APUS_OPERATION_OPEN_PEER: return open_peer(init, record);
+    case APUS_OPERATION_SET_WINDOW: return set_window(init, record);
+    case APUS_OPERATION_SET_OWNER: return set_owner(init, record);
+    case APUS_OPERATION_SET_CONTROLLING_TERMINAL:
+        return sys(ioctl, init->slots[slot->slot], 0x540e /* TIOCSCTTY */, 0);
+    case APUS_OPERATION_DUPLICATE: return duplicate(init, record);
+    case APUS_OPERATION_SET_LIMIT: {
+        const struct apus_limit *limit = record;
+        return sys(prlimit64, 0, limit->resource, &limit->soft, NULL);
+    }
+    case APUS_OPERATION_SET_FILE_MODE_MASK: return sys(umask, number->number);
+    case APUS_OPERATION_SET_PERSONALITY: return sys(personality, flags->flags);
+    case APUS_OPERATION_SET_SCHEDULER: return set_scheduler(record);
+    case APUS_OPERATION_SET_IO_PRIORITY: return sys(ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, number->number);
+    case APUS_OPERATION_SET_MEMORY_POLICY: {
+        const struct apus_memory_policy *policy = record;
+        // The kernel counts one bit less than it is told (set_mempolicy(2), "BUGS").
+        return sys(set_mempolicy, policy->mode, policy->nodes.size ? init->base + policy->nodes.offset : NULL,
+                   policy->nodes.size ? policy->nodes.size * 8 + 1 : 0);
+    }
+    case APUS_OPERATION_KEEP_CAPABILITIES: return sys(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+    case APUS_OPERATION_DROP_BOUNDING: return drop_bounding(flags);
+    case APUS_OPERATION_SET_CAPABILITIES: return set_capabilities(record);
+    case APUS_OPERATION_SET_AMBIENT: return set_ambient(flags);
+    case APUS_OPERATION_SET_NO_NEW_PRIVILEGES: return sys(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    case APUS_OPERATION_FIND_HOME: return find_home(init, record);
+    case APUS_OPERATION_FIND_EXECUTABLE: return find_executable(init, record);
+    case APUS_OPERATION_WAIT_AT_GATE: return wait_at_gate(init, record);
+    case APUS_OPERATION_RUN_HOOK: return run_hook(init, record);
+    case APUS_OPERATION_CLOSE_ON_EXEC: return sys(close_range, number->number, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
+    case APUS_OPERATION_LOAD_SECCOMP: return load_seccomp(init, record);
+    case APUS_OPERATION_EXECUTE: {
+        const struct apus_execute *execute = record;
+        init->report->phase = APUS_PHASE_EXECUTING;
+        return sys(execve, init->executable, texts(init, execute->arguments), texts(init, execute->environment));
+    }
+    }
+    return -ENOSYS;
+}
+
+static bool is_tolerated(const struct apus_step *step, long error) {
+    for (unsigned i = 0; i < sizeof step->tolerated; i++)
+        if (step->tolerated[i] && error == -(long)step->tolerated[i]) return true;
+    return false;
+}
+
+static void run(struct init *init) {
+    uint32_t offset = init->plan->steps;
+    unsigned passed_over = 0;
+    init->report->phase = APUS_PHASE_RUNNING;
+    for (uint32_t index = 0; index < init->plan->step_count; index++) {
+        const struct apus_step *step = (const struct apus_step *)(init->base + offset);
+        offset += step->size;
+        if (passed_over) {
+            passed_over--;
+            continue;
+        }
+        init->report->step = index;
+        long result = perform(init, step);
+        if (result >= 0) continue;
+        if (is_tolerated(step, result)) {
+            passed_over = step->skip;
+            continue;
+        }
+        init->report->error = (int32_t)-result;
+        init->report->phase = APUS_PHASE_FAILED;
+        return;
+    }
+}
+
+static bool load(struct init *init, int descriptor) {
+    long size = sys(lseek, descriptor, 0, SEEK_END);
+    if (size < (long)sizeof(struct apus_plan)) return false;
+    long address = sys(mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
+    if (address < 0 && address > -4096) return false;
+    init->base = (char *)address;
+    init->plan = (struct apus_plan *)address;
+    init->plan_descriptor = descriptor;
+    if (!plan_is_sound(init, (size_t)size)) return false;
+    address = sys(mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, init->plan->report, 0);
+    if (address < 0 && address > -4096) return false;
+    init->report = (struct apus_report *)address;
+    for (unsigned i = 0; i < APUS_SLOTS; i++) init->slots[i] = init->plan->slots[i];
+    return true;
+}
+
+static int decimal(const char *digits) {
+    int number = 0;
+    for (; *digits >= '0' && *digits <= '9' && number < 1000000; digits++) number = number * 10 + (*digits - '0');
+    return *digits ? -1 : number;
+}
+
+/// `stack` is what the kernel puts there: the number of arguments, then the arguments.
+__attribute__((noreturn, used)) void init_main(const long *stack) {
+    static struct init init;
+    // Before anything else: whoever shares a namespace with this process from here on cannot trace it, nor
+    // reach its memory and descriptors through /proc (CVE-2016-9962).
+    sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+    char *const *arguments = (char *const *)(stack + 1);
+    int descriptor = stack[0] == 2 ? decimal(arguments[1]) : -1;
+    if (descriptor < 0 || !load(&init, descriptor)) {
+        sys(exit_group, EXIT_BROKEN_PLAN);
+    } else {
+        // What the host gave is for this program alone.
+        sys(close_range, init.plan->first_unkept, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
+        sys(umask, 0);
+        run(&init);
+        sys(exit_group, 1);
+    }
+    __builtin_unreachable();
+}
+
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call init_main\n");
+#elif defined(__aarch64__)
+__asm__(".globl _start\n_start:\n mov x29, #0\n mov x0, sp\n bl init_main\n");
+#endif

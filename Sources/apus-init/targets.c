@@ -1,0 +1,132 @@
+// Mount points: found inside the root by descriptor, and made where they are missing.
+#include "init.h"
+
+#include <linux/magic.h>
+
+#define RESOLVE_INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+#define MOST_LINKS 40
+
+struct path {
+    char bytes[APUS_PATH_MAX];
+    size_t length;
+};
+
+/// Replaces `path` up to `end`, whose last component begins at `start` and is a link to nowhere, by what the
+/// link says: relative to the link's directory, or to the root if it is absolute.
+static long follow(struct path *path, size_t start, size_t end, int parent) {
+    char name[APUS_PATH_MAX], target[APUS_PATH_MAX];
+    memcpy(name, path->bytes + start, end - start);
+    name[end - start] = 0;
+    long size = sys(readlinkat, parent, name, target, sizeof target);
+    if (size < 0) return size == -EINVAL ? -EEXIST : size;
+    size_t kept = target[0] == '/' ? 0 : start;
+    size_t rest = path->length - end;
+    if (kept + (size_t)size + rest + 1 > sizeof path->bytes) return -ENAMETOOLONG;
+    char tail[APUS_PATH_MAX];
+    memcpy(tail, path->bytes + end, rest);
+    memcpy(path->bytes + kept, target, (size_t)size);
+    memcpy(path->bytes + kept + size, tail, rest);
+    path->length = kept + (size_t)size + rest;
+    path->bytes[path->length] = 0;
+    return 0;
+}
+
+/// Makes one missing component below a directory that is held open: whoever swaps a name for a link meanwhile
+/// gets an error, never an entry somewhere else (CVE-2024-45310).
+static long make_component(int parent, const char *component, size_t length, bool file, unsigned mode) {
+    char name[256];
+    if (length >= sizeof name) return -ENAMETOOLONG;
+    memcpy(name, component, length);
+    name[length] = 0;
+    if (!file) return sys(mkdirat, parent, name, mode);
+    long made = sys(openat, parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, mode);
+    if (made < 0) return made;
+    return sys(close, made);
+}
+
+static size_t component_end(const struct path *path, size_t start) {
+    while (start < path->length && path->bytes[start] != '/') start++;
+    return start;
+}
+
+static size_t next_component(const struct path *path, size_t end) {
+    while (end < path->length && path->bytes[end] == '/') end++;
+    return end;
+}
+
+/// Opens the first `end` bytes of the path inside the root.
+static long open_prefix(int root, struct path *path, size_t end, uint64_t resolve) {
+    char byte = path->bytes[end];
+    path->bytes[end] = 0;
+    long opened = open_beneath(root, path->bytes, O_PATH, resolve);
+    path->bytes[end] = byte;
+    return opened;
+}
+
+/// Walks the path and makes what is missing; the last component is a file if `file` says so.
+static long create_target(int root, struct path *path, bool file, unsigned mode, uint64_t resolve) {
+    unsigned links = 0;
+    long parent = open_beneath(root, ".", O_PATH | O_DIRECTORY, RESOLVE_INSIDE);
+    size_t start = next_component(path, 0);
+    while (parent >= 0 && start < path->length) {
+        size_t end = component_end(path, start);
+        size_t next = next_component(path, end);
+        long opened = open_prefix(root, path, end, resolve);
+        if (opened == -ENOENT) {
+            bool is_file = file && next == path->length;
+            opened = make_component((int)parent, path->bytes + start, end - start, is_file, is_file ? 0755 : mode);
+            if (opened == 0) opened = open_prefix(root, path, end, resolve);
+            else if (opened == -EEXIST && !(resolve & RESOLVE_NO_SYMLINKS) && links++ < MOST_LINKS) {
+                opened = follow(path, start, end, (int)parent);
+                if (opened == 0) {
+                    opened = open_beneath(root, ".", O_PATH | O_DIRECTORY, RESOLVE_INSIDE);
+                    next = next_component(path, 0);
+                }
+            }
+        }
+        sys(close, parent);
+        parent = opened;
+        start = next;
+    }
+    return parent;
+}
+
+static long is_directory(int descriptor) {
+    struct statx status;
+    long result = status_of(descriptor, "", AT_EMPTY_PATH, &status);
+    return result < 0 ? result : (status.stx_mode & S_IFMT) == S_IFDIR;
+}
+
+static bool lies_in_proc(int descriptor) {
+    char status[256] __attribute__((aligned(8)));  // struct statfs: its first word is the type
+    return sys(fstatfs, descriptor, status) < 0 || *(long *)status == PROC_SUPER_MAGIC;
+}
+
+long make_target(struct init *init, const struct apus_make_target *s) {
+    int root = init->slots[s->root];
+    uint64_t resolve = RESOLVE_INSIDE | (s->rules & APUS_TARGET_NO_LINKS ? RESOLVE_NO_SYMLINKS : 0);
+    const char *path = s->path.length ? text(init, s->path) : ".";
+    uint64_t flags = O_PATH | (s->rules & APUS_TARGET_NO_FOLLOW ? O_NOFOLLOW : 0);
+    long kind = s->kind;
+    if (kind == APUS_TARGET_LIKE_SOURCE) {
+        kind = is_directory(init->slots[s->source]);
+        if (kind < 0) return kind;
+        kind = kind ? APUS_TARGET_DIRECTORY : APUS_TARGET_FILE;
+    }
+    long target = open_beneath(root, path, flags, resolve);
+    if (target == -ENOENT && kind != APUS_TARGET_EXISTING) {
+        struct path work;
+        work.length = s->path.length;
+        memcpy(work.bytes, path, s->path.length + 1);
+        target = create_target(root, &work, kind == APUS_TARGET_FILE, s->mode, resolve);
+    }
+    if (target < 0) return target;
+    long result = 0;
+    // Only the kernel's own procfs may be where procfs is: what is mounted over it would fake what the runtime
+    // and the container read there (CVE-2019-16884).
+    if (s->rules & APUS_TARGET_NOT_IN_PROC && lies_in_proc((int)target)) result = -EPERM;
+    else if (kind == APUS_TARGET_DIRECTORY && is_directory((int)target) == 0) result = -ENOTDIR;
+    if (result == 0) return put(init, s->into, target);
+    sys(close, target);
+    return result;
+}

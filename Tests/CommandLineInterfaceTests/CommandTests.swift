@@ -1,0 +1,112 @@
+import Testing
+
+@testable import CommandLineInterface
+
+@Suite struct CommandTests {
+    @Test(arguments: [
+        (
+            "run -d --keep --no-subreaper c",
+            Action.run(run("c") { ($0.detach, $0.keep, $0.noSubreaper) = (true, true, true) })
+        ),
+        (
+            "run c -b b -f x.json --preserve-fds=2",
+            .run(run("c") { ($0.create.bundle, $0.create.config, $0.create.preserveFds) = ("b", "x.json", 2) })
+        ),
+        ("kill c", .kill(kill(.id("c")))),
+        ("kill c ''", .kill(kill(.id("c")))),
+        ("kill c --all KILL", .kill(kill(.id("c")) { ($0.signal, $0.all) = (9, true) })),
+        ("kill c KILL -a", .kill(kill(.id("c")) { ($0.signal, $0.all) = (9, true) })),
+        ("kill --regex ^a INT", .kill(kill(.pattern("^a")) { $0.signal = 2 })),
+        ("delete --regex -f a.*", .delete(delete(.pattern("a.*"), force: true))),
+        ("list", .list(list())), ("list -f json -q", .list(list(.json, quiet: true))),
+        ("list --format=json --format=table", .list(list())),
+        ("spec", .spec(SpecOptions())), ("plan", .plan(PlanOptions())),
+        ("help", .help(nil)), ("h", .help(nil)), ("help kill", .help(.kill)), ("help exec", .help(.exec)),
+        ("-h", .help(nil)), ("--help", .help(nil)), ("--help create", .help(nil)), ("", .help(nil)),
+        ("--root /r", .help(nil)), ("create -h", .help(.create)), ("create c --help", .help(.create)),
+        ("create --help --pidfd-socket s", .help(.create)), ("exec --help", .help(.exec)),
+        ("--version", .version), ("-v", .version), ("--v", .version), ("-version", .version), ("version", .version),
+        ("--version create --bogus", .version), ("--help --version", .help(nil)),
+        ("--log-format xml --version", .version), ("--version=false list", .list(list())),
+        ("completion fish", .completion(.fish)), ("man", .manual),
+    ])
+    func understood(line: String, expected: Action) throws {
+        #expect(try action(line) == expected)
+    }
+
+    @Test func specAndPlanOptions() throws {
+        var spec = SpecOptions()
+        (spec.bundle, spec.rootless) = ("/b", true)
+        #expect(try action("spec --rootless -b /b") == .spec(spec))
+        var plan = PlanOptions()
+        (plan.bundle, plan.format) = ("/b", .json)
+        #expect(try action("plan /b --format json") == .plan(plan))
+    }
+
+    /// No flag of today's commands is accepted and then forgotten: it changes the result, or it is refused.
+    @Test(arguments: Command.allCases.filter { $0.entry.availability == .now })
+    func everyFlagCounts(command: Command) throws {
+        let kinds = command.entry.positionals
+        let arguments = kinds.minimum == 0 ? "" : command == .completion ? "bash" : "c"
+        let plain = try action("\(command.rawValue) \(arguments)")
+        for flag in command.entry.flags {
+            let line = "\(command.rawValue) \(Self.given(flag)) \(arguments)"
+            if flag.availability == .now {
+                #expect(try action(line) != plain, "\(line)")
+            } else {
+                #expect(mistake(line)?.kind == .unavailable, "\(line)")
+            }
+        }
+    }
+
+    @Test(arguments: Flag.global)
+    func everyGlobalFlagCounts(flag: Flag) throws {
+        let line = Self.given(flag) + " list"
+        if let refusal = mistake(line) {
+            #expect(refusal.kind == .unavailable)
+        } else {
+            #expect(try Invocation(parsing: words(line)) != Invocation(parsing: ["list"]), "\(line)")
+        }
+    }
+
+    /// The flag with a value that is not its default.
+    private static func given(_ flag: Flag) -> String {
+        switch flag.value {
+        case .none: "--\(flag.name)"
+        case .text, .file, .directory: "--\(flag.name) other"
+        case .number: "--\(flag.name) 7"
+        case .choice(let choices): "--\(flag.name) \(choices.last?.name ?? "")"
+        }
+    }
+
+    @Test func tableIsConsistent() {
+        for command in Command.allCases {
+            let names = command.entry.flags.flatMap { [$0.name] + $0.short }
+            #expect(Set(names).count == names.count, "\(command) has two flags of one name")
+            #expect(!command.entry.summary.isEmpty)
+            #expect(!command.entry.summary.hasSuffix("."))
+        }
+        let used = Command.allCases.flatMap { $0.entry.flags.map(\.key) } + Flag.global.map(\.key)
+        #expect(Set(used) == Set(FlagKey.allCases))
+    }
+
+    /// For exec, everything from COMMAND on belongs to the process; for ps, everything after ID to ps(1).
+    @Test(
+        arguments: [
+            (Command.exec, "-t c ls -l --help", ["c", "ls", "-l", "--help"], [FlagKey.tty]),
+            (
+                .exec, "c --tty --env A=B --env C=D sh -c x -- y", ["c", "sh", "-c", "x", "--", "y"],
+                [.tty, .env, .env]
+            ),
+            (.exec, "-- c -t ls", ["c", "-t", "ls"], []),
+            (.ps, "-f json c -ef --format x", ["c", "-ef", "--format", "x"], [.format]),
+        ] as [(Command, String, [String], [FlagKey])])
+    func flagsEnd(command: Command, line: String, positionals: [String], keys: [FlagKey]) {
+        let entry = command.entry
+        let scan = Grammar(flags: entry.flags, flagsEndAfter: entry.positionals.flagsEndAfter, command: command)
+            .scan(words(line)[...])
+        #expect(scan.problem == nil)
+        #expect(scan.positionals == positionals)
+        #expect(scan.matches.map(\.flag.key) == keys)
+    }
+}

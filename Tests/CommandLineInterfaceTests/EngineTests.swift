@@ -1,0 +1,95 @@
+import Testing
+
+@testable import CommandLineInterface
+
+/// The argument lists that container managers were seen to use.
+@Suite struct EngineTests {
+    private static let shim = "--root /run/runtime-runc/moby --log /b/log.json --log-format json "
+    private static let conmon = "--log-format=json --log /b/oci-log "
+
+    @Test(arguments: [
+        (
+            "create --bundle /b --pid-file /b/pid c",
+            Action.create(create("c") { ($0.bundle, $0.pidFile) = ("/b", "/b/pid") })
+        ),
+        (
+            "create --bundle /b --pid-file /b/pid --console-socket /s --no-pivot c",
+            .create(
+                create("c") {
+                    ($0.bundle, $0.pidFile, $0.consoleSocket, $0.noPivot) = ("/b", "/b/pid", "/s", true)
+                })
+        ),
+        ("start c", .start(StartOptions(id: "c"))),
+        ("kill c 9", .kill(kill(.id("c")) { $0.signal = 9 })),
+        ("kill --all c 9", .kill(kill(.id("c")) { ($0.signal, $0.all) = (9, true) })),
+        ("state c", .state(StateOptions(id: "c"))),
+        ("delete c", .delete(delete(.id("c")))),
+        ("delete --force c", .delete(delete(.id("c"), force: true))),
+    ])
+    func shim(line: String, expected: Action) throws {
+        let invocation = try Invocation(parsing: words(Self.shim + line))
+        #expect(invocation.action == expected)
+        #expect(invocation.options.root == "/run/runtime-runc/moby")
+        #expect(invocation.options.log.destination == .file("/b/log.json"))
+        #expect(invocation.options.log.format == .json)
+    }
+
+    @Test func conmonCreates() throws {
+        let line = "create --bundle /b --pid-file /p --console-socket /s --preserve-fds 3 c"
+        let invocation = try Invocation(parsing: words(Self.conmon + line))
+        #expect(invocation.options.root == nil)
+        #expect(invocation.options.log.destination == .file("/b/oci-log"))
+        #expect(invocation.options.log.format == .json)
+        let expected = create("c") {
+            ($0.bundle, $0.pidFile, $0.consoleSocket, $0.preserveFds) = ("/b", "/p", "/s", 3)
+        }
+        #expect(invocation.action == .create(expected))
+    }
+
+    @Test func buildKitRuns() throws {
+        #expect(
+            try action("--log /l --log-format json run --bundle /b c") == .run(run("c") { $0.create.bundle = "/b" }))
+    }
+
+    @Test func buildahCreatesWithoutGlobalFlags() throws {
+        let expected = create("c") { ($0.bundle, $0.pidFile, $0.noNewKeyring) = ("/b", "/p", true) }
+        #expect(try action("create --bundle /b --pid-file /p --no-new-keyring c") == .create(expected))
+    }
+
+    @Test func everyoneAsksForTheVersion() throws {
+        #expect(try action("--version") == .version)
+        #expect(try action("features") == .features)
+    }
+
+    /// The refusal must reach the log that the manager reads.
+    @Test func refusalGoesToTheManagersLog() {
+        let error = mistake(Self.conmon + "--systemd-cgroup create --bundle /b --pid-file /p c")
+        #expect(error?.kind == .unavailable)
+        #expect(error?.log.destination == .file("/b/oci-log"))
+        #expect(error?.log.format == .json)
+    }
+
+    @Test(
+        arguments: [
+            ("exec --process /f --console-socket /s --detach --pid-file /p c", 255),
+            ("exec --pid-file /p --process /f --detach --preserve-fds 1 --tty --console-socket /s c", 255),
+            ("pause c", 1), ("resume c", 1), ("ps --format json c", 1), ("update --resources - c", 1),
+            ("update --resources=/f c", 1),
+            ("checkpoint --image-path /d --work-path /d --leave-running --file-locks c", 1),
+            ("restore --image-path /d --work-path /d --detach --pid-file /p -no-subreaper --bundle /b c", 1),
+        ] as [(String, Int32)])
+    func laterCommands(line: String, exitCode: Int32) throws {
+        let arguments = words(line)
+        let command = try #require(Command(named: arguments[0]))
+        let error = mistake(Self.shim + line)
+        #expect(error?.message == "apus \(arguments[0]): not available in this version")
+        #expect(error?.exitCode == exitCode)
+        #expect(error?.log.format == .json)
+        // The table knows all of their flags already.
+        let entry = command.entry
+        let scan = Grammar(flags: entry.flags, flagsEndAfter: entry.positionals.flagsEndAfter, command: command)
+            .scan(arguments.dropFirst())
+        #expect(scan.problem == nil)
+        #expect(scan.positionals == ["c"])
+    }
+}
