@@ -41,16 +41,17 @@ let package = Package(
         .target(name: "Kernel", dependencies: ["CKernel"], swiftSettings: strict),
         .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: strict),
         .target(name: "OCI", dependencies: ["JSON"], swiftSettings: strict),
-        .target(name: "Seccomp", dependencies: ["OCI", "CSeccomp"], swiftSettings: strict),
+        .target(name: "Seccomp", dependencies: ["OCI", "Kernel", "CSeccomp"], swiftSettings: strict),
         .target(name: "Cgroups", dependencies: ["OCI", "Kernel"], swiftSettings: strict),
         .target(name: "Planner", dependencies: ["OCI", "InitProtocol"], swiftSettings: strict),
-        .target(name: "Launch", dependencies: ["Planner", "Kernel", "InitImage"], swiftSettings: strict),
+        .target(name: "Launch", dependencies: ["Planner", "Kernel", "InitImage", "InitProtocol"], swiftSettings: strict),
         .target(
             name: "Runtime",
             dependencies: ["OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch"],
             swiftSettings: strict),
+        .target(name: "CommandLineInterface", swiftSettings: strict),
         .executableTarget(
-            name: "apus", dependencies: ["Runtime", "OCI", "Kernel"], swiftSettings: strict,
+            name: "apus", dependencies: ["Runtime", "OCI", "Kernel", "Planner", "Seccomp", "CommandLineInterface"], swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
     ]
 )

@@ -129,6 +129,8 @@ int ck_wait_pidfd(int pidfd, int options, struct ck_exit *result) { return wait_
 
 int ck_wait_any(int options, struct ck_exit *result) { return wait_for(P_ALL, 0, options, result); }
 
+int ck_wait_pid(int pid, struct ck_exit *result) { return wait_for(P_PID, (id_t)pid, 0, result); }
+
 int ck_pidfd_open(int pid) { return (int)RESULT(syscall(SYS_pidfd_open, pid, 0)); }
 
 int ck_pidfd_signal(int pidfd, int signal) { return (int)RESULT(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }

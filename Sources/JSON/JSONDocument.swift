@@ -34,6 +34,9 @@ import CJSON
         if let extra = unsafe bytes[outcome.end...].firstIndex(where: { !isSpace($0) }) {
             throw JSONSyntaxError(.textAfterEnd, at: extra, in: bytes)
         }
+        if let (reason, offset) = Strictness.firstOffence(in: bytes) {
+            throw JSONSyntaxError(reason, at: offset, in: bytes)
+        }
     }
 
     deinit {

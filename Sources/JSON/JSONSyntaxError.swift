@@ -13,6 +13,7 @@ public struct JSONSyntaxError: Error, Sendable, Equatable, CustomStringConvertib
         case badLiteral
         case badNumber
         case badString
+        case nulInName
         case missingKey
         case missingColon
         case missingComma
@@ -72,6 +73,7 @@ extension JSONSyntaxError.Reason {
         case .badLiteral: "neither true, false nor null"
         case .badNumber: "not a number of at most 64 bits"
         case .badString: "bad escape or character in a string"
+        case .nulInName: "a name holds a NUL character"
         case .missingKey: "a quoted name expected"
         case .missingColon: "\":\" expected"
         case .missingComma: "\",\" or the end of the array or object expected"

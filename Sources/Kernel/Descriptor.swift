@@ -19,7 +19,7 @@ public struct Descriptor: ~Copyable, Sendable {
 }
 
 /// Two descriptors that were made together.
-public struct DescriptorPair: ~Copyable, Sendable {
+@frozen public struct DescriptorPair: ~Copyable, Sendable {
     public var first: Descriptor
     public var second: Descriptor
 }

@@ -116,6 +116,31 @@ extension Descriptor {
     }
 }
 
+/// Reading and writing descriptors that somebody else owns, such as 0, 1 and 2.
+public enum Streams {
+    /// At most 32 KiB that are there now; empty at the end.
+    public static func read(_ number: Int32) throws(SystemError) -> [UInt8] {
+        var failure = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 32_768) { buffer, count in
+            let result = unsafe ck_read(number, buffer.baseAddress, 32_768)
+            if result < 0 { failure = result } else { count = result }
+        }
+        _ = try check(failure, "read")
+        return bytes
+    }
+
+    /// Writes once; returns how many bytes were taken.
+    public static func write(_ bytes: [UInt8], to number: Int32) throws(SystemError) -> Int {
+        try check(unsafe ck_write(number, bytes, bytes.count), "write")
+    }
+
+    /// Writes all of it.
+    public static func writeAll(_ bytes: [UInt8], to number: Int32) throws(SystemError) {
+        var rest = bytes[...]
+        while !rest.isEmpty { rest = rest.dropFirst(try write(Array(rest), to: number)) }
+    }
+}
+
 /// Calls on paths. A path is relative to `base`.
 public enum Files {
     /// lstat(2), or stat(2) with `follow`.

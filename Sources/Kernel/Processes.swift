@@ -1,7 +1,8 @@
 internal import CKernel
 
-/// waitid(2): do not wait.
+/// waitid(2): do not wait; leave the child to be reaped.
 private let WNOHANG: Int32 = 1
+private let WNOWAIT: Int32 = 0x0100_0000
 
 /// How a process ended (waitid(2)).
 public enum ExitStatus: Sendable, Equatable {
@@ -27,7 +28,7 @@ extension ExitStatus: CustomStringConvertible {
 }
 
 /// A process, held by a descriptor so that its pid cannot come to mean another one.
-public struct Process: ~Copyable, Sendable {
+@frozen public struct Process: ~Copyable, Sendable {
     public let pid: Int32
     public let descriptor: Descriptor
 
@@ -218,10 +219,13 @@ public enum ThisProcess {
         _ = try check(ck_prctl(4, 0), "prctl(PR_SET_DUMPABLE)")
     }
 
-    /// Reaps a child other than `pid` that has ended; false if there is none.
-    public static func reapStranger() -> Bool {
+    /// Reaps a child that has ended, unless it is `process`, whose end somebody waits for; false if there is none.
+    public static func reapStranger(besides process: borrowing Process) -> Bool {
         var result = ck_exit()
-        return unsafe ck_wait_any(WNOHANG, &result) == 0 && result.pid > 0
+        guard unsafe ck_wait_any(WNOHANG | WNOWAIT, &result) == 0, result.pid > 0, result.pid != process.pid else {
+            return false
+        }
+        return unsafe ck_wait_pid(result.pid, &result) == 0
     }
 }
 

@@ -129,6 +129,7 @@ public struct Capabilities: Sendable, Equatable {
     public var effective: CapabilitySet
     public var inheritable: CapabilitySet
     public var permitted: CapabilitySet
+    /// A subset of both permitted and inheritable: what the document has beyond that cannot be raised.
     public var ambient: CapabilitySet
 
     public init(

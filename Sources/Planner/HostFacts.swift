@@ -99,5 +99,10 @@ public struct PlanError: Error, Sendable, CustomStringConvertible {
     public let field: String
     public let message: String
 
+    public init(field: String, message: String) {
+        self.field = field
+        self.message = message
+    }
+
     public var description: String { "\(field): \(message)" }
 }

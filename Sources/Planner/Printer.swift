@@ -16,14 +16,22 @@ extension Plan {
         return text
     }
 
+    /// Names of the namespaces that the clone makes.
+    public var namespaces: [String] { FlagNames.names(ofNamespaces: cloneFlags) }
+
     static func pad(_ origin: Origin) -> String { "    [\(origin.text)]" }
+}
+
+extension Step {
+    /// Names of the errnos that count as success.
+    public var toleratedNames: [String] { tolerated.map(FlagNames.errno) }
 }
 
 extension Step: CustomStringConvertible {
     public var description: String {
         var text = "\(operation)"
         if !tolerated.isEmpty {
-            text += " (may fail: \(tolerated.map(FlagNames.errno).joined(separator: " "))"
+            text += " (may fail: \(toleratedNames.joined(separator: " "))"
             text += skip > 0 ? ", then skip \(skip))" : ")"
         }
         return text + Plan.pad(origin)
@@ -178,12 +186,16 @@ extension TargetRules: CustomStringConvertible {
 /// Names of kernel flags.
 enum FlagNames {
     static func namespaces(_ flags: UInt64) -> String {
+        let set = names(ofNamespaces: flags)
+        return set.isEmpty ? "(no new namespace)" : set.joined(separator: ",")
+    }
+
+    static func names(ofNamespaces flags: UInt64) -> [String] {
         let names: [(UInt64, String)] = [
             (0x1000_0000, "user"), (0x2000_0000, "pid"), (0x0002_0000, "mnt"), (0x4000_0000, "net"),
             (0x0800_0000, "ipc"), (0x0400_0000, "uts"), (0x0200_0000, "cgroup"), (0x80, "time"),
         ]
-        let set = names.filter { flags & $0.0 != 0 }.map(\.1)
-        return set.isEmpty ? "(no new namespace)" : set.joined(separator: ",")
+        return names.filter { flags & $0.0 != 0 }.map(\.1)
     }
 
     static func tree(_ flags: UInt32) -> String {

@@ -84,7 +84,8 @@ public struct Slot: Sendable, Equatable {
     /// Slots from here on are for provisions of one plan.
     static let firstProvided: UInt16 = 24
 
-    var name: String {
+    /// What plans call it.
+    public var name: String {
         switch number {
         case 0: "stdin"
         case 1: "stdout"

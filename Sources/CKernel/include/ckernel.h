@@ -88,6 +88,7 @@ struct ck_exit {
 };
 int ck_wait_pidfd(int pidfd, int options, struct ck_exit *result);
 int ck_wait_any(int options, struct ck_exit *result);
+int ck_wait_pid(int pid, struct ck_exit *result);
 int ck_pidfd_open(int pid);
 int ck_pidfd_signal(int pidfd, int signal);
 int ck_kill(int pid, int signal);
@@ -144,6 +145,14 @@ int ck_window_set(int fd, struct ck_window window);
 /// Puts a terminal into raw mode and keeps what it was for `ck_terminal_restore`.
 int ck_terminal_raw(int fd);
 int ck_terminal_restore(int fd);
+
+// Mount trees.
+/// A detached copy of the tree at `path` (open_tree(2)).
+int ck_open_tree(const char *path, unsigned flags);
+/// Maps the ids of a detached tree through a user namespace (MOUNT_ATTR_IDMAP, Linux 5.12).
+int ck_map_ids(int tree, int user_namespace, bool recursive);
+/// A descriptor of a new user namespace with these maps.
+int ck_user_namespace(const char *uid_map, const char *gid_map);
 
 // Patterns (POSIX extended): 1 it matches, 0 it does not, -EINVAL: not a pattern.
 int ck_matches(const char *pattern, const char *text);

@@ -87,7 +87,7 @@ extension Reader {
         switch mount.action {
         case .new:
             if mount.type == "bind" {
-                report(node, "options", "neither bind nor rbind, which the type \"bind\" does not stand for")
+                report(node, "options", "neither bind nor rbind, and the type \"bind\" alone makes no bind mount")
             } else if mount.type == nil {
                 report(node, "type", "missing, only a bind mount has none")
             }

@@ -107,13 +107,19 @@ extension Reader {
     // MARK: Capabilities and limits
 
     private mutating func capabilities(_ node: JSONNode) -> Capabilities {
-        let capabilities = Capabilities(
+        var capabilities = Capabilities(
             bounding: capabilitySet(node, "bounding"), effective: capabilitySet(node, "effective"),
             inheritable: capabilitySet(node, "inheritable"), permitted: capabilitySet(node, "permitted"),
             ambient: capabilitySet(node, "ambient"))
         // capset(2) refuses this; it is better told here.
         if let extra = capabilities.effective.subtracting(capabilities.permitted).members.first {
             report(node, "effective", "\(extra.name) is not in permitted")
+        }
+        // prctl(2) refuses to raise such a one, and runc then goes on without it.
+        let raisable = capabilities.permitted.intersection(capabilities.inheritable)
+        if let extra = capabilities.ambient.subtracting(raisable).members.first {
+            warn(node, "ambient", "\(extra.name) ignored, it is not in both permitted and inheritable")
+            capabilities.ambient.formIntersection(raisable)
         }
         return capabilities
     }

@@ -93,7 +93,7 @@ extension Reader {
             return nil
         }
         guard version.major == 1 else {
-            report(node, "unsupported, 1.0.0 up to \(Spec.currentVersion) are: \(JSONWriter.excerpt(text))")
+            report(node, "unsupported version, 1.x is supported: \(JSONWriter.excerpt(text))")
             return nil
         }
         if version.minor > 3 {

@@ -1,0 +1,53 @@
+#include "ckernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int ck_open_tree(const char *path, unsigned flags) {
+    int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, flags | OPEN_TREE_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int ck_map_ids(int tree, int user_namespace, bool recursive) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_namespace};
+    unsigned flags = AT_EMPTY_PATH | (recursive ? 0x8000 /* AT_RECURSIVE */ : 0);
+    return syscall(SYS_mount_setattr, tree, "", flags, &attributes, sizeof attributes) < 0 ? -errno : 0;
+}
+
+static int write_map(int pid, const char *name, const char *map) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    int result = write(fd, map, strlen(map)) < 0 ? -errno : 0;
+    close(fd);
+    return result;
+}
+
+int ck_user_namespace(const char *uid_map, const char *gid_map) {
+    // The namespace needs a member only until there is a descriptor of it.
+    int pid = (int)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid < 0) return -errno;
+    if (pid == 0) {
+        for (;;) pause();
+    }
+    int result = write_map(pid, "uid_map", uid_map);
+    if (result == 0) result = write_map(pid, "gid_map", gid_map);
+    if (result == 0) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
+        result = open(path, O_RDONLY | O_CLOEXEC);
+        if (result < 0) result = -errno;
+    }
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+    return result;
+}

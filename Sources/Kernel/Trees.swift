@@ -1,0 +1,39 @@
+internal import CKernel
+
+/// Detached copies of mount trees (open_tree(2)).
+public enum Tree {
+    /// Copies what is mounted at `path`; with `recursive` also everything below it.
+    public static func copy(_ path: String, recursive: Bool, noFollow: Bool) throws(SystemError) -> Descriptor {
+        let flags: UInt32 = 1 | (recursive ? 0x8000 : 0) | (noFollow ? 0x100 : 0)  // OPEN_TREE_CLONE, AT_*
+        return Descriptor(owning: try check(unsafe ck_open_tree(path, flags), "open_tree", path))
+    }
+
+    /// Maps the ids of a detached tree through a user namespace (mount_setattr(2), Linux 5.12).
+    public static func mapIDs(
+        of tree: borrowing Descriptor, through namespace: borrowing Descriptor, recursive: Bool
+    ) throws(SystemError) {
+        _ = try check(ck_map_ids(tree.number, namespace.number, recursive), "mount_setattr(MOUNT_ATTR_IDMAP)")
+    }
+
+    /// A user namespace with these maps, in the form of /proc/PID/uid_map.
+    public static func userNamespace(uidMap: String, gidMap: String) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check(unsafe ck_user_namespace(uidMap, gidMap), "clone(CLONE_NEWUSER)"))
+    }
+}
+
+/// Several descriptors that are owned, and closed, together.
+public struct DescriptorTable: ~Copyable, Sendable {
+    private var numbers: [Int32] = []
+
+    public init() {}
+
+    deinit { for number in numbers { ck_close(number) } }
+
+    /// Takes over a descriptor; returns its number for borrowing.
+    @discardableResult
+    public mutating func add(_ descriptor: consuming Descriptor) -> Int32 {
+        let number = descriptor.release()
+        numbers.append(number)
+        return number
+    }
+}

@@ -1,0 +1,133 @@
+internal import InitImage
+internal import InitProtocol
+public import Kernel
+public import Planner
+
+/// A plan cannot be launched, or a launch went wrong.
+public enum LaunchError: Error, Sendable {
+    /// The host's side failed.
+    case system(SystemError)
+    /// A step of the plan failed.
+    case step(StepFailure)
+}
+
+/// What the process asks for at a meeting.
+public enum Request: Sendable {
+    /// `descriptors` came along; the host owns them now.
+    case meeting(Meeting, descriptors: [Int32])
+    /// The process has closed its end: it executes its program, or it is gone.
+    case ended
+}
+
+/// The first process of a container, from its clone to its exec.
+public struct Child: ~Copyable {
+    public private(set) var process: Process
+    private var control: Descriptor
+    private let report: MappedFile
+    private let plan: Plan
+
+    /// Clones the process and has it run the plan.
+    ///
+    /// - Parameters:
+    ///   - descriptors: what the plan's provisions ask for, borrowed, by slot.
+    ///   - cgroup: a borrowed directory of a cgroup2 group to be born in (Linux 5.7).
+    ///   - keepsCapabilities: whether the clone makes a user namespace, in which nobody is mapped at first.
+    public init(
+        running plan: Plan, descriptors: [(Slot, Int32)], cgroup: Int32?, keepsCapabilities: Bool
+    ) throws(SystemError) {
+        let page = try Descriptor.memoryFile("apus-report")
+        try page.truncate(to: Plan.reportSize)
+        let report = try MappedFile(page, size: Plan.reportSize)
+        let sockets = try Descriptor.socketPair()
+        let far = sockets.second.number
+        let file = try Descriptor.memoryFile("apus-plan")
+        try file.write(plan.encoded(control: far, report: page.number, descriptors: descriptors))
+        let image = try Self.sealedImage()
+
+        var spawn = Spawn(.descriptor(image.number), arguments: ["apus-init", "\(file.number)"])
+        spawn.cloneFlags = plan.cloneFlags
+        spawn.cgroup = cgroup
+        spawn.kept = [file.number, page.number, far] + descriptors.map { $0.1 }
+        spawn.keepsCapabilities = keepsCapabilities
+        process = try spawn.start()
+        control = sockets.first
+        self.report = report
+        self.plan = plan
+    }
+
+    /// The only file that a container can reach by /proc/PID/exe: a copy of apus-init that nobody can write to
+    /// (CVE-2019-5736).
+    private static func sealedImage() throws(SystemError) -> Descriptor {
+        let image = try Descriptor.memoryFile("apus-init", executable: true)
+        let words = InitImage.words
+        let bytes = unsafe words.withUnsafeBytes { unsafe [UInt8]($0.prefix(InitImage.size)) }
+        try image.write(bytes)
+        try image.seal()
+        return image
+    }
+
+    /// Waits for the next meeting, or for the end of meetings.
+    public mutating func nextRequest() throws(LaunchError) -> Request {
+        while true {
+            let message: Message
+            do { message = try control.receive() } catch { throw .system(error) }
+            guard message.bytes.count == MemoryLayout<apus_message>.size else { return .ended }
+            let raw = unsafe message.bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: apus_message.self) }
+            guard let code = apus_meeting(rawValue: raw.meeting) else { return .ended }
+            guard let meeting = Meeting(code) else {
+                try succeed(with: message.descriptors, pid: raw.value)
+                continue
+            }
+            return .meeting(meeting, descriptors: message.descriptors)
+        }
+    }
+
+    /// The process went on in a sibling: that one is the container's from now on.
+    private mutating func succeed(with descriptors: [Int32], pid: Int32) throws(LaunchError) {
+        guard let descriptor = descriptors.first else { return }
+        do {
+            _ = try process.wait()
+            process = Process(pid: pid, descriptor: Descriptor(owning: descriptor))
+            try reply()
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// Lets the process go on, with borrowed descriptors for it.
+    public borrowing func reply(descriptors: [Int32] = []) throws(SystemError) {
+        let message = apus_message(meeting: 0, value: 0)
+        let bytes = unsafe withUnsafeBytes(of: message) { unsafe [UInt8]($0) }
+        try control.send(bytes, descriptors: descriptors)
+    }
+
+    /// Lets go of the meetings; who holds no control end cannot be waited for any more.
+    public borrowing func currentReport() -> Report { Report(report) }
+
+    /// The error that explains why the process ended, or did not come to its next meeting.
+    public borrowing func failure(_ exit: ExitStatus?) -> StepFailure {
+        plan.failure(Report(report), exit: exit)
+    }
+
+    /// Gives up: kills and reaps the process.
+    public borrowing func kill() -> ExitStatus? {
+        // It may have ended by itself; waiting tells.
+        try? process.signal(9)
+        return try? process.wait()
+    }
+}
+
+extension Meeting {
+    /// nil for the one that is between the processes alone.
+    init?(_ code: apus_meeting) {
+        switch code {
+        case .APUS_MEETING_FORKED: return nil
+        case .APUS_MEETING_ID_MAPS: self = .idMaps
+        case .APUS_MEETING_RUNTIME_HOOKS: self = .runtimeHooks
+        case .APUS_MEETING_CONTAINER_HOOKS: self = .containerHooks
+        case .APUS_MEETING_CONSOLE: self = .console
+        case .APUS_MEETING_LIMITS: self = .limits
+        case .APUS_MEETING_READY: self = .ready
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import InitProtocol
+internal import Kernel
+
+/// The other side of the gate: what `start` does.
+public enum Gate {
+    /// Opens the gate of a waiting container and waits until it executes its program.
+    ///
+    /// - Parameters:
+    ///   - path: the gate's socket.
+    ///   - descriptors: borrowed; what the steps behind the gate need.
+    /// - Throws: `.step` with what the plan says of the step that failed.
+    public static func open(_ path: String, descriptors: [Int32]) throws(LaunchError) {
+        do {
+            let connection = try Descriptor.connected(to: path, .sequencedPackets)
+            let hello = try connection.receive()
+            guard hello.descriptors.count == 2 else { throw SystemError("recvmsg", path, .connectionRefused) }
+            let page = Descriptor(owning: hello.descriptors[0])
+            let plan = Descriptor(owning: hello.descriptors[1])
+            let report = try MappedFile(page, size: 4096)
+            let word = apus_message(meeting: 0, value: 0)
+            try connection.send(unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
+            // Close-on-exec closes the other end: the end of the stream is a successful exec, or a death.
+            while !(try connection.receive()).bytes.isEmpty {}
+            let end = Report(report)
+            if end.phase != .executing { throw LaunchError.step(try Notes(plan).failure(end)) }
+        } catch let error as SystemError {
+            throw .system(error)
+        } catch let error as LaunchError {
+            throw error
+        } catch {
+            throw .system(SystemError("recvmsg", path, .inputOutput))
+        }
+    }
+}
+
+/// What a plan's steps behind the gate are, read from the plan itself.
+private struct Notes: ~Copyable {
+    private let file: MappedFile
+    private let header: apus_plan
+
+    init(_ plan: borrowing Descriptor) throws(SystemError) {
+        let size = Int(try plan.status().size)
+        let file = try MappedFile(plan, size: size)
+        let bytes = file.bytes(at: 0, count: MemoryLayout<apus_plan>.size)
+        guard bytes.count == MemoryLayout<apus_plan>.size else { throw SystemError("mmap", "plan", .invalidArgument) }
+        self.file = file
+        header = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: apus_plan.self) }
+    }
+
+    borrowing func failure(_ report: Report) -> StepFailure {
+        let note = text(of: report.step).split(separator: "\t", maxSplits: 1)
+        let field = note.first.map(String.init) ?? "process"
+        return StepFailure(field: field, step: note.last.map(String.init) ?? "", report: report, exit: nil)
+    }
+
+    private borrowing func text(of step: UInt32) -> String {
+        guard step >= header.gate_step, step - header.gate_step < header.notes.count else { return "process\twait at the gate" }
+        let entry = file.bytes(at: Int(header.notes.offset) + 8 * Int(step - header.gate_step), count: 8)
+        let offset = entry.reversed().reduce(0) { $0 << 8 | Int($1) }
+        let bytes = file.bytes(at: offset, count: 4096).prefix { $0 != 0 }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,82 @@
+public import Kernel
+internal import Planner
+
+/// A step of a plan that failed, or during which the process died.
+public struct StepFailure: Error, Sendable {
+    /// Where in `config.json` the step comes from.
+    public let field: String
+    /// What the step does, as `plan` prints it.
+    public let step: String
+    /// The kernel's answer; nil if the process died.
+    public let errno: Errno?
+    /// What the kernel or the step adds.
+    public let detail: String
+    /// How a hook ended, if the step is one.
+    public let hook: HookEnd?
+    /// How the process ended, where that is known.
+    public let exit: ExitStatus?
+    /// The program that was looked for, if that is what failed.
+    public let program: Program?
+
+    /// A program that cannot be executed.
+    public struct Program: Sendable {
+        public let name: String
+        public let isSearched: Bool
+    }
+
+    public enum HookEnd: Sendable, Equatable {
+        case exited(Int32)
+        case killed(Int32)
+        case timedOut
+    }
+
+    public init(
+        field: String, step: String, report: Report, exit: ExitStatus?, program: Program? = nil
+    ) {
+        self.field = field
+        self.step = step
+        errno = report.errno
+        detail = report.detail
+        hook = report.hook
+        self.exit = exit
+        self.program = program
+    }
+
+    public var description: String {
+        if let program, let errno { return Self.text(of: program, errno) }
+        let what = detail.isEmpty ? step : "\(step): \(detail)"
+        switch (hook, errno, exit) {
+        case (.exited(let status), _, _): return "\(field): \(step): exit status \(status)"
+        case (.killed(let signal), _, _): return "\(field): \(step): killed by signal \(signal)"
+        case (.timedOut, _, _): return "\(field): \(step): it did not end in time and was killed"
+        case (nil, let errno?, _): return "\(field): \(what): \(errno)"
+        case (nil, nil, let exit?): return "\(field): \(what): the process was lost: \(exit)"
+        case (nil, nil, nil): return "\(field): \(what): the process was lost"
+        }
+    }
+
+    /// The words that engines look for: they make exit codes 126 and 127 of them.
+    private static func text(of program: Program, _ errno: Errno) -> String {
+        if program.isSearched { return "exec: \"\(program.name)\": executable file not found in $PATH" }
+        if errno == .noEntry { return "exec: \"\(program.name)\": stat \(program.name): \(errno)" }
+        return "exec: \"\(program.name)\": \(errno)"
+    }
+}
+
+extension StepFailure: CustomStringConvertible {}
+
+extension Plan {
+    /// The failure that a report tells of.
+    func failure(_ report: Report, exit: ExitStatus?) -> StepFailure {
+        guard Int(report.step) < steps.count, report.phase != .starting else {
+            return StepFailure(field: "process", step: "start apus-init", report: report, exit: exit)
+        }
+        let step = steps[Int(report.step)]
+        var program: StepFailure.Program?
+        if case .findExecutable(let name, let candidates) = step.operation {
+            program = StepFailure.Program(name: name, isSearched: candidates.count > 1 || candidates.first != name)
+        }
+        return StepFailure(
+            field: step.origin.text, step: "\(step.operation)", report: report, exit: exit, program: program)
+    }
+}

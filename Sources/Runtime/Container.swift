@@ -1,0 +1,85 @@
+internal import Cgroups
+internal import Kernel
+internal import OCI
+
+/// A container as its state directory and the kernel show it at one moment.
+struct Container {
+    let store: Store
+    var record: Record
+
+    init(_ id: String, in store: Store) throws(RuntimeError) {
+        self.store = store
+        record = try store.record(of: id)
+    }
+
+    init(_ record: Record, in store: Store) {
+        self.store = store
+        self.record = record
+    }
+
+    var cgroup: Cgroup { Cgroup(restoring: record.cgroup) }
+
+    /// Whether the first process lives: the very one, not a later one with its pid. One that has ended and was not
+    /// reaped yet does not.
+    var isAlive: Bool {
+        guard record.pid > 0 else { return false }
+        // A process that cannot be read is gone.
+        guard let status = try? ProcessStatus(of: record.pid) else { return false }
+        return status.startTime == record.startTime && !status.hasEnded
+    }
+
+    /// Computed from the process, so that it cannot be stale.
+    func status() -> ContainerStatus {
+        guard record.pid > 0 else { return isBeingCreated ? .creating : .stopped }
+        guard isAlive else { return .stopped }
+        if isWaiting { return .created }
+        // A freezer that cannot be read does not freeze.
+        return (try? cgroup.isFrozen()) == true ? .paused : .running
+    }
+
+    private var isBeingCreated: Bool {
+        guard let directory = try? Descriptor.open(store.path(of: record.id), [.readOnly, .directory]) else { return false }
+        return (try? directory.lock(exclusive: false, wait: false)) == false
+    }
+
+    /// Whether the process waits at the gate: nobody has opened it, and it has not executed its program.
+    private var isWaiting: Bool {
+        guard Files.exists("\(store.path(of: record.id))/\(Entry.gateName)") else { return false }
+        guard let image = try? Files.readLink("/proc/\(record.pid)/exe") else { return true }
+        return image.hasPrefix("/memfd:apus-init")
+    }
+
+    func state(_ status: ContainerStatus, pid: Int32? = nil) -> State {
+        State(
+            ociVersion: record.ociVersion, id: record.id, status: status,
+            pid: pid ?? (status == .stopped || status == .creating ? 0 : record.pid), bundle: record.bundle,
+            rootfs: record.rootfs, created: record.created, annotations: record.annotations,
+            owner: Users.name(of: record.owner))
+    }
+
+    /// The process, held so that its pid cannot come to mean another one; nil if it has ended.
+    func process() -> Kernel.Process? {
+        guard record.pid > 0 else { return nil }
+        do {
+            let process = try Kernel.Process(opening: record.pid)
+            return isAlive ? consume process : nil
+        } catch {
+            return nil  // ESRCH: it has ended, and its pid is free again.
+        }
+    }
+}
+
+/// User names of the host, for people to read.
+enum Users {
+    /// The name of a user id in /etc/passwd; empty if it has none.
+    static func name(of uid: UInt32) -> String {
+        if uid == 0 { return "root" }
+        guard let bytes = try? Files.read("/etc/passwd", limit: 4 << 20) else { return "" }
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
+            guard fields.count > 2, UInt32(String(decoding: fields[2], as: UTF8.self)) == uid else { continue }
+            return String(decoding: fields[0], as: UTF8.self)
+        }
+        return ""
+    }
+}

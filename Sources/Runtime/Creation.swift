@@ -1,0 +1,277 @@
+internal import Cgroups
+internal import Kernel
+internal import Launch
+internal import OCI
+internal import Planner
+
+/// A container on its way from a preparation to its exec: what `create` and `run` share.
+///
+/// It owns everything that was made so far, so that a failure at any point can take it back.
+struct Creation: ~Copyable {
+    let store: Store
+    let request: CreateRequest
+    let preparation: Preparation
+    let entry: Entry
+    var record: Record
+    var child: Child
+    /// The master of the terminal, if the caller keeps it (`run` in the foreground).
+    var terminal: Descriptor?
+
+    /// Reserves the container's state, makes its cgroup, and clones its process.
+    static func begin(
+        _ request: CreateRequest, _ preparation: Preparation, in store: Store
+    ) throws(RuntimeError) -> Creation {
+        try preparation.checkDescriptors()
+        let entry = try store.reserve(preparation.id.text)
+        let spec = preparation.spec
+        var record = Record(
+            id: preparation.id.text, ociVersion: spec.ociVersion, bundle: preparation.host.bundle,
+            rootfs: preparation.host.rootfs, created: UInt64(Clock.now), owner: ThisProcess.effectiveUser)
+        record.annotations = spec.annotations
+        record.hooks.poststart = spec.hooks.poststart
+        record.hooks.poststop = spec.hooks.poststop
+        record.hooks.startContainer = spec.hooks.startContainer
+        record.cgroup = preparation.cgroup.directories
+        do {
+            try entry.write(record)
+            let child = try launch(preparation, gatePath: entry.gatePath)
+            return Creation(
+                store: store, request: request, preparation: preparation, entry: entry, record: record, child: child)
+        } catch {
+            undo(preparation.cgroup, entry)
+            throw error
+        }
+    }
+
+    private init(
+        store: Store, request: CreateRequest, preparation: Preparation, entry: consuming Entry, record: Record,
+        child: consuming Child
+    ) {
+        self.store = store
+        self.request = request
+        self.preparation = preparation
+        self.entry = entry
+        self.record = record
+        self.child = child
+        terminal = nil
+    }
+
+    /// Makes the cgroup with its limits, opens what the plan needs, and clones.
+    private static func launch(_ preparation: Preparation, gatePath: String) throws(RuntimeError) -> Child {
+        let resources = preparation.spec.linux.resources
+        do { try preparation.cgroup.create(resources) } catch { throw .cgroup(error) }
+        var provider = try Provider(preparation, gatePath: gatePath)
+        let child: Child
+        do {
+            child = try Child(
+                running: preparation.plan, descriptors: provider.descriptors, cgroup: try provider.birthplace(),
+                keepsCapabilities: preparation.plan.cloneFlags & NamespaceKind.user.cloneFlag != 0)
+        } catch let error as RuntimeError {
+            throw error
+        } catch let error as SystemError {
+            throw .system(error, field: "linux.namespaces")
+        } catch {
+            throw .system(SystemError("clone3", "", .inputOutput), field: "linux.namespaces")
+        }
+        if let score = preparation.spec.process?.oomScoreAdj {
+            do { try Files.writeExisting("/proc/\(child.process.pid)/oom_score_adj", "\(score)") } catch {
+                _ = child.kill()
+                throw .system(error, field: "process.oomScoreAdj")
+            }
+        }
+        return child
+    }
+
+    /// Takes back a cgroup and a state directory; nothing can be done about a failure to do so.
+    private static func undo(_ cgroup: Cgroup, _ entry: borrowing Entry) {
+        try? cgroup.killAll()
+        try? cgroup.remove()
+        try? entry.remove()
+    }
+
+    // MARK: Meetings
+
+    /// Keeps every meeting up to the one at which the process is ready.
+    mutating func keepMeetings() throws(RuntimeError) {
+        while true {
+            let next: Request
+            do { next = try child.nextRequest() } catch { throw lost(error) }
+            switch next {
+            case .ended: throw explainEnd()
+            case .meeting(let meeting, let descriptors):
+                if meeting == .ready { return }
+                try keep(meeting, descriptors)
+            }
+        }
+    }
+
+    private mutating func keep(_ meeting: Meeting, _ descriptors: [Int32]) throws(RuntimeError) {
+        let spec = preparation.spec
+        switch meeting {
+        case .idMaps: try IDMaps.write(spec.linux, for: child.process.pid)
+        case .runtimeHooks:
+            let runner = HookRunner(state: state(.creating, pid: child.process.pid))
+            try runner.run(spec.hooks.prestart, .prestart)
+            try runner.run(spec.hooks.createRuntime, .createRuntime)
+        case .containerHooks:
+            let files = try hookFiles(.creating, "hooks.createContainer")
+            try reply([files.input.number, files.output.number])
+            return
+        case .console: try takeTerminal(descriptors)
+        case .limits:
+            for (index, limit) in (spec.process?.rlimits ?? []).enumerated() {
+                do {
+                    try child.process.setLimit(Int32(limit.kind.rawValue), soft: limit.soft, hard: limit.hard)
+                } catch {
+                    throw .system(error, field: "process.rlimits[\(index)]")
+                }
+            }
+        case .ready: return
+        }
+        try reply([])
+    }
+
+    borrowing func reply(_ descriptors: [Int32]) throws(RuntimeError) {
+        do { try child.reply(descriptors: descriptors) } catch { throw explainEnd() }
+    }
+
+    /// The state that hooks inside the container read: there the process has the pid that it sees itself.
+    borrowing func hookFiles(_ status: ContainerStatus, _ field: String) throws(RuntimeError) -> HookFiles {
+        let pid = preparation.spec.linux.creates(.pid) ? 1 : child.process.pid
+        do { return try HookFiles(state: state(status, pid: pid)) } catch { throw .system(error, field: field) }
+    }
+
+    borrowing func state(_ status: ContainerStatus, pid: Int32) -> State {
+        Container(record, in: store).state(status, pid: pid)
+    }
+
+    /// The master of the terminal goes to the console socket, or stays here for the foreground.
+    private mutating func takeTerminal(_ descriptors: [Int32]) throws(RuntimeError) {
+        guard let number = descriptors.first else { throw explainEnd() }
+        let master = Descriptor(owning: number)
+        guard let path = request.consoleSocket else {
+            terminal = consume master
+            return
+        }
+        do {
+            let socket = try Descriptor.connected(to: path, .stream)
+            try socket.send(Array("/dev/ptmx".utf8), descriptors: [master.number])
+        } catch {
+            throw .system(error, field: "--console-socket")
+        }
+    }
+
+    // MARK: The end of the creation
+
+    /// Writes down that the process is there: the state first, then the pid file.
+    mutating func publish() throws(RuntimeError) {
+        do {
+            record.pid = child.process.pid
+            record.startTime = try Kernel.Process.startTime(of: record.pid)
+            try entry.write(record)
+            if let path = request.pidFile { try Files.replace(path, with: Array("\(record.pid)".utf8), mode: 0o644) }
+        } catch let error as RuntimeError {
+            throw error
+        } catch let error as SystemError {
+            throw .system(error, field: "--pid-file")
+        } catch {
+            throw .brokenState(path: entry.path, reason: "\(error)")
+        }
+    }
+
+    /// Lets a process without a gate go on (`run`), and waits until it executes its program.
+    mutating func execute() throws(RuntimeError) {
+        if preparation.spec.hooks.startContainer.isEmpty {
+            try reply([])
+        } else {
+            let files = try hookFiles(.created, "hooks.startContainer")
+            try reply([files.input.number, files.output.number])
+        }
+        let next: Request
+        do { next = try child.nextRequest() } catch { throw lost(error) }
+        guard case .ended = next, child.currentReport().phase == .executing else { throw explainEnd() }
+    }
+
+    /// Why the process did not come to its next meeting.
+    private borrowing func explainEnd() -> RuntimeError {
+        let exit = child.kill()
+        if child.currentReport().errno == nil, preparation.cgroup.hasRunOutOfMemory() {
+            return .outOfMemory(limit: preparation.spec.linux.resources?.memory?.limit)
+        }
+        return .step(child.failure(exit))
+    }
+
+    private borrowing func lost(_ error: LaunchError) -> RuntimeError {
+        switch error {
+        case .system(let error): .system(error, field: "process")
+        case .step(let failure): .step(failure)
+        }
+    }
+
+    /// Takes everything back: no process, cgroup or state remains. What the poststop hooks say is in vain.
+    borrowing func undo() -> [String] {
+        _ = child.kill()
+        Self.undo(preparation.cgroup, entry)
+        return HookRunner(state: state(.stopped, pid: 0)).runAll(record.hooks.poststop, .poststop)
+    }
+}
+
+/// Opens the descriptors that a plan wants from the host.
+struct Provider: ~Copyable {
+    private(set) var descriptors: [(Slot, Int32)] = []
+    private var table = DescriptorTable()
+    private let cgroup: Cgroup
+
+    init(_ preparation: Preparation, gatePath: String) throws(RuntimeError) {
+        cgroup = preparation.cgroup
+        for provision in preparation.plan.provisions {
+            let number: Int32
+            do {
+                number = table.add(try Self.open(provision.source, preparation, gatePath))
+            } catch let error as SystemError {
+                throw .system(error, field: provision.origin.text)
+            } catch let error as CgroupError {
+                throw .cgroup(error)
+            } catch {
+                throw .usage("\(error)")
+            }
+            descriptors.append((provision.slot, number))
+        }
+    }
+
+    private static func open(
+        _ source: Provision.Source, _ preparation: Preparation, _ gatePath: String
+    ) throws -> Descriptor {
+        switch source {
+        case .cgroupTasks(let index): try preparation.cgroup.openTasks(index)
+        case .namespace(let path): try Descriptor.open(path, [.readOnly])
+        case .gateListener: try Descriptor.listening(at: gatePath, .sequencedPackets)
+        case .tree(let source):
+            try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
+        case .mappedTree(let source, let index):
+            try mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
+        }
+    }
+
+    private static func mappedTree(
+        _ source: BindSource, _ map: MountIDMap?, _ linux: Linux
+    ) throws(SystemError) -> Descriptor {
+        let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
+        guard let map else { return tree }
+        let uids = map.usesContainerMappings ? linux.uidMappings : map.uidMappings
+        let gids = map.usesContainerMappings ? linux.gidMappings : map.gidMappings
+        let namespace = try Tree.userNamespace(uidMap: IDMaps.text(uids), gidMap: IDMaps.text(gids))
+        try Tree.mapIDs(of: tree, through: namespace, recursive: map.isRecursive)
+        return tree
+    }
+
+    /// The cgroup2 directory that the process is born in.
+    mutating func birthplace() throws(RuntimeError) -> Int32? {
+        do {
+            guard let directory = try cgroup.openUnified() else { return nil }
+            return table.add(directory)
+        } catch {
+            throw .cgroup(error)
+        }
+    }
+}

@@ -1,0 +1,237 @@
+internal import Cgroups
+internal import Kernel
+internal import Launch
+public import OCI
+internal import Planner
+
+/// The commands on containers, for one state directory.
+public struct Lifecycle: Sendable {
+    public let store: Store
+    /// Takes what went wrong without failing the command.
+    let warn: @Sendable (String) -> Void
+
+    public init(store: Store, warn: @escaping @Sendable (String) -> Void) {
+        self.store = store
+        self.warn = warn
+    }
+
+    // MARK: create
+
+    /// Makes a container whose process waits for `start`.
+    public func create(_ request: CreateRequest) throws(RuntimeError) {
+        try requireRights()
+        let preparation = try prepare(request, hasGate: true)
+        try preparation.checkTerminal(request, detaches: true)
+        var creation = try Creation.begin(request, preparation, in: store)
+        do {
+            try creation.keepMeetings()
+            try creation.publish()
+            try creation.reply([])
+        } catch {
+            creation.undo().forEach(warn)
+            throw error
+        }
+    }
+
+    func prepare(_ request: CreateRequest, hasGate: Bool) throws(RuntimeError) -> Preparation {
+        let preparation = try Preparation(request, hasGate: hasGate, cache: filterCache)
+        preparation.spec.warnings.forEach { warn("\($0)") }
+        preparation.plan.warnings.forEach(warn)
+        return preparation
+    }
+
+    /// Compiled filters are kept beside the containers; the name can be no container's id.
+    private var filterCache: String { "\(store.root)/@seccomp" }
+
+    func requireRights() throws(RuntimeError) {
+        try Host.requireKernel()
+        guard ThisProcess.effectiveUser == 0 else { throw .notRoot }
+        // What is made below --root is for its owner alone, whatever the caller's mask is.
+        ThisProcess.setFileModeMask(0o077)
+    }
+
+    // MARK: start
+
+    /// Opens the gate of a created container, and waits until it executes its program.
+    public func start(_ id: String) throws(RuntimeError) {
+        let id = try Self.checked(id)
+        let entry = try store.lock(id)
+        let container = try Container(id, in: store)
+        switch container.status() {
+        case .created: break
+        case .running, .paused: throw .status("cannot start an already running container")
+        case .stopped: throw .status("cannot start a container that has stopped")
+        case .creating: throw .status("cannot start a container that is being created")
+        }
+        try openGate(of: container, entry)
+        do { try Files.remove(Entry.gateName, at: .directory(entry.directory.number)) } catch {
+            throw .system(error, field: "--root")
+        }
+        try runPoststart(container)
+    }
+
+    private func openGate(of container: Container, _ entry: borrowing Entry) throws(RuntimeError) {
+        do {
+            if container.record.hooks.startContainer.isEmpty {
+                try Gate.open(entry.gatePath, descriptors: [])
+            } else {
+                let files = try HookFiles(state: container.state(.created, pid: pidInside(container)))
+                try Gate.open(entry.gatePath, descriptors: [files.input.number, files.output.number])
+            }
+        } catch let error as LaunchError {
+            switch error {
+            case .system(let error): throw .system(error, field: "process")
+            case .step(let failure): throw .step(failure)
+            }
+        } catch let error as SystemError {
+            throw .system(error, field: "hooks.startContainer")
+        } catch {
+            throw .status("\(error)")
+        }
+    }
+
+    /// The pid that the process has in its own pid namespace: the last of NSpid in /proc/PID/status.
+    private func pidInside(_ container: Container) -> Int32 {
+        let pid = container.record.pid
+        guard let status = try? Files.readText("/proc/\(pid)/status") else { return pid }
+        for line in status.split(separator: "\n") where line.hasPrefix("NSpid:") {
+            return line.split(separator: "\t").last.flatMap { Int32($0) } ?? pid
+        }
+        return pid
+    }
+
+    /// A poststart hook that fails stops the container (runtime.md, "Lifecycle", 9).
+    func runPoststart(_ container: Container) throws(RuntimeError) {
+        let hooks = container.record.hooks.poststart
+        guard !hooks.isEmpty else { return }
+        do {
+            try HookRunner(state: container.state(.running, pid: container.record.pid)).run(hooks, .poststart)
+        } catch {
+            try? container.process()?.signal(9)  // It may have ended by itself.
+            throw error
+        }
+    }
+
+    // MARK: state, list
+
+    public func state(_ id: String) throws(RuntimeError) -> State {
+        let container = try Container(try Self.checked(id), in: store)
+        return container.state(container.status())
+    }
+
+    /// The states of all containers; one that cannot be read is a warning.
+    public func list() throws(RuntimeError) -> [State] {
+        var states: [State] = []
+        for id in try store.ids() {
+            do { states.append(try state(id)) } catch {
+                // Deleted since the directory was read, or not begun yet.
+                if case .unknownContainer = error { continue }
+                warn("\(id): \(error)")
+            }
+        }
+        return states
+    }
+
+    // MARK: kill
+
+    /// Sends a signal to the first process, or to all.
+    public func kill(_ id: String, signal: Int32, all: Bool) throws(RuntimeError) {
+        let container = try Container(try Self.checked(id), in: store)
+        do {
+            if all {
+                try container.cgroup.signalAll(signal)
+                return
+            }
+            guard let process = container.process() else { throw RuntimeError.status("container not running") }
+            try process.signal(signal)
+        } catch let error as RuntimeError {
+            throw error
+        } catch let error as SystemError {
+            if error.errno == .noProcess { throw .status("container not running") }
+            throw .system(error, field: "")
+        } catch let error as CgroupError {
+            throw .cgroup(error)
+        } catch {
+            throw .status("\(error)")
+        }
+    }
+
+    // MARK: delete
+
+    /// Removes a container that has stopped, or with `force` any, and then an unknown one too.
+    public func delete(_ id: String, force: Bool) throws(RuntimeError) {
+        let id = try Self.checked(id)
+        let entry: Entry
+        do { entry = try store.lock(id) } catch {
+            if force, case .unknownContainer = error { return }
+            throw error
+        }
+        let record: Record
+        do { record = try store.record(of: id) } catch {
+            // A create that was killed before it had written anything.
+            guard force else { throw error }
+            try entry.remove()
+            return
+        }
+        let container = Container(record, in: store)
+        let status = container.status()
+        switch status {
+        case .stopped, .created, .creating: break
+        case .running, .paused:
+            if !force {
+                throw .status("cannot delete container \(id) that is not stopped: \(status.rawValue)")
+            }
+        }
+        try destroy(container, entry)
+    }
+
+    /// Ends what is left of a container, and removes every trace of it.
+    func destroy(_ container: Container, _ entry: borrowing Entry) throws(RuntimeError) {
+        do {
+            if let process = container.process() {
+                try process.signal(9)
+                try container.cgroup.killAll()
+                if !(try process.hasEnded(within: 10_000)) {
+                    throw RuntimeError.status("container \(container.record.id) did not end within 10 s of SIGKILL")
+                }
+            } else {
+                try container.cgroup.killAll()
+            }
+            try container.cgroup.remove()
+        } catch let error as RuntimeError {
+            throw error
+        } catch let error as SystemError {
+            throw .system(error, field: "")
+        } catch let error as CgroupError {
+            throw .cgroup(error)
+        } catch {
+            throw .status("\(error)")
+        }
+        let runner = HookRunner(state: container.state(.stopped, pid: 0))
+        runner.runAll(container.record.hooks.poststop, .poststop).forEach(warn)
+        try entry.remove()
+    }
+
+    // MARK: plan
+
+    /// The plan of a bundle, compiled as `create` does, without touching anything.
+    public func plan(_ request: CreateRequest) throws(RuntimeError) -> Preparation {
+        let preparation = try Preparation(request, hasGate: true, cache: nil)
+        preparation.spec.warnings.forEach { warn("\($0)") }
+        return preparation
+    }
+
+    /// The ids that a pattern matches.
+    public func ids(matching pattern: String) throws(RuntimeError) -> [String] {
+        var found: [String] = []
+        for id in try store.ids() {
+            guard let matches = Pattern.matches(pattern, in: id) else { throw .pattern(pattern) }
+            if matches { found.append(id) }
+        }
+        return found
+    }
+
+    static func checked(_ id: String) throws(RuntimeError) -> String {
+        do { return try ContainerID(id).text } catch { throw .invalidID(error) }
+    }
+}

@@ -1,0 +1,91 @@
+internal import JSON
+internal import Kernel
+internal import OCI
+
+/// What the state directory keeps about a container (`state.json`). Private to apus: engines read `state`.
+///
+/// It is written before each side effect, so that `delete` finds what a killed `create` has left.
+struct Record {
+    var id: String
+    var ociVersion: String
+    var bundle: String
+    var rootfs: String
+    /// Nanoseconds since 1970.
+    var created: UInt64
+    /// User id of who created the container.
+    var owner: UInt32
+    /// The first process: 0 before it is there.
+    var pid: Int32 = 0
+    /// Tells the process from a later one with the same pid.
+    var startTime: UInt64 = 0
+    /// Directories of the container in the cgroup hierarchies, as ``Cgroups`` writes them.
+    var cgroup: [String] = []
+    var annotations: [Annotation] = []
+    /// The hooks that later commands run.
+    var hooks = Hooks()
+
+    static let fileName = "state.json"
+    private static let version = 1
+
+    func encoded() -> [UInt8] {
+        var writer = JSONWriter(.compact)
+        writer.object { writer in
+            writer.member("version", Self.version)
+            writer.member("id", id)
+            writer.member("ociVersion", ociVersion)
+            writer.member("bundle", bundle)
+            writer.member("rootfs", rootfs)
+            writer.member("created", created)
+            writer.member("owner", owner)
+            writer.member("pid", pid)
+            writer.member("startTime", startTime)
+            writer.member("cgroup", cgroup)
+            writer.name("annotations")
+            Annotation.encode(annotations, to: &writer)
+            writer.name("hooks")
+            hooks.encode(to: &writer)
+        }
+        return writer.bytes
+    }
+
+    init(decoding bytes: [UInt8], path: String) throws(RuntimeError) {
+        do {
+            guard let root = try JSONDocument(parsing: bytes).root else { throw Self.broken(path, "it is empty") }
+            guard try root["version"]?.integer() == Self.version else {
+                throw Self.broken(path, "written by another version of apus")
+            }
+            id = try root["id"]?.string() ?? ""
+            ociVersion = try root["ociVersion"]?.string() ?? ""
+            bundle = try root["bundle"]?.string() ?? ""
+            rootfs = try root["rootfs"]?.string() ?? ""
+            created = try root["created"]?.integer() ?? 0
+            owner = try root["owner"]?.integer() ?? 0
+            pid = try root["pid"]?.integer() ?? 0
+            startTime = try root["startTime"]?.integer() ?? 0
+            annotations = try Annotation.decode(member: "annotations", of: root)
+            if let list = root["cgroup"] {
+                for index in 0..<list.count { if let text = try list[index]?.string() { cgroup.append(text) } }
+            }
+            if let node = root["hooks"] { hooks = try Hooks.decode(node) }
+        } catch let error as RuntimeError {
+            throw error
+        } catch {
+            throw Self.broken(path, "\(error)")
+        }
+    }
+
+    init(
+        id: String, ociVersion: String, bundle: String, rootfs: String, created: UInt64, owner: UInt32
+    ) {
+        self.id = id
+        self.ociVersion = ociVersion
+        self.bundle = bundle
+        self.rootfs = rootfs
+        self.created = created
+        self.owner = owner
+    }
+
+    private static func broken(_ path: String, _ reason: String) -> RuntimeError {
+        .brokenState(path: path, reason: reason)
+    }
+}

@@ -1,0 +1,88 @@
+internal import Kernel
+internal import Launch
+internal import OCI
+internal import Planner
+
+extension Lifecycle {
+    /// How `run` goes on once the process executes its program.
+    public enum Attachment: Sendable {
+        /// The command ends, the container goes on.
+        case detached
+        /// The command lasts as long as the container, and then deletes it unless it is to be kept.
+        case foreground(keep: Bool, subreaper: Bool)
+    }
+
+    /// Creates and starts a container; in the foreground, returns the exit status of its process (128 + signal).
+    public func run(_ request: CreateRequest, _ attachment: Attachment) throws(RuntimeError) -> Int32 {
+        try requireRights()
+        let preparation = try prepare(request, hasGate: false)
+        switch attachment {
+        case .detached:
+            try preparation.checkTerminal(request, detaches: true)
+            let creation = try begin(request, preparation)
+            do { try runPoststart(creation.container) } catch {
+                creation.undo().forEach(warn)
+                throw error
+            }
+            return 0
+        case .foreground(let keep, let subreaper):
+            try preparation.checkTerminal(request, detaches: request.consoleSocket != nil)
+            do { if subreaper { try ThisProcess.becomeSubreaper() } } catch { throw .system(error, field: "") }
+            return try runInForeground(request, preparation, keep: keep)
+        }
+    }
+
+    private func runInForeground(
+        _ request: CreateRequest, _ preparation: Preparation, keep: Bool
+    ) throws(RuntimeError) -> Int32 {
+        // Signals are queued from before the process is there: none that is meant for it gets lost.
+        let signals: SignalQueue
+        do { signals = try SignalQueue() } catch { throw .system(error, field: "") }
+        var creation = try begin(request, preparation)
+        let status: Int32
+        do {
+            try runPoststart(creation.container)
+            status = try follow(&creation, signals)
+        } catch {
+            creation.undo().forEach(warn)
+            throw error
+        }
+        if keep { return status }
+        try destroy(creation.container, creation.entry)
+        return status
+    }
+
+    private func follow(
+        _ creation: inout Creation, _ signals: consuming SignalQueue
+    ) throws(RuntimeError) -> Int32 {
+        do {
+            return try Foreground(signals, creation.takeTerminal()).follow(creation.child.process)
+        } catch {
+            throw .system(error, field: "")
+        }
+    }
+
+    /// Brings a new container to its exec.
+    private func begin(_ request: CreateRequest, _ preparation: Preparation) throws(RuntimeError) -> Creation {
+        var creation = try Creation.begin(request, preparation, in: store)
+        do {
+            try creation.keepMeetings()
+            try creation.publish()
+            try creation.execute()
+        } catch {
+            creation.undo().forEach(warn)
+            throw error
+        }
+        return creation
+    }
+}
+
+extension Creation {
+    var container: Container { Container(record, in: store) }
+
+    mutating func takeTerminal() -> Descriptor? {
+        var taken: Descriptor?
+        swap(&taken, &terminal)
+        return taken
+    }
+}

@@ -1,0 +1,121 @@
+public import Cgroups
+public import Kernel
+public import Launch
+public import OCI
+public import Planner
+public import Seccomp
+
+/// Why a command failed. Each case holds what the module that failed said.
+public enum RuntimeError: Error, Sendable {
+    case invalidID(ContainerIDError)
+    /// The configuration is not valid: every problem at once.
+    case config(path: String, SpecError)
+    case plan(PlanError)
+    case seccomp(SeccompError)
+    case cgroup(CgroupError)
+    /// A step of the container's first process.
+    case step(StepFailure)
+    /// A call of the host's side, and what it was for (a place in `config.json`, or a flag).
+    case system(SystemError, field: String, hint: String = "")
+    case exists(id: String)
+    case unknownContainer(id: String)
+    /// The container is not in a state for the command.
+    case status(String)
+    case hook(HookFailure)
+    /// A flag that goes against the configuration, or against the caller's state.
+    case usage(String)
+    case notRoot
+    case oldKernel(release: String)
+    case brokenState(path: String, reason: String)
+    /// The limit on memory ended the set-up.
+    case outOfMemory(limit: Int64?)
+    case pattern(String)
+}
+
+/// What `--log-format json` writes beside the message.
+public struct ErrorDetails: Sendable, Equatable {
+    public var operation: String?
+    public var path: String?
+    public var errno: String?
+    public var field: String?
+    public var hint: String?
+
+    public init() {}
+}
+
+extension RuntimeError: CustomStringConvertible {
+    /// One self-sufficient line, unless a configuration has several problems.
+    public var description: String {
+        let hint = details.hint.map { " (\($0))" } ?? ""
+        return text + hint
+    }
+
+    private var text: String {
+        switch self {
+        case .invalidID(let error): "\(error)"
+        case .config(let path, let error): Self.text(of: error, in: path)
+        case .plan(let error): "\(error)"
+        case .seccomp(let error): "\(error)"
+        case .cgroup(let error): "\(error)"
+        case .step(let failure): "\(failure)"
+        case .system(let error, let field, _): field.isEmpty ? "\(error)" : "\(field): \(error)"
+        case .exists: "container with given ID already exists"
+        case .unknownContainer: "container does not exist"
+        case .status(let text): text
+        case .hook(let failure): "\(failure)"
+        case .usage(let text): text
+        case .notRoot: "apus has to be run as root: rootless containers are not available in this version"
+        case .oldKernel(let release): "Linux 5.14 or newer is needed, and this is \(release)"
+        case .brokenState(let path, let reason): "\(path): \(reason)"
+        case .outOfMemory(let limit):
+            "linux.resources.memory.limit: the container ran out of memory while it was set up"
+                + (limit.map { " (its limit is \($0) bytes)" } ?? "")
+        case .pattern(let text): "not a regular expression: \"\(text)\""
+        }
+    }
+
+    private static func text(of error: SpecError, in path: String) -> String {
+        error.problems.count == 1 ? "\(path): \(error)" : "\(path): \(error.problems.count) problems:\n\(error)"
+    }
+
+    public var details: ErrorDetails {
+        var details = ErrorDetails()
+        switch self {
+        case .system(let error, let field, let hint):
+            details.operation = error.operation
+            details.path = error.path.isEmpty ? nil : error.path
+            details.errno = error.errno.name
+            details.field = field.isEmpty ? nil : field
+            details.hint = hint.isEmpty ? nil : hint
+        case .step(let failure):
+            details.operation = failure.step
+            details.errno = failure.errno?.name
+            details.field = failure.field
+            details.hint = failure.hint
+        case .plan(let error): details.field = error.field
+        case .config(let path, let error):
+            details.path = path
+            details.field = error.problems.first?.path
+        case .hook(let failure): details.field = failure.field
+        case .outOfMemory: details.field = "linux.resources.memory.limit"
+        case .invalidID, .seccomp, .cgroup, .exists, .unknownContainer, .status, .usage, .notRoot, .oldKernel,
+            .brokenState, .pattern:
+            break
+        }
+        return details
+    }
+}
+
+extension StepFailure {
+    /// What most likely is wrong, where the kernel's answer alone misleads.
+    var hint: String? {
+        switch errno {
+        case .noDevice where step == "fsopen bind": "a bind mount needs the option \"bind\" or \"rbind\""
+        case .noDevice where step.hasPrefix("fsopen "): "the kernel does not know this file system type"
+        case .notPermitted where step.contains("not in proc"): "only a procfs may be mounted inside /proc"
+        case .tooManyLinks where step.contains("no links"): "the mount point must be a real directory, not behind a link"
+        case .accessDenied where step.hasPrefix("verify that"): "the working directory lies outside of the root"
+        default: nil
+        }
+    }
+}

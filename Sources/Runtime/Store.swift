@@ -1,0 +1,132 @@
+internal import Kernel
+internal import OCI
+
+/// The directory that holds the state of all containers (`--root`): one directory for each, mode 0700.
+public struct Store: Sendable {
+    public let root: String
+
+    /// - Parameter root: nil for the default: `/run/apus`, or `$XDG_RUNTIME_DIR/apus` for an ordinary user.
+    public init(root: String?) {
+        if let root {
+            self.root = root
+        } else if ThisProcess.effectiveUser != 0, let runtime = ThisProcess.environment("XDG_RUNTIME_DIR"), !runtime.isEmpty {
+            self.root = runtime + "/apus"
+        } else {
+            self.root = "/run/apus"
+        }
+    }
+
+    func path(of id: String) -> String { "\(root)/\(id)" }
+
+    /// Makes the directory of a new container and locks it. The id is valid already.
+    func reserve(_ id: String) throws(RuntimeError) -> Entry {
+        do {
+            try makeRoot()
+            try Files.makeDirectory(path(of: id), mode: 0o700)
+            return Entry(path: path(of: id), directory: try lockedDirectory(id))
+        } catch {
+            if error.errno == .exists { throw .exists(id: id) }
+            throw .system(error, field: "--root")
+        }
+    }
+
+    /// The root is made with its parents, as `mkdir -p` does; only the last one is private.
+    private func makeRoot() throws(SystemError) {
+        do { try Files.makeDirectory(root, mode: 0o700) } catch {
+            if error.errno == .exists { return }
+            guard error.errno == .noEntry else { throw error }
+            for (index, byte) in root.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
+                let parent = String(decoding: root.utf8.prefix(index), as: UTF8.self)
+                if !Files.exists(parent) { try Self.makeIfMissing(parent, mode: 0o755) }
+            }
+            try Self.makeIfMissing(root, mode: 0o700)
+        }
+    }
+
+    private static func makeIfMissing(_ path: String, mode: UInt32) throws(SystemError) {
+        do { try Files.makeDirectory(path, mode: mode) } catch {
+            if error.errno != .exists { throw error }
+        }
+    }
+
+    private func lockedDirectory(_ id: String) throws(SystemError) -> Descriptor {
+        let directory = try Descriptor.open(path(of: id), [.readOnly, .directory, .noFollow])
+        _ = try directory.lock()
+        return directory
+    }
+
+    /// The container's directory, locked: waits until no other command works on the container.
+    func lock(_ id: String) throws(RuntimeError) -> Entry {
+        do {
+            let directory = try lockedDirectory(id)
+            // Whoever held the lock may have deleted the container, and somebody else made it anew.
+            let held = try directory.status()
+            let now = try Files.status(path(of: id))
+            guard held.inode == now.inode, held.device == now.device else { throw RuntimeError.unknownContainer(id: id) }
+            return Entry(path: path(of: id), directory: directory)
+        } catch let error as RuntimeError {
+            throw error
+        } catch let error as SystemError {
+            if error.errno == .noEntry { throw .unknownContainer(id: id) }
+            throw .system(error, field: "--root")
+        } catch {
+            throw .unknownContainer(id: id)
+        }
+    }
+
+    /// What the state file says now, without a lock: it is replaced as a whole.
+    func record(of id: String) throws(RuntimeError) -> Record {
+        let path = "\(path(of: id))/\(Record.fileName)"
+        let bytes: [UInt8]
+        do { bytes = try Files.read(path) } catch {
+            if error.errno == .noEntry || error.errno == .notDirectory { throw .unknownContainer(id: id) }
+            throw .system(error, field: "--root")
+        }
+        return try Record(decoding: bytes, path: path)
+    }
+
+    /// The ids of all containers, sorted.
+    public func ids() throws(RuntimeError) -> [String] {
+        do {
+            return try Files.list(root).filter { (try? ContainerID($0)) != nil }.sorted()  // Others are not containers.
+        } catch {
+            if error.errno == .noEntry { return [] }
+            throw .system(error, field: "--root")
+        }
+    }
+}
+
+/// A container's directory, held under lock until this value is gone.
+struct Entry: ~Copyable {
+    let path: String
+    let directory: Descriptor
+
+    init(path: String, directory: consuming Descriptor) {
+        self.path = path
+        self.directory = directory
+    }
+
+    static let gateName = "gate"
+    static let configName = "config.json"
+
+    var gatePath: String { "\(path)/\(Self.gateName)" }
+
+    borrowing func write(_ record: Record) throws(RuntimeError) {
+        do {
+            try Files.replace(Record.fileName, with: record.encoded(), at: .directory(directory.number))
+        } catch {
+            throw .system(error, field: "--root")
+        }
+    }
+
+    /// Removes the directory with everything in it; what is gone already is fine.
+    borrowing func remove() throws(RuntimeError) {
+        let base = Base.directory(directory.number)
+        do {
+            for name in try Files.list(".", at: base) { try Files.remove(name, at: base) }
+            try Files.removeDirectory(path)
+        } catch {
+            if error.errno != .noEntry { throw .system(error, field: "--root") }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+internal import CommandLineInterface
+internal import OCI
+internal import Runtime
+internal import Seccomp
+
+/// What this build is.
+enum Version {
+    static let number = "0.1.0"
+}
+
+extension Command {
+    /// `features`: the document that engines read.
+    static func features() throws {
+        let seccomp = Features.SeccompSupport(enabled: true, supportedFlags: SeccompSupport.flags)
+        let features = Features(
+            cgroup: .init(v1: true, v2: true, systemd: false, systemdUser: false, rdma: true), seccomp: seccomp,
+            apparmor: true, selinux: true, intelRdt: .init(enabled: false, schemata: false, monitoring: false),
+            memoryPolicy: true, idmap: true, netDevices: false,
+            annotations: [
+                Annotation(key: "io.github.apus.version", value: Version.number),
+                Annotation(key: "io.github.seccomp.libseccomp.version", value: SeccompSupport.libraryVersion),
+            ])
+        try Output.standard(features.json() + [UInt8(ascii: "\n")])
+    }
+
+    static func version() throws {
+        let text = VersionText(
+            version: Version.number, specification: Spec.currentVersion, libseccomp: SeccompSupport.libraryVersion)
+        try Output.standard(text.text)
+    }
+
+    static func help(_ command: CommandLineInterface.Command?) throws {
+        let colour = Output.hasColour(1)
+        try Output.standard(command.map { Help.command($0, colour: colour) } ?? Help.program(colour: colour))
+    }
+}

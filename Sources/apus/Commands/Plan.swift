@@ -1,0 +1,15 @@
+internal import CommandLineInterface
+internal import Planner
+internal import Runtime
+
+extension Command {
+    /// `plan`: what `create` would do with a bundle, without doing it.
+    static func plan(_ options: CommandLineInterface.PlanOptions, _ lifecycle: Lifecycle) throws {
+        let request = CreateRequest(id: "plan", bundle: options.bundle)
+        let plan = try lifecycle.plan(request).plan
+        switch options.format {
+        case .text: try Output.standard(plan.printed())
+        case .json: try Output.standard(PlanDocument.json(of: plan))
+        }
+    }
+}
