@@ -53,5 +53,15 @@ let package = Package(
         .executableTarget(
             name: "apus", dependencies: ["Runtime", "OCI", "Kernel", "Planner", "Seccomp", "CommandLineInterface"], swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
+
+        // Tests. Those of the life cycle run the built binary as root on real bundles.
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: testSettings),
+        .testTarget(name: "OCITests", dependencies: ["OCI", "JSON"], swiftSettings: testSettings),
+        .testTarget(
+            name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
+        .testTarget(
+            name: "RuntimeTests", dependencies: ["Runtime", "Planner", "OCI", "Kernel"], swiftSettings: testSettings),
+        .target(name: "Harness", path: "Tests/Harness", swiftSettings: testSettings),
+        .testTarget(name: "LifecycleTests", dependencies: ["Harness"], swiftSettings: testSettings),
     ]
 )

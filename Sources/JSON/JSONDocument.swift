@@ -67,7 +67,7 @@ import CJSON
         }
         defer { unsafe json_tokener_free(tokener) }
         unsafe json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS)
-        // json-c reads exactly the bytes of the buffer; a number at the very end needs the final NUL of the second call.
+        // json-c reads exactly the bytes of the buffer; a number at the end needs the NUL of the second call.
         var tree = unsafe bytes.baseAddress.flatMap { start in
             unsafe start.withMemoryRebound(to: CChar.self, capacity: bytes.count) { text in
                 unsafe json_tokener_parse_ex(tokener, text, Int32(bytes.count))

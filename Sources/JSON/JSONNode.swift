@@ -54,15 +54,23 @@ public enum JSONKind: Sendable {
     }
 
     /// The value of an integer that fits into the wanted type. `1.0` and `1e3` are no integers.
+    @inlinable
     public func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(JSONMismatch) -> Value {
+        let (value, negative) = try readInteger()
+        guard let value = negative == 0 ? Value(exactly: value) : Value(exactly: negative) else {
+            throw .outOfRange(lower: "\(Value.min)", upper: "\(Value.max)")
+        }
+        return value
+    }
+
+    /// An integer: its value from 0 on, or its value below 0; the other one is 0.
+    @usableFromInline
+    func readInteger() throws(JSONMismatch) -> (value: UInt64, negative: Int64) {
         guard kind == .integer else { throw .notInteger }
         // json-c keeps either kind; a negative number reads as 0 without a sign, a large one is cut with it.
-        let value = unsafe read { object in
-            let signed = unsafe json_object_get_int64(object)
-            return unsafe signed < 0 ? Value(exactly: signed) : Value(exactly: json_object_get_uint64(object))
+        return unsafe read { object in
+            unsafe (value: json_object_get_uint64(object), negative: min(0, json_object_get_int64(object)))
         }
-        guard let value else { throw .outOfRange(lower: "\(Value.min)", upper: "\(Value.max)") }
-        return value
     }
 
     /// The value of a string without NUL characters.
@@ -103,7 +111,8 @@ public enum JSONKind: Sendable {
     public subscript(name: StaticString) -> JSONNode? {
         guard kind == .object, name.hasPointerRepresentation else { return nil }
         // A StaticString's bytes end with a NUL and live for ever.
-        let member = unsafe name.utf8Start.withMemoryRebound(to: CChar.self, capacity: name.utf8CodeUnitCount + 1) { key in
+        let size = name.utf8CodeUnitCount + 1
+        let member = unsafe name.utf8Start.withMemoryRebound(to: CChar.self, capacity: size) { key in
             unsafe read { object in
                 var member: OpaquePointer?
                 return unsafe json_object_object_get_ex(object, key, &member) != 0 ? member : nil

@@ -16,7 +16,8 @@ public struct Problem: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Why a document was refused: every problem that was found, in the document's order as far as it is known.
+/// Why a document was refused: every problem that was found, in the order of the spec's properties. Beyond a hundred
+/// they are only counted: the last one is `and 17 more` then.
 public struct SpecError: Error, Sendable, Equatable, CustomStringConvertible {
     public var problems: [Problem]
 

@@ -22,7 +22,7 @@ public struct State: Sendable, Equatable {
     public var created: UInt64
     /// The configuration's annotations, sorted by key.
     public var annotations: [Annotation]
-    /// Name of the user who owns the container's state; empty when the id has no name.
+    /// Name of the user who owns the container's state; runc fills it in for `list` and leaves it empty for `state`.
     public var owner: String
 
     public init(

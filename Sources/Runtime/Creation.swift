@@ -12,6 +12,7 @@ struct Creation: ~Copyable {
     let request: CreateRequest
     let preparation: Preparation
     let entry: Entry
+    let cgroup: Cgroup
     var record: Record
     var child: Child
     /// The master of the terminal, if the caller keeps it (`run` in the foreground).
@@ -19,7 +20,7 @@ struct Creation: ~Copyable {
 
     /// Reserves the container's state, makes its cgroup, and clones its process.
     static func begin(
-        _ request: CreateRequest, _ preparation: Preparation, in store: Store
+        _ request: CreateRequest, _ preparation: Preparation, in store: Store, warn: (String) -> Void
     ) throws(RuntimeError) -> Creation {
         try preparation.checkDescriptors()
         let entry = try store.reserve(preparation.id.text)
@@ -31,36 +32,54 @@ struct Creation: ~Copyable {
         record.hooks.poststart = spec.hooks.poststart
         record.hooks.poststop = spec.hooks.poststop
         record.hooks.startContainer = spec.hooks.startContainer
-        record.cgroup = preparation.cgroup.directories
+        record.cgroup = preparation.location.stateText
+        let cgroup: Cgroup
         do {
-            try entry.write(record)
-            let child = try launch(preparation, gatePath: entry.gatePath)
-            return Creation(
-                store: store, request: request, preparation: preparation, entry: entry, record: record, child: child)
+            cgroup = try makeCgroup(preparation, record, entry)
         } catch {
-            undo(preparation.cgroup, entry)
+            undo(nil, entry)
+            throw error
+        }
+        do {
+            let child = try launch(preparation, cgroup, gatePath: entry.gatePath)
+            cgroup.notes.forEach { warn("\($0)") }
+            return Creation(
+                store: store, request: request, preparation: preparation, entry: entry, cgroup: cgroup,
+                record: record, child: child)
+        } catch {
+            undo(cgroup, entry)
             throw error
         }
     }
 
+    /// What the state names, `delete` kills and removes: a cgroup that belongs to somebody else never gets there.
+    private static func makeCgroup(
+        _ preparation: Preparation, _ record: Record, _ entry: borrowing Entry
+    ) throws(RuntimeError) -> Cgroup {
+        do { try preparation.location.requireUnused() } catch { throw .cgroup(error) }
+        try entry.write(record)
+        do { return try preparation.location.create(preparation.spec.linux.resources) } catch { throw .cgroup(error) }
+    }
+
     private init(
-        store: Store, request: CreateRequest, preparation: Preparation, entry: consuming Entry, record: Record,
-        child: consuming Child
+        store: Store, request: CreateRequest, preparation: Preparation, entry: consuming Entry, cgroup: Cgroup,
+        record: Record, child: consuming Child
     ) {
         self.store = store
         self.request = request
         self.preparation = preparation
         self.entry = entry
+        self.cgroup = cgroup
         self.record = record
         self.child = child
         terminal = nil
     }
 
-    /// Makes the cgroup with its limits, opens what the plan needs, and clones.
-    private static func launch(_ preparation: Preparation, gatePath: String) throws(RuntimeError) -> Child {
-        let resources = preparation.spec.linux.resources
-        do { try preparation.cgroup.create(resources) } catch { throw .cgroup(error) }
-        var provider = try Provider(preparation, gatePath: gatePath)
+    /// Opens what the plan needs, and clones.
+    private static func launch(
+        _ preparation: Preparation, _ cgroup: Cgroup, gatePath: String
+    ) throws(RuntimeError) -> Child {
+        var provider = try Provider(preparation, cgroup, gatePath: gatePath)
         let child: Child
         do {
             child = try Child(
@@ -83,9 +102,9 @@ struct Creation: ~Copyable {
     }
 
     /// Takes back a cgroup and a state directory; nothing can be done about a failure to do so.
-    private static func undo(_ cgroup: Cgroup, _ entry: borrowing Entry) {
-        try? cgroup.killAll()
-        try? cgroup.remove()
+    private static func undo(_ cgroup: Cgroup?, _ entry: borrowing Entry) {
+        try? cgroup?.killAll()
+        try? cgroup?.remove()
         try? entry.remove()
     }
 
@@ -195,10 +214,15 @@ struct Creation: ~Copyable {
     /// Why the process did not come to its next meeting.
     private borrowing func explainEnd() -> RuntimeError {
         let exit = child.kill()
-        if child.currentReport().errno == nil, preparation.cgroup.hasRunOutOfMemory() {
+        if child.currentReport().errno == nil, hasRunOutOfMemory {
             return .outOfMemory(limit: preparation.spec.linux.resources?.memory?.limit)
         }
         return .step(child.failure(exit))
+    }
+
+    private var hasRunOutOfMemory: Bool {
+        // A count that cannot be read explains nothing.
+        ((try? cgroup.oomKills()) ?? 0) > 0
     }
 
     private borrowing func lost(_ error: LaunchError) -> RuntimeError {
@@ -211,7 +235,7 @@ struct Creation: ~Copyable {
     /// Takes everything back: no process, cgroup or state remains. What the poststop hooks say is in vain.
     borrowing func undo() -> [String] {
         _ = child.kill()
-        Self.undo(preparation.cgroup, entry)
+        Self.undo(cgroup, entry)
         return HookRunner(state: state(.stopped, pid: 0)).runAll(record.hooks.poststop, .poststop)
     }
 }
@@ -222,12 +246,12 @@ struct Provider: ~Copyable {
     private var table = DescriptorTable()
     private let cgroup: Cgroup
 
-    init(_ preparation: Preparation, gatePath: String) throws(RuntimeError) {
-        cgroup = preparation.cgroup
+    init(_ preparation: Preparation, _ cgroup: Cgroup, gatePath: String) throws(RuntimeError) {
+        self.cgroup = cgroup
         for provision in preparation.plan.provisions {
             let number: Int32
             do {
-                number = table.add(try Self.open(provision.source, preparation, gatePath))
+                number = table.add(try Self.open(provision.source, preparation, cgroup, gatePath))
             } catch let error as SystemError {
                 throw .system(error, field: provision.origin.text)
             } catch let error as CgroupError {
@@ -240,10 +264,10 @@ struct Provider: ~Copyable {
     }
 
     private static func open(
-        _ source: Provision.Source, _ preparation: Preparation, _ gatePath: String
+        _ source: Provision.Source, _ preparation: Preparation, _ cgroup: Cgroup, _ gatePath: String
     ) throws -> Descriptor {
         switch source {
-        case .cgroupTasks(let index): try preparation.cgroup.openTasks(index)
+        case .cgroupTasks(let index): try cgroup.openTasks(index)
         case .namespace(let path): try Descriptor.open(path, [.readOnly])
         case .gateListener: try Descriptor.listening(at: gatePath, .sequencedPackets)
         case .tree(let source):

@@ -22,7 +22,11 @@ public struct Lifecycle: Sendable {
         try requireRights()
         let preparation = try prepare(request, hasGate: true)
         try preparation.checkTerminal(request, detaches: true)
-        var creation = try Creation.begin(request, preparation, in: store)
+        try create(request, preparation)
+    }
+
+    func create(_ request: CreateRequest, _ preparation: Preparation) throws(RuntimeError) {
+        var creation = try Creation.begin(request, preparation, in: store, warn: warn)
         do {
             try creation.keepMeetings()
             try creation.publish()

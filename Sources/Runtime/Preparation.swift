@@ -35,10 +35,10 @@ public struct CreateRequest: Sendable {
 /// Everything that is known of a container before the first effect: nothing in here has touched anything.
 public struct Preparation {
     public let spec: Spec
-    public let plan: Plan
+    public internal(set) var plan: Plan
     let id: ContainerID
     let host: HostFacts
-    let cgroup: Cgroup
+    let location: CgroupLocation
 
     /// Reads, checks and compiles a bundle.
     ///
@@ -56,12 +56,12 @@ public struct Preparation {
         let rootfs = try Self.realPath(root.hasPrefix("/") ? root : "\(bundle)/\(root)", "root.path")
         try Self.requireDirectory(rootfs)
         do {
-            cgroup = try Cgroup(path: spec.linux.cgroupsPath, id: id.text)
+            location = try CgroupLocation(cgroupsPath: spec.linux.cgroupsPath, id: id.text)
         } catch {
             throw .cgroup(error)
         }
         host = HostFacts(
-            bundle: bundle, rootfs: rootfs, cgroups: cgroup.facts, lastCapability: Host.lastCapability,
+            bundle: bundle, rootfs: rootfs, cgroups: CgroupFacts(location.view), lastCapability: Host.lastCapability,
             hasAppArmor: Host.hasAppArmor, hasSELinux: Host.hasSELinux, hasCore: Files.exists("/proc/kcore"))
         let options = Planner.PlanOptions(
             id: id.text, hasGate: hasGate, noPivot: request.noPivot, noNewKeyring: request.noNewKeyring,
@@ -124,6 +124,15 @@ public struct Preparation {
             throw .usage("descriptor \(number) is to be passed on to the container, and is not open")
         }
         do { try ThisProcess.closeOnExec(from: plan.firstUnkept) } catch { throw .system(error, field: "") }
+    }
+}
+
+extension CgroupFacts {
+    init(_ view: CgroupView) {
+        self.init(
+            hierarchies: view.hierarchies.map {
+                Hierarchy(name: $0.name, options: $0.options, directory: $0.directory)
+            }, aliases: view.aliases.map { ($0.name, $0.target) }, unified: view.unified)
     }
 }
 

@@ -64,7 +64,7 @@ extension Lifecycle {
 
     /// Brings a new container to its exec.
     private func begin(_ request: CreateRequest, _ preparation: Preparation) throws(RuntimeError) -> Creation {
-        var creation = try Creation.begin(request, preparation, in: store)
+        var creation = try Creation.begin(request, preparation, in: store, warn: warn)
         do {
             try creation.keepMeetings()
             try creation.publish()

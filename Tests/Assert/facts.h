@@ -6,6 +6,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* process.c */
+void facts_before_anything(void);   /* remembers what the program itself will change: its signal mask */
 void facts_identity(char **argv);   /* pid .. cwd, argv, env */
 void facts_privileges(void);        /* capabilities, noNewPrivileges, seccomp, keyring */
 void facts_limits(void);            /* rlimits, oomScoreAdj, umask */

@@ -6,7 +6,7 @@
 
 FILE *json_out;
 
-static bool comma_due;
+static bool comma_due; /* inside the current object or array something was written */
 
 static void put_escaped(const char *value, size_t length) {
     fputc('"', json_out);
@@ -42,6 +42,11 @@ void json_open(const char *key, char bracket) {
 void json_close(char bracket) {
     fputc(bracket, json_out);
     comma_due = true;
+}
+
+bool json_end_line(void) {
+    comma_due = false;
+    return fputc('\n', json_out) != EOF && fflush(json_out) == 0;
 }
 
 void json_bytes(const char *key, const char *value, size_t length) {

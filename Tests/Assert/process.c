@@ -46,6 +46,20 @@ static void texts(const char *key, char **list) {
     json_close(']');
 }
 
+/* /proc/self/status as it was at the first instruction, for the signal masks; empty without /proc. */
+static char first_status[8192];
+
+void facts_before_anything(void) {
+    if (read_file("/proc/self/status", first_status, sizeof first_status) < 0) first_status[0] = 0;
+}
+
+/* The rest of the line of /proc/self/status that starts with this label. */
+static void status_line(const char *key, const char *label) {
+    const char *line = strstr(first_status, label);
+    if (line) json_bytes(key, line + strlen(label), strcspn(line + strlen(label), "\n"));
+    else json_null(key);
+}
+
 void facts_identity(char **argv) {
     json_number("pid", getpid());
     json_number("ppid", getppid());
@@ -121,7 +135,7 @@ static void facts_keyring(void) {
     } else {
         json_number("serial", serial);
         long length = syscall(SYS_keyctl, KEYCTL_DESCRIBE, serial, description, sizeof description);
-        json_text("description", length > 0 ? description : NULL);
+        json_text("name", length > 0 ? description : NULL);
     }
     json_close('}');
 }
@@ -145,17 +159,9 @@ void facts_privileges(void) {
     json_number("keepCapabilities", prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0));
     json_number("parentDeathSignal", ({ int signal = 0; prctl(PR_GET_PDEATHSIG, &signal); signal; }));
 
-    /* PR_GET_SECCOMP itself may be filtered, so the mode comes from /proc. */
-    char status[8192];
-    const char *line = read_file("/proc/self/status", status, sizeof status) > 0 ? strstr(status, "\nSeccomp:") : NULL;
-    if (line) json_number("seccomp", atoi(line + strlen("\nSeccomp:")));
-    else json_null("seccomp");
-    const char *signals = line ? strstr(status, "\nSigBlk:") : NULL;
-    if (signals) json_format("blockedSignals", "%.16s", signals + strlen("\nSigBlk:\t"));
-    else json_null("blockedSignals");
-    signals = line ? strstr(status, "\nSigIgn:") : NULL;
-    if (signals) json_format("ignoredSignals", "%.16s", signals + strlen("\nSigIgn:\t"));
-    else json_null("ignoredSignals");
+    status_line("seccomp", "\nSeccomp:\t"); /* prctl itself may be filtered */
+    status_line("blockedSignals", "\nSigBlk:\t");
+    status_line("ignoredSignals", "\nSigIgn:\t");
     facts_keyring();
 }
 
@@ -235,7 +241,7 @@ void facts_descriptors(void) {
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(directory)) continue;
         if (atoi(entry->d_name) == fileno(json_out) && json_out != stdout) continue;
-        char path[64], target[4096];
+        char path[300], target[4096];
         snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
         ssize_t length = readlink(path, target, sizeof target);
         if (length < 0) json_null(entry->d_name);

@@ -5,8 +5,7 @@ extension Hooks {
     public static func decode(_ node: JSONNode) throws(SpecError) -> Hooks {
         var reader = Reader()
         let hooks = reader.isObject(node) ? reader.hooks(node) : Hooks()
-        guard reader.problems.isEmpty else { throw SpecError(problems: reader.problems) }
-        return hooks
+        return try reader.finish(hooks)
     }
 }
 
@@ -15,8 +14,7 @@ extension Annotation {
     public static func decode(member name: StaticString, of object: JSONNode) throws(SpecError) -> [Annotation] {
         var reader = Reader()
         let annotations = reader.annotations(object, name)
-        guard reader.problems.isEmpty else { throw SpecError(problems: reader.problems) }
-        return annotations
+        return try reader.finish(annotations)
     }
 }
 

@@ -50,7 +50,7 @@ struct IDMapOption {
     }
 
     /// The mapping in plain numbers; `nil` when a relative one has no counterpart in the user namespace.
-    func resolve(_ namespaces: NamespaceFacts?) -> MountIDMap? {
+    func resolve(_ namespaces: Linux?) -> MountIDMap? {
         guard let uids = Self.resolve(uids, namespaces?.uidMappings ?? []),
             let gids = Self.resolve(gids, namespaces?.gidMappings ?? [])
         else { return nil }

@@ -2,10 +2,8 @@ import JSON
 
 extension Reader {
     /// `linux`, apart from the namespaces, which are read already.
-    mutating func linux(_ node: JSONNode, namespaces: LinuxNamespaces) -> Linux {
-        var linux = Linux(
-            namespaces: namespaces.namespaces, uidMappings: namespaces.uidMappings,
-            gidMappings: namespaces.gidMappings)
+    mutating func linux(_ node: JSONNode, _ namespaces: Linux) -> Linux {
+        var linux = namespaces
         linux.timeOffsets = timeOffsets(node)
         linux.devices = devices(node)
         linux.netDevices = netDevices(node)
@@ -98,7 +96,7 @@ extension Reader {
     }
 
     private mutating func netDevices(_ linux: JSONNode) -> [NetDevice] {
-        var names: [String] = []
+        var names: Set<String> = []
         let devices = map(linux, "netDevices") { reader, hostName, node -> NetDevice? in
             guard reader.isObject(node) else { return nil }
             if !isInterfaceName(hostName) { reader.report(node, "not the name of a network device") }
@@ -109,10 +107,9 @@ extension Reader {
                 }
             }
             let finalName = name ?? hostName
-            if names.contains(finalName), !finalName.hasSuffix("%d") {
+            if !names.insert(finalName).inserted, !finalName.hasSuffix("%d") {
                 reader.report(node, "two devices get the name \(JSONWriter.excerpt(finalName))")
             }
-            names.append(finalName)
             return NetDevice(hostName: hostName, name: name)
         }
         if let namespaces, !devices.isEmpty, !namespaces.separates(.network) {
@@ -155,15 +152,17 @@ extension Reader {
     /// The combinations that set_mempolicy(2) accepts.
     private mutating func memoryPolicy(_ node: JSONNode) -> MemoryPolicy? {
         let mode: MemoryPolicyMode? = required(node, "mode").flatMap { named($0, "memory policy") }
+        let before = problemCount
         let nodes = indexRanges(node, "nodes")
+        let hasNodes = nodes != nil || problemCount > before
         let flags: [MemoryPolicyFlag] = array(node, "flags") { $0.named($1, "memory policy flag") }
         guard let mode else { return nil }
         switch mode {
         case .default, .local:
-            if nodes != nil { report(node, "nodes", "\(mode.name) takes no nodes") }
+            if hasNodes { report(node, "nodes", "\(mode.name) takes no nodes") }
             if !flags.isEmpty { report(node, "flags", "\(mode.name) takes no flags") }
         case .bind, .interleave, .weightedInterleave, .preferredMany:
-            if text(node, "nodes") == nil { report(node, "nodes", "missing, \(mode.name) needs it") }
+            if !hasNodes { report(node, "nodes", "missing, \(mode.name) needs it") }
         case .preferred: break
         }
         if flags.contains(.staticNodes), flags.contains(.relativeNodes) {

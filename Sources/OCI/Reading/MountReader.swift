@@ -11,10 +11,10 @@ extension Reader {
     private mutating func mount(_ node: JSONNode) -> Mount? {
         let destination = mountDestination(node)
         var mount = Mount(destination: destination ?? "/", source: text(node, "source"), type: text(node, "type"))
-        let before = problems.count
+        let before = problemCount
         let options = array(node, "options") { reader, option in reader.mountOption(option, &mount) }
         applyMappings(node, &mount)
-        guard problems.count == before, let destination else { return nil }
+        guard problemCount == before, let destination else { return nil }
         mount.destination = destination
         checkKind(node, mount)
         checkOptions(node, mount, options)
@@ -35,7 +35,7 @@ extension Reader {
     /// Applies one option to the mount; returns it when it is one of ours, and else leaves it to the file system.
     private mutating func mountOption(_ node: JSONNode, _ mount: inout Mount) -> MountOption? {
         guard let text = string(node), !text.isEmpty else { return nil }
-        if let option = MountOption(rawValue: text) {
+        if let option = MountOption(named: text) {
             option.apply(to: &mount)
             return option
         }

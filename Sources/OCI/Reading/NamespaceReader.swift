@@ -2,24 +2,22 @@ import JSON
 
 extension Reader {
     /// `linux.namespaces` and the mappings of the user namespace; sets `namespaces` if nothing is wrong with them.
-    mutating func readNamespaces(_ linux: JSONNode) -> LinuxNamespaces {
-        let before = problems.count
+    mutating func readNamespaces(_ linux: JSONNode) -> Linux {
+        let before = problemCount
         var seen: [NamespaceKind] = []
-        var read = LinuxNamespaces()
+        var read = Linux()
         read.namespaces = objects(linux, "namespaces") { reader, node in reader.namespace(node, &seen) }
         read.uidMappings = idMappings(linux, "uidMappings")
         read.gidMappings = idMappings(linux, "gidMappings")
-        guard problems.count == before else { return read }
-        let facts = NamespaceFacts(
-            namespaces: read.namespaces, uidMappings: read.uidMappings, gidMappings: read.gidMappings)
-        namespaces = facts
-        checkMappings(linux, "uidMappings", read.uidMappings, facts)
-        checkMappings(linux, "gidMappings", read.gidMappings, facts)
+        guard problemCount == before else { return read }
+        namespaces = read
+        checkMappings(linux, "uidMappings", read.uidMappings, read)
+        checkMappings(linux, "gidMappings", read.gidMappings, read)
         return read
     }
 
     private mutating func namespace(_ node: JSONNode, _ seen: inout [NamespaceKind]) -> Namespace? {
-        let path = text(node, "path") == nil ? nil : node["path"].flatMap { absolutePath($0) }
+        let path = absolutePath(node, "path")
         guard let kindNode = required(node, "type"), let kind: NamespaceKind = named(kindNode, "namespace") else {
             return nil
         }
@@ -33,8 +31,12 @@ extension Reader {
 
     /// The rules of user_namespaces(7): at most 340 ranges, none beyond the last id, no two with a common id.
     mutating func idMappings(_ object: JSONNode, _ name: StaticString) -> [IDMapping] {
+        if let node = object[name], node.count > 340 {
+            report(node, "more than 340 entries: \(node.count)")
+            return []
+        }
         var earlier: [IDMapping] = []
-        let mappings = objects(object, name) { reader, node -> IDMapping? in
+        return objects(object, name) { reader, node -> IDMapping? in
             guard let mapping = reader.idMapping(node) else { return nil }
             if let other = earlier.firstIndex(where: { $0.overlaps(mapping) }) {
                 reader.report(node, "overlaps with entry \(other)")
@@ -42,8 +44,6 @@ extension Reader {
             earlier.append(mapping)
             return mapping
         }
-        if mappings.count > 340 { report(object, name, "more than 340 entries: \(mappings.count)") }
-        return mappings
     }
 
     private mutating func idMapping(_ node: JSONNode) -> IDMapping? {
@@ -60,13 +60,13 @@ extension Reader {
     }
 
     private mutating func checkMappings(
-        _ linux: JSONNode, _ name: StaticString, _ mappings: [IDMapping], _ facts: NamespaceFacts
+        _ linux: JSONNode, _ name: StaticString, _ mappings: [IDMapping], _ namespaces: Linux
     ) {
-        if facts.creates(.user), mappings.isEmpty {
+        if namespaces.creates(.user), mappings.isEmpty {
             report(linux, name, "missing, a new user namespace needs it")
-        } else if !facts.separates(.user), !mappings.isEmpty {
+        } else if !namespaces.separates(.user), !mappings.isEmpty {
             report(linux, name, "needs a user namespace")
-        } else if !facts.creates(.user), !mappings.isEmpty {
+        } else if !namespaces.creates(.user), !mappings.isEmpty {
             warn(linux, name, "ignored, the user namespace that is joined has its own")
         }
     }
@@ -82,7 +82,7 @@ extension Reader {
             switch entry.clock {
             case "boottime": offsets.boottime = entry.offset
             case "monotonic": offsets.monotonic = entry.offset
-            default: reportMember(node, entry.clock, "unknown clock, boottime and monotonic are known")
+            default: report(node, member: entry.clock, "unknown clock, boottime and monotonic are known")
             }
         }
         if let namespaces, !clocks.isEmpty, !namespaces.creates(.time) {
@@ -99,13 +99,6 @@ extension Reader {
             secs: integer(node, "secs", in: -limit...limit) ?? 0,
             nanosecs: integer(node, "nanosecs", in: 0...999_999_999) ?? 0)
     }
-}
-
-/// The part of ``Linux`` that is read before everything else.
-struct LinuxNamespaces {
-    var namespaces: [Namespace] = []
-    var uidMappings: [IDMapping] = []
-    var gidMappings: [IDMapping] = []
 }
 
 /// The largest id; 4294967295 means "unchanged" to the kernel (setresuid(2), chown(2)).

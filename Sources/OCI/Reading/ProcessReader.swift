@@ -71,9 +71,9 @@ extension Reader {
 
     private mutating func args(_ node: JSONNode) -> [String]? {
         guard let argsNode = required(node, "args") else { return nil }
-        let before = problems.count
+        let before = problemCount
         let args = array(node, "args") { reader, element in reader.boundedString(element) }
-        guard problems.count == before else { return nil }
+        guard problemCount == before else { return nil }
         guard let program = args.first else {
             report(argsNode, "empty")
             return nil
@@ -172,7 +172,7 @@ extension Reader {
         if policy != .deadline {
             for (name, value) in [("runtime", runtime), ("deadline", deadline), ("period", period)] {
                 guard let value, value != 0 else { continue }
-                reportMember(node, name, "only for SCHED_DEADLINE: \(value)")
+                report(node, member: name, "only for SCHED_DEADLINE: \(value)")
             }
         }
         return Scheduler(

@@ -5,38 +5,75 @@ import JSON
 /// A function that returns an optional returns `nil` for what is missing, `null` or wrong; what is wrong is in
 /// `problems` then. So reading goes on behind an error, and one look at the document finds them all.
 struct Reader {
+    /// What is wrong, up to a limit: finding a place takes a search, and nobody reads more.
     private(set) var problems: [Problem] = []
     private(set) var warnings: [Problem] = []
-    /// What later checks depend on; `nil` where the document does not tell, so that nothing can be said.
-    var namespaces: NamespaceFacts?
+    /// How many problems there are, those beyond the limit too.
+    private(set) var problemCount = 0
+    /// The namespaces and their mappings, on which later checks depend, and nothing else of `linux` yet; `nil` where
+    /// the document does not tell or has them wrong, so that nothing can be said.
+    var namespaces: Linux?
+
+    private static var limit: Int { 100 }
 
     // MARK: Problems
 
+    /// Reports a problem at a place that is worked out only if the problem is kept.
+    private mutating func report(at path: @autoclosure () -> String, _ message: String) {
+        problemCount += 1
+        if problems.count < Self.limit { problems.append(Problem(path: path(), message: message)) }
+    }
+
     mutating func report(_ node: JSONNode, _ message: String) {
-        problems.append(Problem(path: node.path, message: message))
+        report(at: node.path, message)
     }
 
     /// Reports a problem of a member, which need not exist.
     mutating func report(_ object: JSONNode, _ name: StaticString, _ message: String) {
-        problems.append(Problem(path: object.path(of: "\(name)"), message: message))
+        report(at: object.path(of: "\(name)"), message)
+    }
+
+    /// Reports a problem of a member whose name is data.
+    mutating func report(_ object: JSONNode, member name: String, _ message: String) {
+        report(at: object.path(of: name), message)
+    }
+
+    mutating func report(_ array: JSONNode, element index: Int, _ message: String) {
+        report(at: array.path(of: index), message)
     }
 
     mutating func warn(_ node: JSONNode, _ message: String) {
-        warnings.append(Problem(path: node.path, message: message))
+        if warnings.count < Self.limit { warnings.append(Problem(path: node.path, message: message)) }
     }
 
     mutating func warn(_ object: JSONNode, _ name: StaticString, _ message: String) {
+        guard warnings.count < Self.limit else { return }
         warnings.append(Problem(path: object.path(of: "\(name)"), message: message))
     }
 
-    /// Takes the problems so far away, to be reported in a better place.
+    /// Takes the problems so far away, to be put back in a better place.
     mutating func takeProblems() -> [Problem] {
         defer { problems = [] }
         return problems
     }
 
-    mutating func report(_ earlier: [Problem]) {
+    mutating func putBack(_ earlier: [Problem]) {
         problems += earlier
+    }
+
+    /// The error, if anything is wrong.
+    var error: SpecError? {
+        guard problemCount > 0 else { return nil }
+        let omitted = problemCount - problems.count
+        let note = omitted > 0 ? [Problem(path: "", message: "and \(omitted) more")] : []
+        return SpecError(problems: problems + note)
+    }
+
+    /// The value that was read, if nothing is wrong; why there is none is among the problems.
+    func finish<Value>(_ value: Value?) throws(SpecError) -> Value {
+        if let error { throw error }
+        guard let value else { throw SpecError(problems: [Problem(path: "", message: "incomplete")]) }
+        return value
     }
 
     // MARK: One value
@@ -81,11 +118,15 @@ struct Reader {
     /// An absolute path of at most 4095 bytes (`PATH_MAX` with its NUL).
     mutating func absolutePath(_ node: JSONNode) -> String? {
         guard let path = string(node) else { return nil }
+        return isAbsolutePath(node, path) ? path : nil
+    }
+
+    private mutating func isAbsolutePath(_ node: JSONNode, _ path: String) -> Bool {
         guard path.utf8.first == UInt8(ascii: "/") else {
             report(node, "not absolute: \(JSONWriter.excerpt(path))")
-            return nil
+            return false
         }
-        return hasPathLength(node, path) ? path : nil
+        return hasPathLength(node, path)
     }
 
     mutating func hasPathLength(_ node: JSONNode, _ path: String) -> Bool {
@@ -95,11 +136,6 @@ struct Reader {
     }
 
     // MARK: Members of an object
-
-    /// A member that may be missing.
-    func member(_ object: JSONNode, _ name: StaticString) -> JSONNode? {
-        object[name]
-    }
 
     /// A member that must not be missing.
     mutating func required(_ object: JSONNode, _ name: StaticString) -> JSONNode? {
@@ -124,6 +160,12 @@ struct Reader {
             return nil
         }
         return text
+    }
+
+    /// An absolute path; an empty one counts as missing.
+    mutating func absolutePath(_ object: JSONNode, _ name: StaticString) -> String? {
+        guard let node = object[name], let path = text(object, name) else { return nil }
+        return isAbsolutePath(node, path) ? path : nil
     }
 
     /// A boolean; `nil` when it is missing.
@@ -172,7 +214,7 @@ struct Reader {
         values.reserveCapacity(count)
         for index in 0..<count {
             guard let element = node[index] else {
-                problems.append(Problem(path: node.path(of: index), message: "null"))
+                report(node, element: index, "null")
                 continue
             }
             if let value = read(&self, element) { values.append(value) }
@@ -209,33 +251,11 @@ struct Reader {
                 continue
             }
             guard let element = member.value else {
-                problems.append(Problem(path: node.path(of: member.name), message: "null"))
+                report(node, member: member.name, "null")
                 continue
             }
             if let value = read(&self, member.name, element) { values.append(value) }
         }
         return values
-    }
-}
-
-/// The namespaces and mappings of a document, once they are read without an error.
-struct NamespaceFacts {
-    var namespaces: [Namespace]
-    var uidMappings: [IDMapping]
-    var gidMappings: [IDMapping]
-
-    func creates(_ kind: NamespaceKind) -> Bool {
-        namespaces.contains { $0.kind == kind && $0.path == nil }
-    }
-
-    func separates(_ kind: NamespaceKind) -> Bool {
-        namespaces.contains { $0.kind == kind }
-    }
-}
-
-extension Reader {
-    /// Reports a problem of a member whose name is data.
-    mutating func reportMember(_ object: JSONNode, _ name: String, _ message: String) {
-        report([Problem(path: object.path(of: name), message: message)])
     }
 }

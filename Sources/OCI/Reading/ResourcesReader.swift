@@ -137,17 +137,16 @@ extension Reader {
     // MARK: Huge pages, network, RDMA, files
 
     private mutating func hugepageLimits(_ node: JSONNode) -> [Resources.HugepageLimit] {
-        var seen: [String] = []
+        var seen: Set<String> = []
         return objects(node, "hugepageLimits") { reader, entry in
             let pageSize = reader.requiredText(entry, "pageSize")
             let limit: UInt64? = reader.requiredInteger(entry, "limit")
             guard let pageSize, let sizeNode = entry["pageSize"] else { return nil }
             if !isPageSize(pageSize) {
                 reader.report(sizeNode, "not a size such as 64KB, 2MB or 1GB: \(JSONWriter.excerpt(pageSize))")
-            } else if seen.contains(pageSize) {
+            } else if !seen.insert(pageSize).inserted {
                 reader.report(sizeNode, "given twice: \(JSONWriter.quoted(pageSize))")
             }
-            seen.append(pageSize)
             return limit.map { Resources.HugepageLimit(pageSize: pageSize, limit: $0) }
         }
     }

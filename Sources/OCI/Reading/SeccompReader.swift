@@ -7,10 +7,12 @@ extension Reader {
         let errnoRet = errno(node, "defaultErrnoRet", action)
         let architectures: [SeccompArchitecture] = array(node, "architectures") { $0.named($1, "seccomp architecture") }
         let flags = node["flags"].map { _ in seccompFlags(node) }
-        let listenerPath = text(node, "listenerPath") == nil ? nil : node["listenerPath"].flatMap { absolutePath($0) }
+        let before = problemCount
+        let listenerPath = absolutePath(node, "listenerPath")
+        let hasListener = listenerPath != nil || problemCount > before
         let listenerMetadata = text(node, "listenerMetadata")
         let syscalls = objects(node, "syscalls") { reader, rule in reader.seccompRule(rule) }
-        if listenerMetadata != nil, text(node, "listenerPath") == nil {
+        if listenerMetadata != nil, !hasListener {
             report(node, "listenerMetadata", "needs listenerPath")
         }
         guard let action else { return nil }
@@ -19,7 +21,7 @@ extension Reader {
             listenerPath: listenerPath, listenerMetadata: listenerMetadata, syscalls: syscalls)
         // Without a supervisor that was told by the very calls that it supervises nothing would go on.
         if action == .notify { report(node, "defaultAction", "SCMP_ACT_NOTIFY cannot be the default action") }
-        if profile.notifies, text(node, "listenerPath") == nil {
+        if profile.notifies, !hasListener {
             report(node, "listenerPath", "missing, SCMP_ACT_NOTIFY needs it")
         }
         return profile

@@ -5,8 +5,8 @@ extension Spec {
     ///
     /// - Throws: ``SpecError`` with everything that is wrong, not only the first thing.
     public static func decode(_ bytes: [UInt8]) throws(SpecError) -> Spec {
-        let (spec, reader) = try Reader.read(bytes) { reader, root in reader.spec(root) }
-        guard var spec, reader.problems.isEmpty else { throw SpecError(problems: reader.problems) }
+        let (read, reader) = try Reader.read(bytes) { reader, root in reader.spec(root) }
+        var spec = try reader.finish(read)
         spec.warnings = reader.warnings
         return spec
     }
@@ -18,8 +18,7 @@ extension Process {
     /// What depends on the container's namespaces is not checked.
     public static func decode(_ bytes: [UInt8]) throws(SpecError) -> (process: Process, warnings: [Problem]) {
         let (process, reader) = try Reader.read(bytes) { reader, root in reader.process(root) }
-        guard let process, reader.problems.isEmpty else { throw SpecError(problems: reader.problems) }
-        return (process: process, warnings: reader.warnings)
+        return (process: try reader.finish(process), warnings: reader.warnings)
     }
 }
 
@@ -27,8 +26,7 @@ extension Resources {
     /// Reads and checks a document that holds resources only, as `update --resources` gets it.
     public static func decode(_ bytes: [UInt8]) throws(SpecError) -> Resources {
         let (resources, reader) = try Reader.read(bytes) { reader, root in reader.resources(root) }
-        guard reader.problems.isEmpty else { throw SpecError(problems: reader.problems) }
-        return resources
+        return try reader.finish(resources)
     }
 }
 
@@ -54,19 +52,16 @@ extension Reader {
             throw SpecError(problems: [Problem(path: "", message: "\(JSONMismatch.notObject.text): null")])
         }
         var reader = Reader()
-        guard reader.isObject(root) else { throw SpecError(problems: reader.problems) }
-        let value = body(&reader, root)
-        return (value, reader)
+        guard reader.isObject(root) else { return (try reader.finish(nil), reader) }
+        return (body(&reader, root), reader)
     }
 
     /// A whole configuration; `nil` where a required part is missing or wrong.
     mutating func spec(_ root: JSONNode) -> Spec? {
         let linuxNode = object(root, "linux")
         // Most of what follows depends on the namespaces; their problems are reported in their place.
-        let namespaces = linuxNode.map { readNamespaces($0) } ?? LinuxNamespaces()
-        if linuxNode == nil, problems.isEmpty {
-            self.namespaces = NamespaceFacts(namespaces: [], uidMappings: [], gidMappings: [])
-        }
+        let namespaces = linuxNode.map { readNamespaces($0) } ?? Linux()
+        if linuxNode == nil, problemCount == 0 { self.namespaces = namespaces }
         let namespaceProblems = takeProblems()
 
         let version = ociVersion(root)
@@ -77,8 +72,8 @@ extension Reader {
         let mounts = self.mounts(root)
         let hooks = object(root, "hooks").map { self.hooks($0) } ?? Hooks()
         let annotations = self.annotations(root, "annotations")
-        report(namespaceProblems)
-        let linux = linuxNode.map { self.linux($0, namespaces: namespaces) } ?? Linux()
+        putBack(namespaceProblems)
+        let linux = linuxNode.map { self.linux($0, namespaces) } ?? Linux()
         guard let version, let rootFS else { return nil }
         return Spec(
             ociVersion: version, root: rootFS, process: process, hostname: hostname, domainname: domainname,

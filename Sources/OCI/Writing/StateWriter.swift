@@ -47,10 +47,10 @@ extension State {
     public var createdText: String {
         let seconds = created / 1_000_000_000
         let day = CivilDate(daysSinceEpoch: Int(seconds / 86400))
-        let ofDay = seconds % 86400
+        let ofDay = Int(seconds % 86400)
         let date = "\(Self.padded(day.year, 4))-\(Self.padded(day.month, 2))-\(Self.padded(day.day, 2))"
-        let time =
-            "\(Self.padded(Int(ofDay / 3600), 2)):\(Self.padded(Int(ofDay / 60 % 60), 2)):\(Self.padded(Int(ofDay % 60), 2))"
+        let hourAndMinute = "\(Self.padded(ofDay / 3600, 2)):\(Self.padded(ofDay / 60 % 60, 2))"
+        let time = "\(hourAndMinute):\(Self.padded(ofDay % 60, 2))"
         return "\(date)T\(time)\(Self.fraction(created % 1_000_000_000))Z"
     }
 

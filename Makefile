@@ -1,0 +1,69 @@
+# apus: `make help` lists what there is to make.
+
+SWIFT   ?= swift
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+BINARY  := .build/release/apus
+VERSION := $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/apus/Commands/Features.swift)
+
+# Debian packages. What the build links statically, what the demo and the tests run, and the benchmark's peers.
+BUILD_PACKAGES := libseccomp-dev libjson-c-dev
+TEST_PACKAGES  := busybox-static runc python3
+BENCH_PACKAGES := busybox-static hyperfine runc crun python3
+
+# Installs the packages of $(1) that are missing; one sentence says what is wrong if that cannot be done.
+define install
+	@missing=; for package in $(1); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	command -v apt-get >/dev/null || { echo "make: this needs the equivalents of the Debian packages$$missing; please install them" >&2; exit 1; }; \
+	[ "$$(id -u)" = 0 ] || { echo "make: please run as root 'apt-get install$$missing'" >&2; exit 1; }; \
+	echo "installing$$missing"; \
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null \
+	  || { echo "make: apt-get could not install$$missing; please install them by hand" >&2; exit 1; }
+endef
+
+.PHONY: deps build install demo test bench clean help toolchain root
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+toolchain:
+	@command -v $(SWIFT) >/dev/null || { echo "make: no Swift toolchain found; install Swift 6.3 or newer from swift.org and put it on the PATH" >&2; exit 1; }
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "make: containers need root here; please run 'sudo make $(MAKECMDGOALS)'" >&2; exit 1; }
+
+deps: toolchain ## install the Debian packages that the build needs
+	$(call install,$(BUILD_PACKAGES))
+
+build: deps ## build .build/release/apus, one static binary
+	$(SWIFT) build -c release --product apus
+
+install: build ## install the binary, completions and manual page below PREFIX (/usr/local)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/apus
+	strip $(DESTDIR)$(PREFIX)/bin/apus
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(DESTDIR)$(PREFIX)/share/man/man8
+	$(BINARY) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus
+	$(BINARY) completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_apus
+	$(BINARY) completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
+	$(BINARY) man > $(DESTDIR)$(PREFIX)/share/man/man8/apus.8
+
+demo: root build ## run a real container and show what it sees
+	$(call install,busybox-static)
+	Tests/Demo/demo.sh $(BINARY)
+
+test: root build ## run all tests; real containers, as root
+	$(call install,$(TEST_PACKAGES))
+	Tests/check-binary.sh $(BINARY)
+	APUS_BINARY=$(CURDIR)/$(BINARY) $(SWIFT) test
+
+bench: root build ## measure apus, crun, runc and a floor in C, side by side
+	$(call install,$(BENCH_PACKAGES))
+	Tests/Bench/bench.py $(BINARY) $(BENCH_FLAGS)
+
+clean: ## remove what was built
+	rm -rf .build

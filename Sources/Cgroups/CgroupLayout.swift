@@ -1,0 +1,66 @@
+internal import Kernel
+
+/// One mounted cgroup hierarchy, and where in it the runtime itself is.
+public struct Hierarchy: Sendable, Equatable {
+    /// Its controllers or name as /proc/self/cgroup has them: `memory`, `cpu,cpuacct`, `name=systemd`; empty for
+    /// cgroup2.
+    public let label: String
+    /// Absolute path, without a slash at its end.
+    public let mountPoint: String
+    /// The runtime's own cgroup below the mount point: empty for the root, else such as `/system.slice/x`.
+    public let ownPath: String
+
+    public init(label: String, mountPoint: String, ownPath: String) {
+        self.label = label
+        self.mountPoint = mountPoint
+        self.ownPath = ownPath
+    }
+}
+
+/// What the host has in the way of cgroups (cgroups(7)).
+public enum CgroupLayout: Sendable, Equatable {
+    /// cgroup v2 alone.
+    case v2(Hierarchy)
+    /// cgroup v1 hierarchies, and on a hybrid host the cgroup2 hierarchy beside them.
+    case v1([Hierarchy], unified: Hierarchy?)
+    /// Nothing is mounted.
+    case none
+
+    /// Where a v2 host mounts cgroup2.
+    private static var usualMountPoint: String { "/sys/fs/cgroup" }
+    /// CGROUP2_SUPER_MAGIC (linux/magic.h).
+    private static var unifiedType: Int64 { 0x6367_7270 }
+
+    /// Looks at the host. On a v2 host /proc/self/mountinfo, which grows with the number of mounts, is not read.
+    public static func gather() throws(CgroupError) -> CgroupLayout {
+        let own: [UInt8]
+        do { own = try Files.readOnce("/proc/self/cgroup", atMost: 16_384) } catch {
+            if error.errno == .noEntry { return .none }  // A kernel without cgroups.
+            throw .system(error, field: "", hint: "")
+        }
+        if let layout = usualUnified(own) { return layout }
+        do { return parse(mountinfo: try Files.read("/proc/self/mountinfo"), cgroup: own) } catch {
+            throw .system(error, field: "", hint: "")
+        }
+    }
+
+    /// cgroup2 at its usual place, if it is there and shows the whole hierarchy.
+    private static func usualUnified(_ own: [UInt8]) -> CgroupLayout? {
+        // Not there, or not readable: mountinfo knows more.
+        guard (try? Files.fileSystemType(usualMountPoint)) == unifiedType else { return nil }
+        let path = LayoutParser(mountinfo: [], cgroup: own).unifiedPath
+        // Without a cgroup namespace, a container's mount shows a part of the hierarchy under a shorter path.
+        guard path.isEmpty || Files.exists(usualMountPoint + path) else { return nil }
+        return .v2(Hierarchy(label: "", mountPoint: usualMountPoint, ownPath: path))
+    }
+
+    /// Reads the layout from the content of /proc/self/mountinfo and /proc/self/cgroup (proc(5), cgroups(7)).
+    public static func parse(mountinfo: [UInt8], cgroup: [UInt8]) -> CgroupLayout {
+        var parser = LayoutParser(mountinfo: mountinfo, cgroup: cgroup)
+        parser.readMounts()
+        if let unified = parser.unified, parser.hierarchies.isEmpty || unified.mountPoint == usualMountPoint {
+            return .v2(unified)
+        }
+        return parser.hierarchies.isEmpty ? .none : .v1(parser.hierarchies, unified: parser.unified)
+    }
+}

@@ -1,0 +1,163 @@
+/// Finds the cgroup mounts among all mounts. It works on the bytes as they are read: a host may have thousands of
+/// mounts, and this stands in the way of every `create`.
+struct LayoutParser {
+    /// A line of /proc/self/cgroup: `4:memory:/path`.
+    private struct Membership {
+        let label: Range<Int>
+        let path: Range<Int>
+        var hierarchy: Hierarchy?
+        /// Whether the mount that was found shows the cgroup that the runtime is in.
+        var isCovered = false
+    }
+
+    private let mountinfo: [UInt8]
+    private let cgroup: [UInt8]
+    private var memberships: [Membership] = []
+
+    init(mountinfo: [UInt8], cgroup: [UInt8]) {
+        self.mountinfo = mountinfo
+        self.cgroup = cgroup
+        readMemberships()
+    }
+
+    /// The mounted v1 hierarchies, in the order of /proc/self/cgroup.
+    var hierarchies: [Hierarchy] { memberships.compactMap { $0.label.isEmpty ? nil : $0.hierarchy } }
+
+    /// The mounted cgroup2 hierarchy.
+    var unified: Hierarchy? { memberships.first { $0.label.isEmpty }?.hierarchy }
+
+    /// The runtime's own cgroup in the cgroup2 hierarchy; empty for its root.
+    var unifiedPath: String {
+        guard let path = memberships.first(where: { $0.label.isEmpty })?.path else { return "" }
+        return Self.below("/", String(decoding: cgroup[path], as: UTF8.self)) ?? ""
+    }
+
+    // MARK: /proc/self/cgroup
+
+    private mutating func readMemberships() {
+        memberships.reserveCapacity(16)
+        var start = 0
+        while start < cgroup.count {
+            let end = Self.index(of: UInt8(ascii: "\n"), in: cgroup, from: start)
+            let number = Self.index(of: UInt8(ascii: ":"), in: cgroup, from: start)
+            let label = Self.index(of: UInt8(ascii: ":"), in: cgroup, from: number + 1)
+            if label < end { memberships.append(Membership(label: (number + 1)..<label, path: (label + 1)..<end)) }
+            start = end + 1
+        }
+    }
+
+    // MARK: /proc/self/mountinfo
+
+    /// Looks for `" - cgroup"`: the separator and the beginning of the type.
+    mutating func readMounts() {
+        var line = 0
+        for index in mountinfo.indices {
+            let byte = mountinfo[index]
+            if byte == UInt8(ascii: "\n") {
+                line = index + 1
+            } else if byte == UInt8(ascii: "-"), isCgroupType(at: index + 1) {
+                readMount(line, separator: index)
+            }
+        }
+    }
+
+    private func isCgroupType(at start: Int) -> Bool {
+        guard start >= 2, start + 7 <= mountinfo.count, mountinfo[start - 2] == UInt8(ascii: " ") else { return false }
+        return mountinfo[start..<(start + 7)].elementsEqual(" cgroup".utf8)
+    }
+
+    /// A line such as `31 23 0:28 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu`.
+    private mutating func readMount(_ line: Int, separator: Int) {
+        let root = field(3, of: line)
+        let mountPoint = field(4, of: line)
+        let type = (separator + 2)..<Self.index(of: UInt8(ascii: " "), in: mountinfo, from: separator + 2)
+        let options = field(2, of: separator + 2)
+        switch type.count {
+        case 6: record(root, mountPoint) { parser, label in parser.has(label, options) }
+        case 7: record(root, mountPoint) { _, label in label.isEmpty }
+        default: return
+        }
+    }
+
+    /// The nth word (from 0) of what begins at `start`, to the end of the line at most.
+    private func field(_ number: Int, of start: Int) -> Range<Int> {
+        var begin = start
+        for _ in 0..<number { begin = Self.index(of: UInt8(ascii: " "), in: mountinfo, from: begin) + 1 }
+        var end = begin
+        while end < mountinfo.count, mountinfo[end] != UInt8(ascii: " "), mountinfo[end] != UInt8(ascii: "\n") { end += 1 }
+        return min(begin, mountinfo.count)..<max(min(begin, mountinfo.count), end)
+    }
+
+    /// Whether the first controller (or the name) of a label is among the options of a mount. A controller is in one
+    /// hierarchy only, so the first one tells.
+    private func has(_ label: Range<Int>, _ options: Range<Int>) -> Bool {
+        if label.isEmpty { return false }
+        var length = 0
+        while length < label.count, cgroup[label.lowerBound + length] != UInt8(ascii: ",") { length += 1 }
+        var start = options.lowerBound
+        while start < options.upperBound {
+            var end = start
+            while end < options.upperBound, mountinfo[end] != UInt8(ascii: ",") { end += 1 }
+            if end - start == length,
+                mountinfo[start..<end].elementsEqual(cgroup[label.lowerBound..<(label.lowerBound + length)])
+            {
+                return true
+            }
+            start = end + 1
+        }
+        return false
+    }
+
+    /// Notes a mount of the hierarchy that `isIts` recognises. A hierarchy can be listed twice: the first mount that
+    /// shows the runtime's own cgroup counts, and only without such a one the first of all.
+    private mutating func record(_ root: Range<Int>, _ mountPoint: Range<Int>, isIts: (LayoutParser, Range<Int>) -> Bool) {
+        guard let index = memberships.firstIndex(where: { isIts(self, $0.label) }) else { return }
+        if memberships[index].isCovered { return }
+        let ownPath = Self.below(
+            unescaped(root), String(decoding: cgroup[memberships[index].path], as: UTF8.self))
+        if memberships[index].hierarchy != nil, ownPath == nil { return }
+        memberships[index].isCovered = ownPath != nil
+        memberships[index].hierarchy = Hierarchy(
+            label: String(decoding: cgroup[memberships[index].label], as: UTF8.self),
+            mountPoint: unescaped(mountPoint), ownPath: ownPath ?? "")
+    }
+
+    /// What of an absolute cgroup path is left below the root of a mount: empty for the root itself, `/a/b` for a
+    /// cgroup in it, nil for one that the mount does not show. A path such as `/../x` is that of a process outside its
+    /// cgroup namespace.
+    static func below(_ root: String, _ path: String) -> String? {
+        if path.hasPrefix("/..") { return nil }
+        if root == "/" { return path == "/" ? "" : path }
+        if path == root { return "" }
+        return path.hasPrefix(root + "/") ? String(decoding: path.utf8.dropFirst(root.utf8.count), as: UTF8.self) : nil
+    }
+
+    /// The text of a field, with the octal escapes of blanks and backslashes (`\040`) undone.
+    private func unescaped(_ range: Range<Int>) -> String {
+        guard mountinfo[range].contains(UInt8(ascii: "\\")) else {
+            return String(decoding: mountinfo[range], as: UTF8.self)
+        }
+        var bytes: [UInt8] = []
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if mountinfo[index] == UInt8(ascii: "\\"), index + 3 < range.upperBound {
+                let digits = mountinfo[(index + 1)...(index + 3)]
+                bytes.append(digits.reduce(0) { $0 << 3 | ($1 & 7) })
+                index += 4
+            } else {
+                bytes.append(mountinfo[index])
+                index += 1
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    // MARK: Bytes
+
+    /// The next place of a byte, or the end.
+    private static func index(of byte: UInt8, in bytes: [UInt8], from start: Int) -> Int {
+        var index = min(start, bytes.count)
+        while index < bytes.count, bytes[index] != byte { index += 1 }
+        return index
+    }
+}

@@ -1,0 +1,43 @@
+internal import Kernel
+internal import OCI
+
+/// The cpuset controller of cgroup v1 (Documentation/admin-guide/cgroup-v1/cpusets.rst).
+enum CpusetV1 {
+    static func set(_ cpu: Resources.CPU, _ files: inout ControlFiles) throws(CgroupError) {
+        if let cpus = cpu.cpus { try files.write(cpus, to: "cpuset.cpus", "cpu.cpus") }
+        if let mems = cpu.mems { try files.write(mems, to: "cpuset.mems", "cpu.mems") }
+    }
+
+    /// A new v1 cpuset is empty and takes no process before it has cpus and memory nodes: it gets those of the cgroup
+    /// above, which may be as empty.
+    static func inherit(_ directory: String) throws(CgroupError) {
+        for file in ["cpuset.cpus", "cpuset.mems"] { try inherit(file, directory) }
+    }
+
+    private static func inherit(_ file: String, _ directory: String) throws(CgroupError) {
+        do {
+            let own = "\(directory)/\(file)"
+            if isGiven(try Files.readOnce(own)) { return }
+            guard let value = try inherited(file, parent(of: directory)) else { return }
+            try Files.writeExisting(own, value)
+        } catch {
+            throw .system(error, field: "linux.cgroupsPath", hint: "")
+        }
+    }
+
+    /// What a directory has, or takes over from above; nil above the hierarchy.
+    private static func inherited(_ file: String, _ directory: String) throws(SystemError) -> String? {
+        let own = "\(directory)/\(file)"
+        let bytes: [UInt8]
+        do { bytes = try Files.readOnce(own) } catch {
+            if error.errno == .noEntry { return nil }
+            throw error
+        }
+        if isGiven(bytes) { return String(decoding: bytes, as: UTF8.self) }
+        guard let value = try inherited(file, parent(of: directory)) else { return nil }
+        try Files.writeExisting(own, value)
+        return value
+    }
+
+    private static func isGiven(_ bytes: [UInt8]) -> Bool { bytes.contains { $0 != UInt8(ascii: "\n") } }
+}

@@ -1,0 +1,52 @@
+internal import Kernel
+
+/// Makes controllers available in a cgroup2 directory: each has to be enabled in `cgroup.subtree_control` of every
+/// directory above (cgroups(7)). No process is moved for it.
+struct ControllerEnabling {
+    private var obstacles: [(controller: String, reason: String)] = []
+
+    /// Why a controller that was wanted is not there; empty if it is, or was not wanted.
+    func obstacle(to controller: String) -> String { obstacles.first { $0.controller == controller }?.reason ?? "" }
+
+    /// Enables what is missing. Whether that is a failure, only the limits know that need it.
+    mutating func enable(_ controllers: [String], for directory: String) {
+        if !controllers.isEmpty { _ = available(controllers, in: directory) }
+    }
+
+    /// Which of the controllers a directory has in the end.
+    private mutating func available(_ wanted: [String], in directory: String) -> [String] {
+        // What is no cgroup directory is above the root, which has what the kernel has.
+        guard let bytes = try? Files.readOnce("\(directory)/cgroup.controllers") else { return [] }
+        let names = bytes.split(whereSeparator: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") })
+        let missing = wanted.filter { name in !names.contains { $0.elementsEqual(name.utf8) } }
+        if missing.isEmpty { return wanted }
+        let parent = Cgroups.parent(of: directory)
+        let offered = available(missing, in: parent)
+        let enabled = enable(offered, in: parent)
+        return wanted.filter { !missing.contains($0) || enabled.contains($0) }
+    }
+
+    /// Enables controllers for the children of a directory; returns those for which it worked.
+    private mutating func enable(_ controllers: [String], in directory: String) -> [String] {
+        if controllers.isEmpty { return [] }
+        let file = "\(directory)/cgroup.subtree_control"
+        do {
+            try Files.writeExisting(file, controllers.map { "+\($0)" }.joined(separator: " "))
+            return controllers
+        } catch {
+            // The kernel takes all or none.
+            if controllers.count > 1 { return controllers.flatMap { enable([$0], in: directory) } }
+            obstacles.append((controllers[0], "cannot be enabled in \(file): \(error.errno)\(Self.hint(error.errno))"))
+            return []
+        }
+    }
+
+    private static func hint(_ errno: Errno) -> String {
+        switch errno {
+        case .busy: " (processes are in that cgroup itself)"
+        case .notSupported: " (threaded cgroups take only controllers of threads)"
+        case .accessDenied, .notPermitted: " (not delegated to the caller)"
+        default: ""
+        }
+    }
+}

@@ -1,0 +1,9 @@
+internal import OCI
+
+/// The cpuset controller of cgroup v2. An empty file means that of the cgroup above: there is nothing to inherit.
+enum CpusetV2 {
+    static func set(_ cpu: Resources.CPU, _ files: inout ControlFiles) throws(CgroupError) {
+        if let cpus = cpu.cpus { try files.write(cpus, to: "cpuset.cpus", "cpu.cpus") }
+        if let mems = cpu.mems { try files.write(mems, to: "cpuset.mems", "cpu.mems") }
+    }
+}

@@ -1,0 +1,38 @@
+import Glibc
+
+/// The two programs that every rootfs holds, prepared once per test run.
+enum Template {
+    /// Directory with `assert` and `busybox`, or the reason why there is none.
+    static let directory: Result<String, HarnessError> = Result { () throws(HarnessError) in try prepare() }
+
+    /// The applets of busybox that tests call.
+    static let applets = ["sh", "cat", "ls", "id", "true", "false", "sleep", "echo", "stty", "env", "head", "touch"]
+
+    private static var sources: String { Files.parent(of: Files.parent(of: #filePath)) + "/Assert" }
+
+    private static func prepare() throws(HarnessError) -> String {
+        let directory = "/tmp/apus-harness-\(getpid())"
+        do {
+            try Files.makeDirectory(directory)
+            guard let compiler = ["/usr/bin/cc", "/usr/bin/gcc", "/usr/bin/clang", "/opt/swift/usr/bin/clang"]
+                .first(where: Files.isExecutable)
+            else { throw HarnessError("no C compiler: install gcc (make deps)") }
+            let files = Files.list(sources).filter { $0.hasSuffix(".c") }.map { "\(sources)/\($0)" }
+            try Command(
+                arguments: [compiler, "-std=gnu17", "-static", "-O2", "-Wall", "-Wextra", "-o", "\(directory)/assert"] + files,
+                environment: ["PATH=/usr/bin:/bin"], directory: directory,
+                output: "\(directory)/log", errors: "\(directory)/log"
+            ).run(limit: 60).ok()
+            guard let busybox = ["/bin/busybox", "/usr/bin/busybox"].first(where: Files.isExecutable) else {
+                throw HarnessError("no /bin/busybox: install busybox-static (make deps)")
+            }
+            try Files.copy(busybox, to: "\(directory)/busybox", mode: 0o755)
+        } catch let error as HarnessError {
+            throw error
+        } catch {
+            throw HarnessError("\(error)")
+        }
+        atexit { Files.removeTree("/tmp/apus-harness-\(getpid())") }
+        return directory
+    }
+}

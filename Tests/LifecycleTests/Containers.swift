@@ -1,0 +1,23 @@
+import Harness
+import Testing
+
+/// Everything that starts containers, one test after the other: tests count processes, mounts and cgroups.
+@Suite(.serialized, .needsRoot, .leavesNothing, .timeLimit(.minutes(1)))
+struct Containers {}
+
+/// A command failed with a message that holds all of these words, whatever their case.
+func expectFailure(
+    _ outcome: Outcome, saying words: String..., sourceLocation: SourceLocation = #_sourceLocation
+) {
+    #expect(outcome.status != 0 && !outcome.isLate, "should have failed: \(outcome)", sourceLocation: sourceLocation)
+    // A text log quotes the message.
+    let said = outcome.errors.replacing("\\\"", with: "\"").lowercased()
+    for word in words {
+        #expect(said.contains(word.lowercased()), "no «\(word)» in: \(outcome.errors)", sourceLocation: sourceLocation)
+    }
+}
+
+extension Value {
+    /// The mount at this place; the last one when there are several.
+    func mounted(at destination: String) -> Value { self.mounts.items.last { $0.destination == .string(destination) } ?? .null }
+}

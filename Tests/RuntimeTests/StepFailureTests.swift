@@ -1,0 +1,204 @@
+import Foundation
+import Testing
+
+@testable import Kernel
+@testable import OCI
+@testable import Planner
+@testable import Runtime
+
+/// Every step of a full plan fails once, on purpose: the message names the step, the cause and the place in
+/// `config.json`, and nothing is left behind.
+///
+/// The failing step is put in front of the one in question and takes its origin, so that everything before it has
+/// really happened when it fails.
+@Suite(.serialized, .enabled(if: geteuid() == 0, "containers need root here"))
+struct StepFailureTests {
+    /// What fails: a directory that is not there.
+    private static let sabotage = Operation.changeDirectory("/no/such/directory")
+
+    private static func sabotaged(_ preparation: Preparation, at index: Int) -> Preparation {
+        var preparation = preparation
+        preparation.plan.steps.insert(Step(sabotage, preparation.plan.steps[index].origin), at: index)
+        if let gate = preparation.plan.gate, index < gate { preparation.plan.gate = gate + 1 }
+        return preparation
+    }
+
+    @Test("a failure at any step of create leaves nothing", arguments: [FullBundle.plain, .userNamespace, .timeNamespace])
+    func createFails(_ bundle: FullBundle) throws {
+        let fixture = try Fixture(bundle)
+        defer { fixture.remove() }
+        let lifecycle = fixture.lifecycle
+        let request = fixture.request
+        let whole = try lifecycle.prepare(request, hasGate: true)
+        let gate = try #require(whole.plan.gate)
+        let before = Snapshot(fixture)
+        for index in 0..<gate - 1 {
+            let preparation = Self.sabotaged(whole, at: index)
+            let error = #expect(throws: RuntimeError.self) { try lifecycle.create(request, preparation) }
+            let field = preparation.plan.steps[index].origin.text
+            #expect(error.map { "\($0)" } == "\(field): chdir /no/such/directory: no such file or directory", "step \(index)")
+            #expect(Snapshot(fixture) == before, "something is left of step \(index): \(whole.plan.steps[index])")
+        }
+    }
+
+    @Test("a failure at any step behind the gate is told by start")
+    func startFails() throws {
+        let fixture = try Fixture(.plain)
+        defer { fixture.remove() }
+        let lifecycle = fixture.lifecycle
+        let whole = try lifecycle.prepare(fixture.request, hasGate: true)
+        let gate = try #require(whole.plan.gate)
+        let before = Snapshot(fixture)
+        for index in gate..<whole.plan.steps.count {
+            let preparation = Self.sabotaged(whole, at: index)
+            try lifecycle.create(fixture.request, preparation)
+            let error = #expect(throws: RuntimeError.self) { try lifecycle.start(fixture.id) }
+            let field = preparation.plan.steps[index].origin.text
+            #expect(error.map { "\($0)" } == "\(field): chdir /no/such/directory: no such file or directory", "step \(index)")
+            try lifecycle.delete(fixture.id, force: false)
+            #expect(Snapshot(fixture) == before, "something is left of step \(index): \(whole.plan.steps[index])")
+        }
+    }
+
+    @Test("a process that is killed at any step is told by name")
+    func killedAtEveryStep() throws {
+        let fixture = try Fixture(.plain)
+        defer { fixture.remove() }
+        let lifecycle = fixture.lifecycle
+        let whole = try lifecycle.prepare(fixture.request, hasGate: true)
+        let gate = try #require(whole.plan.gate)
+        let before = Snapshot(fixture)
+        // A filter that kills at the first call: the death is sudden, and still belongs to a step.
+        let deadly = FilterProgram(instructions: [0x06, 0, 0, 0, 0, 0, 0, 0x80], flags: 0)
+        for index in stride(from: 0, to: gate - 1, by: 7) {
+            var preparation = whole
+            preparation.plan.steps.insert(Step(.loadSeccomp(deadly), whole.plan.steps[index].origin), at: index)
+            preparation.plan.gate = gate + 1
+            let error = #expect(throws: RuntimeError.self) { try lifecycle.create(fixture.request, preparation) }
+            #expect(error.map { "\($0)".hasSuffix("the process was lost: killed by signal 31") } == true, "step \(index): \(error.map { "\($0)" } ?? "")")
+            #expect(Snapshot(fixture) == before, "something is left of step \(index)")
+        }
+    }
+}
+
+/// A configuration that makes nearly every kind of step.
+enum FullBundle: String, CaseIterable, CustomTestStringConvertible {
+    case plain, userNamespace, timeNamespace
+
+    var testDescription: String { rawValue }
+
+    func configuration(id: String) -> [String: Any] {
+        var namespaces: [[String: Any]] = ["pid", "network", "ipc", "uts", "mount", "cgroup"].map { ["type": $0] }
+        var linux: [String: Any] = [
+            "cgroupsPath": "/apus-step-\(ProcessInfo.processInfo.processIdentifier)/\(id)",
+            "maskedPaths": ["/proc/kcore", "/proc/acpi", "/proc/timer_list"],
+            "readonlyPaths": ["/proc/sys", "/proc/bus"],
+            "sysctl": ["net.ipv4.ip_forward": "1"],
+            "resources": ["memory": ["limit": 64 << 20], "pids": ["limit": 64]],
+        ]
+        switch self {
+        case .plain: linux["devices"] = [["path": "/dev/fuse", "type": "c", "major": 10, "minor": 229]]
+        case .userNamespace:
+            namespaces.append(["type": "user"])
+            let map: [[String: Any]] = [["containerID": 0, "hostID": 100_000, "size": 65_536]]
+            linux["uidMappings"] = map
+            linux["gidMappings"] = map
+        case .timeNamespace:
+            namespaces.append(["type": "time"])
+            linux["timeOffsets"] = ["boottime": ["secs": 3600]]
+        }
+        linux["namespaces"] = namespaces
+        let hook: [[String: Any]] = [["path": "/bin/true"]]
+        return [
+            "ociVersion": "1.0.2",
+            "root": ["path": "rootfs", "readonly": true],
+            "hostname": "step",
+            "process": [
+                "args": ["/bin/true"], "cwd": "/work", "env": ["PATH=/bin"], "user": ["uid": 0, "gid": 0, "additionalGids": [5]],
+                "noNewPrivileges": true, "oomScoreAdj": 100,
+                "capabilities": ["bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"], "effective": ["CAP_KILL"]],
+                "rlimits": [["type": "RLIMIT_NOFILE", "soft": 256, "hard": 512]],
+            ] as [String: Any],
+            "mounts": [
+                ["destination": "/proc", "type": "proc", "source": "proc"],
+                ["destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]],
+                ["destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666"]],
+                ["destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["ro", "tmpcopyup"]],
+                ["destination": "/host", "type": "bind", "source": "/usr", "options": ["rbind", "rro", "rslave"]],
+                ["destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]],
+                ["destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]],
+            ],
+            "hooks": [
+                "createRuntime": hook, "createContainer": hook, "startContainer": hook, "poststop": hook,
+            ],
+            "linux": linux,
+        ]
+    }
+}
+
+/// A bundle in a directory of its own, and a state directory.
+struct Fixture {
+    let id: String
+    let directory: URL
+    let lifecycle: Lifecycle
+
+    init(_ bundle: FullBundle) throws {
+        id = "step-\(bundle.rawValue)"
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent("apus-\(UUID().uuidString)")
+        let root = directory.appendingPathComponent("bundle/rootfs")
+        for name in ["bin", "proc", "sys", "dev", "tmp"] {
+            try FileManager.default.createDirectory(
+                at: root.appendingPathComponent(name), withIntermediateDirectories: true)
+        }
+        try FileManager.default.copyItem(
+            at: URL(fileURLWithPath: "/bin/busybox"), to: root.appendingPathComponent("bin/true"))
+        if bundle == .userNamespace {
+            for name in ["", "/bin", "/proc", "/sys", "/dev", "/tmp"] { chown(root.path + name, 100_000, 100_000) }
+            chmod(directory.path, 0o755)
+        }
+        let configuration = try JSONSerialization.data(withJSONObject: bundle.configuration(id: id))
+        try configuration.write(to: directory.appendingPathComponent("bundle/config.json"))
+        lifecycle = Lifecycle(store: Store(root: directory.appendingPathComponent("state").path)) { _ in }
+        try lifecycle.requireRights()
+    }
+
+    var request: CreateRequest { CreateRequest(id: id, bundle: directory.appendingPathComponent("bundle").path) }
+
+    func remove() {
+        try? FileManager.default.removeItem(at: directory)
+        for hierarchy in (try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup")) ?? [] {
+            rmdir("/sys/fs/cgroup/\(hierarchy)/apus-step-\(ProcessInfo.processInfo.processIdentifier)")
+        }
+        rmdir("/sys/fs/cgroup/apus-step-\(ProcessInfo.processInfo.processIdentifier)")
+    }
+}
+
+/// What a failed command could leave: processes, mounts, cgroups, state, descriptors.
+struct Snapshot: Equatable {
+    let processes: [String]
+    let mounts: String
+    let cgroups: [String]
+    let state: [String]
+    let descriptors: [String]
+
+    init(_ fixture: Fixture) {
+        let manager = FileManager.default
+        func list(_ path: String) -> [String] { ((try? manager.contentsOfDirectory(atPath: path)) ?? []).sorted() }
+        let own = "\(getpid())"
+        processes = list("/proc").filter { entry in
+            guard Int(entry) != nil, let stat = try? String(contentsOfFile: "/proc/\(entry)/stat", encoding: .utf8),
+                let end = stat.lastIndex(of: ")")
+            else { return false }
+            return stat[end...].split(separator: " ").dropFirst(2).first.map(String.init) == own
+        }
+        mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
+        let name = "apus-step-\(getpid())"
+        cgroups = list("/sys/fs/cgroup").flatMap { hierarchy in
+            list("/sys/fs/cgroup/\(hierarchy)/\(name)").filter { $0.hasPrefix("step-") }
+        }
+        state = list(fixture.directory.appendingPathComponent("state").path)
+        // The directory that is being listed is open too: count what is there besides.
+        descriptors = list("/proc/self/fd").compactMap { try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
+            .filter { !$0.hasPrefix("/proc/") }.sorted()
+    }
+}

@@ -1,0 +1,10 @@
+#!/bin/sh
+# check-binary.sh APUS - the promises about the binary itself: static, and without Foundation.
+set -eu
+binary=$1
+fail() { echo "$binary: $*" >&2; exit 1; }
+file=$(readelf -lW "$binary")
+case $file in *INTERP*) fail "it is not static: it asks for a dynamic loader" ;; esac
+if readelf -dW "$binary" 2>/dev/null | grep -q NEEDED; then fail "it needs shared libraries"; fi
+if nm "$binary" 2>/dev/null | grep -qE '\$s10Foundation|\$s20FoundationEssentials'; then fail "Foundation is linked in"; fi
+echo "$binary: static, without Foundation"
