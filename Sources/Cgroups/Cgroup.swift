@@ -1,4 +1,4 @@
-internal import Kernel
+public import Kernel
 public import OCI
 
 /// The cgroup of a container: its directories in all hierarchies of the host. A value that can be rebuilt from the

@@ -13,6 +13,8 @@ public enum CgroupError: Error, Sendable {
     case frozen(directory: String)
     /// A limit needs a controller that the cgroup does not have.
     case noController(String, field: String, reason: String)
+    /// A limit needs a file that the controller does not have on this kernel.
+    case noFile(String, field: String)
     /// A value that means nothing here, or contradicts another one.
     case value(field: String, reason: String)
     /// A call failed. `field` is empty where no field of the configuration is behind it.
@@ -39,7 +41,8 @@ extension CgroupError: CustomStringConvertible {
             "linux.cgroupsPath: container's cgroup is not empty: \(processes) process(es) found in \(directory)"
         case .frozen(let directory): "linux.cgroupsPath: container's cgroup unexpectedly frozen: \(directory)"
         case .noController(let name, let field, let reason):
-            "\(field): this cgroup has no \(name) controller: \(reason)"
+            "\(field): the \(name) controller is not available: \(reason)"
+        case .noFile(let path, let field): "\(field): there is no \(path) on this kernel"
         case .value(let field, let reason): "\(field): \(reason)"
         case .system(let error, let field, let hint): Self.prefix(field) + "\(error)" + Self.suffix(hint)
         case .write(let error, let value, let field, let hint):

@@ -89,8 +89,13 @@ struct ControlFiles {
         guard error.errno == .noEntry else {
             return .write(error, value: setting.value, field: field(setting.name), hint: hint)
         }
-        let reason = obstacle.isEmpty ? "there is no \(path(setting.file))" : obstacle
-        return .noController(controller, field: field(setting.name), reason: reason)
+        return missing(setting.file, setting.name)
+    }
+
+    /// Why a file is not there: the controller is not enabled, or does not have it.
+    func missing(_ file: String, _ name: String) -> CgroupError {
+        if obstacle.isEmpty { return .noFile(path(file), field: field(name)) }
+        return .noController(controller, field: field(name), reason: obstacle)
     }
 
     // MARK: Reading

@@ -47,7 +47,7 @@ struct CgroupMaker {
             throw .system(error, field: "linux.cgroupsPath", hint: hint(for: error.errno))
         }
         if !isNew { try Self.requireUnused(directory) }
-        if directory.has("cpuset") { try CpusetV1.inherit(directory.path) }
+        if directory.has("cpuset") { try CpusetV1.inherit(directory.path, isNew: isNew) }
         return true
     }
 

@@ -232,8 +232,11 @@ struct Limits {
         let isHybrid = !cgroup.isUnifiedOnly
         var missing: [String] = []
         for name in wanted where !missing.contains(name) {
-            if isHybrid, cgroup.v1(name == "io" ? "blkio" : name) != nil { continue }
-            missing.append(name)
+            if isHybrid, cgroup.v1(name == "io" ? "blkio" : name) != nil {
+                enabling.note(name, "it belongs to a v1 hierarchy on this host")
+            } else {
+                missing.append(name)
+            }
         }
         enabling.enable(missing, for: unified)
     }

@@ -69,6 +69,8 @@ public struct FileStatus: Sendable {
     public let permissions: UInt32
     public let uid: UInt32
     public let gid: UInt32
+    /// Number of names that the inode has.
+    public let links: UInt32
     public let kind: Kind
 
     init(_ status: ck_status) {
@@ -79,6 +81,7 @@ public struct FileStatus: Sendable {
         permissions = status.mode & 0o7777
         uid = status.uid
         gid = status.gid
+        links = status.links
         kind =
             switch status.mode & 0o170000 {
             case 0o040000: .directory

@@ -34,3 +34,20 @@ extension Wait {
     /// Sleeps; a signal may end it early.
     public static func sleep(microseconds: Int) { _ = ck_sleep(Int64(microseconds) * 1000) }
 }
+
+extension Files {
+    /// The number of links of a file; a directory of cgroupfs has 2, and one for each directory in it.
+    public static func linkCount(_ path: String, at base: Base = .workingDirectory) throws(SystemError) -> UInt32 {
+        var result = ck_status()
+        _ = try check(unsafe ck_stat(base.number, path, AT_SYMLINK_NOFOLLOW, &result), "stat", path)
+        return result.links
+    }
+
+    /// The names of the directories in a directory, without `.` and `..`.
+    public static func listDirectories(_ path: String) throws(SystemError) -> [String] {
+        try list(path).filter { name in
+            // What is gone by now is no directory in it.
+            (try? status("\(path)/\(name)"))?.kind == .directory
+        }
+    }
+}

@@ -53,8 +53,7 @@ struct Container {
         State(
             ociVersion: record.ociVersion, id: record.id, status: status,
             pid: pid ?? (status == .stopped || status == .creating ? 0 : record.pid), bundle: record.bundle,
-            rootfs: record.rootfs, created: record.created, annotations: record.annotations,
-            owner: Users.name(of: record.owner))
+            rootfs: record.rootfs, created: record.created, annotations: record.annotations, owner: "")
     }
 
     /// The process, held so that its pid cannot come to mean another one; nil if it has ended.

@@ -79,6 +79,9 @@ struct Creation: ~Copyable {
     private static func launch(
         _ preparation: Preparation, _ cgroup: Cgroup, gatePath: String
     ) throws(RuntimeError) -> Child {
+        if let owner = Cgroup.owner(for: preparation.spec) {
+            do { try cgroup.delegate(to: owner) } catch { throw .cgroup(error) }
+        }
         var provider = try Provider(preparation, cgroup, gatePath: gatePath)
         let child: Child
         do {
@@ -104,7 +107,7 @@ struct Creation: ~Copyable {
     /// Takes back a cgroup and a state directory; nothing can be done about a failure to do so.
     private static func undo(_ cgroup: Cgroup?, _ entry: borrowing Entry) {
         try? cgroup?.killAll()
-        try? cgroup?.remove()
+        try? cgroup?.discard()
         try? entry.remove()
     }
 
@@ -214,15 +217,10 @@ struct Creation: ~Copyable {
     /// Why the process did not come to its next meeting.
     private borrowing func explainEnd() -> RuntimeError {
         let exit = child.kill()
-        if child.currentReport().errno == nil, hasRunOutOfMemory {
+        if child.currentReport().errno == nil, cgroup.hasRunOutOfMemory() {
             return .outOfMemory(limit: preparation.spec.linux.resources?.memory?.limit)
         }
         return .step(child.failure(exit))
-    }
-
-    private var hasRunOutOfMemory: Bool {
-        // A count that cannot be read explains nothing.
-        ((try? cgroup.oomKills()) ?? 0) > 0
     }
 
     private borrowing func lost(_ error: LaunchError) -> RuntimeError {

@@ -127,7 +127,12 @@ public struct Lifecycle: Sendable {
     public func list() throws(RuntimeError) -> [State] {
         var states: [State] = []
         for id in try store.ids() {
-            do { states.append(try state(id)) } catch {
+            do {
+                let container = try Container(id, in: store)
+                var state = container.state(container.status())
+                state.owner = Users.name(of: container.record.owner)
+                states.append(state)
+            } catch {
                 // Deleted since the directory was read, or not begun yet.
                 if case .unknownContainer = error { continue }
                 warn("\(id): \(error)")

@@ -91,7 +91,12 @@ public struct Preparation {
     private static func filter(_ spec: Spec, cache: String?) throws(RuntimeError) -> FilterProgram? {
         guard let profile = spec.linux.seccomp, !profile.notifies else { return nil }
         do {
-            let filter = try SeccompFilter.compile(profile, cache: cache)
+            let filter: SeccompFilter
+            if let cache {
+                filter = try SeccompCache(directory: cache).filter(for: profile)
+            } else {
+                filter = try SeccompFilter.compile(profile)
+            }
             return FilterProgram(instructions: filter.program, flags: filter.flags)
         } catch {
             throw .seccomp(error)

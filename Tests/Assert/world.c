@@ -162,7 +162,7 @@ void facts_dev(void) {
     json_close('}');
 }
 
-/* The limit files of every controller directory that is mounted below /sys/fs/cgroup; for v2 of the directory itself. */
+/* The limit files of every controller directory below /sys/fs/cgroup; with v2, of that directory itself. */
 static const char *const limit_files[] = {
     "memory.limit_in_bytes", "memory.soft_limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.swappiness",
     "memory.max", "memory.low", "memory.high", "memory.swap.max", "cpu.shares", "cpu.cfs_quota_us",

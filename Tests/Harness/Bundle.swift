@@ -23,7 +23,9 @@ public final class Bundle {
     private var lastOutput = ""
 
     /// A bundle that reports what it sees, with the configuration of `startingConfig` and these changes to it.
-    public static func minimal(on runtime: Runtime? = nil, _ change: (inout Value) throws -> Void = { _ in }) throws -> Bundle {
+    public static func minimal(on runtime: Runtime? = nil, _ change: (inout Value) throws -> Void = { _ in }) throws
+        -> Bundle
+    {
         guard let workspace = Workspace.current else { throw HarnessError("a bundle needs the .leavesNothing trait") }
         guard let runtime = runtime ?? Runtime.underTest else {
             throw HarnessError("no runtime under test: build apus, or set APUS_BINARY")
@@ -59,6 +61,10 @@ public final class Bundle {
 
     public var rootfs: String { "\(directory)/rootfs" }
     public var pidFile: String { "\(directory)/pid" }
+
+    /// Shell commands before the runtime makes a container, in the process that becomes the runtime:
+    /// `prepare("umask 0")`. Comes behind the `wrapper` that is there already.
+    public func prepare(_ script: String) { wrapper += ["/bin/sh", "-ec", "\(script); exec \"$@\"", "sh"] }
 
     /// Writes config.json, and gives the rootfs directory to the container's root, so that missing mount points can
     /// be made in a user namespace too. Commands that read config.json do this by themselves.

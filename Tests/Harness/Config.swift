@@ -68,7 +68,9 @@ extension Value {
     }
 
     /// Takes the mount at this destination out.
-    public mutating func unmount(_ destination: String) { self.mounts.removeAll { $0.destination == .string(destination) } }
+    public mutating func unmount(_ destination: String) {
+        self.mounts.removeAll { $0.destination == .string(destination) }
+    }
 
     /// New namespaces of these kinds.
     public mutating func unshare(_ kinds: String...) {

@@ -19,7 +19,9 @@ public final class ConsoleSocket {
         let bytes = Array("/proc/self/fd/\(holder)/\(name)".utf8)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
         }
         guard bound == 0, listen(listener, 4) == 0 else { throw HarnessError.lastCall("bind \(path)") }
     }
@@ -31,7 +33,9 @@ public final class ConsoleSocket {
         guard isReadable(listener, within: 2) else { throw HarnessError("nobody connected to the console socket") }
         let connection = accept(listener, nil, nil)
         defer { close(connection) }
-        guard connection >= 0, isReadable(connection, within: 2) else { throw HarnessError("no message on the console socket") }
+        guard connection >= 0, isReadable(connection, within: 2) else {
+            throw HarnessError("no message on the console socket")
+        }
         var text = [UInt8](repeating: 0, count: 4096)
         // A control message: length (8 bytes), level (4), type (4), then the descriptor.
         var control = [UInt8](repeating: 0, count: 64)

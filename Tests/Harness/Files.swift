@@ -6,7 +6,9 @@ public struct HarnessError: Error, CustomStringConvertible {
     public init(_ description: String) { self.description = description }
 
     /// The call's name and subject with the text of the current errno.
-    static func lastCall(_ what: String) -> HarnessError { HarnessError("\(what): \(String(cString: strerror(errno)))") }
+    static func lastCall(_ what: String) -> HarnessError {
+        HarnessError("\(what): \(String(cString: strerror(errno)))")
+    }
 }
 
 /// File work without Foundation, so that every test target stays small and `Bundle` means only one thing.
@@ -102,7 +104,9 @@ public enum Files {
         return end == path.startIndex ? "/" : String(path[..<end])
     }
 
-    public static func name(of path: String) -> String { String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...]) }
+    public static func name(of path: String) -> String {
+        String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
+    }
 
     /// lstat, or nil when there is nothing.
     public static func status(_ path: String) -> stat? {
@@ -112,9 +116,13 @@ public enum Files {
 
     public static func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
     public static func exists(_ path: String) -> Bool { status(path) != nil }
-    public static func isDirectory(_ path: String) -> Bool { status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false }
+    public static func isDirectory(_ path: String) -> Bool {
+        status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
+    }
 
-    public static func isRegular(_ path: String) -> Bool { status(path).map { $0.st_mode & S_IFMT == S_IFREG } ?? false }
+    public static func isRegular(_ path: String) -> Bool {
+        status(path).map { $0.st_mode & S_IFMT == S_IFREG } ?? false
+    }
 
     public static func target(ofLink path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4096)

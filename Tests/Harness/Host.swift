@@ -48,9 +48,14 @@ public enum Host {
         return stat("/proc/\(process)/ns/\(kind)", &info) == 0 ? Value(Int(info.st_ino)) : .null
     }
 
-    public static func has(_ program: String) -> Bool {
-        ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"].contains { Files.isExecutable("\($0)/\(program)") }
+    /// Where a program is, by PATH.
+    public static func path(of program: String) -> String? {
+        let search = getenv("PATH").map { String(cString: $0) } ?? ""
+        return (search.split(separator: ":").map(String.init) + ["/usr/sbin", "/usr/bin", "/sbin", "/bin"])
+            .map { "\($0)/\(program)" }.first(where: Files.isExecutable)
     }
+
+    public static func has(_ program: String) -> Bool { path(of: program) != nil }
 
     /// Orphans of the tests' runtimes become children of this process, so that it learns how they end.
     static func adoptOrphans(_ isWanted: Bool) throws {

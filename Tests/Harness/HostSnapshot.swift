@@ -22,8 +22,9 @@ public struct HostSnapshot: Sendable {
         mounts = (Files.read("/proc/self/mountinfo") ?? "").split(separator: "\n").map(String.init)
             .filter { HostSnapshot.mayBeOurs($0, tag) }
         cgroups = HostSnapshot.cgroups(tag: tag)
-        descriptors = Set(Files.list("/proc/self/fd").compactMap { Files.target(ofLink: "/proc/self/fd/\($0)") }
-            .filter { $0.contains(tag) })
+        descriptors = Set(
+            Files.list("/proc/self/fd").compactMap { Files.target(ofLink: "/proc/self/fd/\($0)") }
+                .filter { $0.contains(tag) })
         state = Set(Files.list(root))
     }
 
@@ -77,7 +78,9 @@ public struct HostSnapshot: Sendable {
         return found
     }
 
-    private static func collect(below directory: String, _ tag: String, _ withParents: Bool, into found: inout Set<String>) {
+    private static func collect(
+        below directory: String, _ tag: String, _ withParents: Bool, into found: inout Set<String>
+    ) {
         for name in Files.list(directory) where Files.isDirectory("\(directory)/\(name)") {
             let child = "\(directory)/\(name)"
             if child.contains(tag) && (name != tag || withParents) { found.insert(child) }
@@ -86,7 +89,9 @@ public struct HostSnapshot: Sendable {
     }
 
     func killProcesses() {
-        for path in cgroups where Files.exists("\(path)/freezer.state") { try? Files.write("THAWED", to: "\(path)/freezer.state") }
+        for path in cgroups where Files.exists("\(path)/freezer.state") {
+            try? Files.write("THAWED", to: "\(path)/freezer.state")
+        }
         for pid in processes.keys { kill(pid, SIGKILL) }
         _ = eventually {
             for pid in processes.keys { waitpid(pid, nil, WNOHANG) }

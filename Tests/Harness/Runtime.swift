@@ -10,8 +10,7 @@ public struct Runtime: Sendable {
     public static let underTest: Runtime? = candidates.lazy.compactMap(Runtime.init(at:)).first
 
     /// Debian's runc, to compare with.
-    public static let peer: Runtime? = ["/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc"].lazy
-        .compactMap(Runtime.init(at:)).first
+    public static let peer: Runtime? = Host.path(of: "runc").flatMap(Runtime.init(at:))
 
     /// True for runc itself: then the harness is being tried, and what only apus promises is left out.
     public var isRunc: Bool { version.hasPrefix("runc ") }

@@ -14,17 +14,17 @@ enum Template {
         let directory = "/tmp/apus-harness-\(getpid())"
         do {
             try Files.makeDirectory(directory)
-            guard let compiler = ["/usr/bin/cc", "/usr/bin/gcc", "/usr/bin/clang", "/opt/swift/usr/bin/clang"]
-                .first(where: Files.isExecutable)
+            guard let compiler = ["cc", "gcc", "clang"].lazy.compactMap(Host.path(of:)).first
             else { throw HarnessError("no C compiler: install gcc (make deps)") }
             let files = Files.list(sources).filter { $0.hasSuffix(".c") }.map { "\(sources)/\($0)" }
             try Command(
-                arguments: [compiler, "-std=gnu17", "-static", "-O2", "-Wall", "-Wextra", "-o", "\(directory)/assert"] + files,
+                arguments: [compiler, "-std=gnu17", "-static", "-O2", "-Wall", "-Wextra", "-o", "\(directory)/assert"]
+                    + files,
                 environment: ["PATH=/usr/bin:/bin"], directory: directory,
                 output: "\(directory)/log", errors: "\(directory)/log"
             ).run(limit: 60).ok()
-            guard let busybox = ["/bin/busybox", "/usr/bin/busybox"].first(where: Files.isExecutable) else {
-                throw HarnessError("no /bin/busybox: install busybox-static (make deps)")
+            guard let busybox = Host.path(of: "busybox") else {
+                throw HarnessError("no busybox: install busybox-static (make deps)")
             }
             try Files.copy(busybox, to: "\(directory)/busybox", mode: 0o755)
         } catch let error as HarnessError {

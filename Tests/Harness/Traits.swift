@@ -24,6 +24,13 @@ public struct LeavesNothing: TestTrait, SuiteTrait, TestScoping {
     }
 }
 
+extension Bundle {
+    /// Fails the test for whatever it has left on the host so far, without a `delete`.
+    public func expectNothingLeft(sourceLocation: SourceLocation = #_sourceLocation) {
+        #expect(leftovers() == [], sourceLocation: sourceLocation)
+    }
+}
+
 extension Trait where Self == LeavesNothing {
     public static var leavesNothing: LeavesNothing { LeavesNothing() }
 }

@@ -56,7 +56,9 @@ public enum Value: Sendable, Hashable {
         members[key] = nil
         self = .object(members)
     }
-    public mutating func removeAll(where isUnwanted: (Value) -> Bool) { self = .array(items.filter { !isUnwanted($0) }) }
+    public mutating func removeAll(where isUnwanted: (Value) -> Bool) {
+        self = .array(items.filter { !isUnwanted($0) })
+    }
 
     public func contains(_ value: Value) -> Bool { items.contains(value) }
     public func first(where isWanted: (Value) -> Bool) -> Value { items.first(where: isWanted) ?? .null }
@@ -89,7 +91,8 @@ extension Value: CustomStringConvertible {
         case .string(let text): Value.quoted(text)
         case .array(let items): "[" + items.map(\.description).joined(separator: ",") + "]"
         case .object(let members):
-            "{" + members.sorted { $0.key < $1.key }
+            "{"
+                + members.sorted { $0.key < $1.key }
                 .map { Value.quoted($0.key) + ":" + $0.value.description }
                 .joined(separator: ",") + "}"
         }

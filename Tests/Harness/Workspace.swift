@@ -63,9 +63,12 @@ public final class Workspace: @unchecked Sendable {
     /// A process that holds new namespaces (`unshare` options) open until the test ends; its pid.
     public func holdNamespaces(_ options: String...) throws -> pid_t {
         let ready = "\(directory)/io/holder-\(outputs)"
-        let holder = try start(command(
-            ["/usr/bin/unshare"] + options + ["/bin/sh", "-c", "echo > \(ready); exec sleep 1000"]))
-        guard eventually({ Files.exists(ready) }) else { throw HarnessError("unshare \(options): \(holder.wait(limit: 0))") }
+        let holder = try start(
+            command(
+                ["/usr/bin/unshare"] + options + ["/bin/sh", "-c", "echo > \(ready); exec sleep 1000"]))
+        guard eventually({ Files.exists(ready) }) else {
+            throw HarnessError("unshare \(options): \(holder.wait(limit: 0))")
+        }
         return holder.pid
     }
 
@@ -83,6 +86,9 @@ public final class Workspace: @unchecked Sendable {
 
     /// Ends processes of hooks that outlived a killed runtime.
     public func killHooks() { snapshot().killProcesses() }
+
+    /// Removes the test's cgroups, when nobody else can.
+    public func removeCgroups() { HostSnapshot.removeCgroups(tag: tag) }
 
     public func snapshot() -> HostSnapshot {
         HostSnapshot(tag: tag, root: root, ignoring: pidsBefore.union(commands.map(\.pid)))
@@ -105,7 +111,7 @@ public final class Workspace: @unchecked Sendable {
         if !before.mountsChanged(below: directory) { Files.removeTree(directory) }
         Workspace.open.withLock { count in
             count -= 1
-            if count == 0 { try? Host.adoptOrphans(false) } // it worked with true
+            if count == 0 { try? Host.adoptOrphans(false) }  // it worked with true
         }
         return problems
     }

@@ -38,11 +38,12 @@ extension Containers {
             try Files.makeDirectory("\(bundle.cgroup("memory"))/inner/most")
             try Files.makeDirectory("\(bundle.cgroup("pids"))/inner")
             try bundle.delete("--force").ok()
-            #expect(bundle.leftovers() == [])
+            bundle.expectNothingLeft()
         }
 
         @Test func `delete of one container leaves its neighbour in the same parent alone`() throws {
-            let one = try Bundle.sleeping(), two = try Bundle.sleeping()
+            let one = try Bundle.sleeping()
+            let two = try Bundle.sleeping()
             try one.create().ok()
             try two.create().ok()
             try one.delete("--force").ok()
@@ -56,7 +57,7 @@ extension Containers {
             let lines = (Files.read("/proc/\(bundle.pid ?? 0)/cgroup") ?? "").split(separator: "\n")
             #expect(lines.allSatisfy { $0.hasSuffix("/\(bundle.id)") }, "\(lines)")
             try bundle.delete("--force").ok()
-            #expect(bundle.leftovers() == [])
+            bundle.expectNothingLeft()
         }
 
         @Test func `a relative path is a place that the runtime chooses, always the same`() throws {
@@ -95,8 +96,12 @@ extension Containers {
         // MARK: Limits are in the files
 
         @Test(arguments: [
-            Limit("memory.limit", 64 << 20, v1: ["memory", "memory.limit_in_bytes", "67108864"], v2: ["memory.max", "67108864"]),
-            Limit("memory.reservation", 32 << 20, v1: ["memory", "memory.soft_limit_in_bytes", "33554432"], v2: ["memory.low", "33554432"]),
+            Limit(
+                "memory.limit", 64 << 20, v1: ["memory", "memory.limit_in_bytes", "67108864"],
+                v2: ["memory.max", "67108864"]),
+            Limit(
+                "memory.reservation", 32 << 20, v1: ["memory", "memory.soft_limit_in_bytes", "33554432"],
+                v2: ["memory.low", "33554432"]),
             Limit("memory.swappiness", 7, v1: ["memory", "memory.swappiness", "7"], v2: nil),
             Limit("pids.limit", 77, v1: ["pids", "pids.max", "77"], v2: ["pids.max", "77"]),
             Limit("pids.limit", -1, v1: ["pids", "pids.max", "max"], v2: ["pids.max", "max"]),
@@ -114,7 +119,9 @@ extension Containers {
         }
 
         @Test(.enabled(if: isV1, "v1 files")) func `memory and swap together are set in the right order`() throws {
-            let bundle = try Bundle.sleeping { $0.linux.resources.memory = ["limit": Value(64 << 20), "swap": Value(128 << 20)] }
+            let bundle = try Bundle.sleeping {
+                $0.linux.resources.memory = ["limit": Value(64 << 20), "swap": Value(128 << 20)]
+            }
             try bundle.create().ok()
             #expect(bundle.limit("memory", "memory.limit_in_bytes") == "\(64 << 20)")
             #expect(bundle.limit("memory", "memory.memsw.limit_in_bytes") == "\(128 << 20)")
@@ -128,7 +135,9 @@ extension Containers {
         }
 
         @Test(.enabled(if: isV1, "v1 files")) func `the OOM killer can be disabled`() throws {
-            let bundle = try Bundle.sleeping { $0.linux.resources.memory = ["limit": Value(64 << 20), "disableOOMKiller": true] }
+            let bundle = try Bundle.sleeping {
+                $0.linux.resources.memory = ["limit": Value(64 << 20), "disableOOMKiller": true]
+            }
             try bundle.create().ok()
             #expect(bundle.limit("memory", "memory.oom_control")?.contains("oom_kill_disable 1") == true)
         }
@@ -155,7 +164,7 @@ extension Containers {
             let outcome = try bundle.run()
             #expect(outcome.status == 137)
             #expect(!outcome.output.contains("held"))
-            #expect(bundle.leftovers() == [])
+            bundle.expectNothingLeft()
         }
 
         @Test func `memory within the limit is granted`() throws {
@@ -180,7 +189,8 @@ extension Containers {
             #expect(try Bundle.minimal { $0.linux.resources.cpu.cpus = "0" }.report().affinity == [0])
         }
 
-        @Test(.beyondRunc("needs several megabytes itself")) func `a limit of one megabyte is enough to start`() throws {
+        @Test(.beyondRunc("needs several megabytes itself")) func `a limit of one megabyte is enough to start`() throws
+        {
             let bundle = try Bundle.minimal {
                 $0.run("/assert", "exit", "0")
                 $0.linux.resources.memory.limit = Value(1 << 20)
@@ -216,7 +226,9 @@ extension Containers {
             for controller in ["memory", "pids", "cpu", "cpuset", "freezer", "devices"] {
                 let mount = seen.mounted(at: "/sys/fs/cgroup/\(controller)")
                 #expect(mount.type == "cgroup", "\(controller)")
-                for flag in ["ro", "nosuid", "nodev", "noexec"] { #expect(mount.options.contains(.string(flag)), "\(controller) \(flag)") }
+                for flag in ["ro", "nosuid", "nodev", "noexec"] {
+                    #expect(mount.options.contains(.string(flag)), "\(controller) \(flag)")
+                }
             }
         }
 
@@ -227,13 +239,13 @@ extension Containers {
             let bundle = try Bundle.minimal()
             bundle.config.linux.resources[group][name] = try Value(parsing: text)
             expectFailure(try bundle.create())
-            #expect(bundle.leftovers() == [])
+            bundle.expectNothingLeft()
         }
 
         @Test func `cpus that do not exist are refused and nothing is left`() throws {
             let bundle = try Bundle.minimal { $0.linux.resources.cpu.cpus = "900" }
             expectFailure(try bundle.create(), saying: "cpuset.cpus")
-            #expect(bundle.leftovers() == [])
+            bundle.expectNothingLeft()
         }
     }
 }

@@ -14,7 +14,11 @@ extension Containers {
                 try hooks.add(kind, named: "\(kind) 2")
             }
             try hooks.bundle.create().ok()
-            #expect(hooks.order == ["prestart 1", "prestart 2", "createRuntime 1", "createRuntime 2", "createContainer 1", "createContainer 2"])
+            #expect(
+                hooks.order == [
+                    "prestart 1", "prestart 2", "createRuntime 1", "createRuntime 2", "createContainer 1",
+                    "createContainer 2",
+                ])
             hooks.forget()
             try hooks.bundle.start().ok()
             _ = try hooks.bundle.line()
@@ -43,8 +47,10 @@ extension Containers {
             #expect(hooks.order.sorted() == kinds.sorted())
         }
 
-        @Test(arguments: [("prestart", "creating"), ("createRuntime", "creating"), ("createContainer", "creating"),
-            ("startContainer", "created"), ("poststop", "stopped")])
+        @Test(arguments: [
+            ("prestart", "creating"), ("createRuntime", "creating"), ("createContainer", "creating"),
+            ("startContainer", "created"), ("poststop", "stopped"),
+        ])
         func `a hook gets the container's state on standard input`(kind: String, status: String) throws {
             let bundle = try Bundle.minimal { $0.annotations = ["key": "value"] }
             let hooks = try Hooks(on: bundle)
@@ -57,7 +63,9 @@ extension Containers {
             #expect(state.annotations == ["key": "value"])
             #expect(state.ociVersion.text?.hasPrefix("1.") == true)
             // Inside the container the process has another number, and after it none.
-            if status == "creating" && kind != "createContainer" { #expect(state.pid.integer.map(Int32.init) == bundle.pid) }
+            if status == "creating" && kind != "createContainer" {
+                #expect(state.pid.integer.map(Int32.init) == bundle.pid)
+            }
         }
 
         @Test(arguments: runtimeKinds)
@@ -92,7 +100,8 @@ extension Containers {
             let bundle = try Bundle.minimal { $0.ask("--read", "/given/by-hook") }
             try bundle.putDirectory("given")
             let path = "\(bundle.workspace.directory)/mounting"
-            try Files.script("mount -t tmpfs none \(bundle.rootfs)/given && echo hello > \(bundle.rootfs)/given/by-hook", at: path)
+            try Files.script(
+                "mount -t tmpfs none \(bundle.rootfs)/given && echo hello > \(bundle.rootfs)/given/by-hook", at: path)
             bundle.config.hook("createContainer", path, env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
             #expect(try bundle.report().contents["/given/by-hook"] == "hello\n")
             #expect(Files.list("\(bundle.rootfs)/given") == [])
@@ -110,7 +119,8 @@ extension Containers {
             #expect(names == ["A=1", "B=x y"])
         }
 
-        @Test(.beyondRunc("gives hooks its own environment, or the process's"),
+        @Test(
+            .beyondRunc("gives hooks its own environment, or the process's"),
             arguments: ["prestart", "createRuntime", "createContainer", "poststart", "poststop"])
         func `without a configured environment it has none`(kind: String) throws {
             let hooks = try Hooks(on: Bundle.minimal { $0.process.env.append("LD_PRELOAD=/nowhere.so") })
@@ -134,7 +144,7 @@ extension Containers {
             #expect(!hooks.order.contains("next"))
             #expect(hooks.order.contains("poststop"))
             #expect(hooks.bundle.status == nil)
-            #expect(hooks.bundle.leftovers() == [])
+            hooks.bundle.expectNothingLeft()
         }
 
         @Test func `a failing startContainer hook keeps the program from running`() throws {
@@ -142,7 +152,7 @@ extension Containers {
             try hooks.add("startContainer", script: "exit 3")
             #expect(try hooks.bundle.run().status != 0)
             #expect(hooks.bundle.output == "")
-            #expect(hooks.bundle.leftovers() == [])
+            hooks.bundle.expectNothingLeft()
         }
 
         @Test(.beyondRunc("start does not learn of it"))
@@ -169,7 +179,7 @@ extension Containers {
             try hooks.bundle.create().ok()
             try hooks.bundle.delete("--force").ok()
             #expect(hooks.order == ["poststop"])
-            #expect(hooks.bundle.leftovers() == [])
+            hooks.bundle.expectNothingLeft()
         }
 
         @Test(.beyondRunc("stops at the first"))
@@ -180,7 +190,7 @@ extension Containers {
             try hooks.bundle.create().ok()
             try hooks.bundle.delete("--force").ok()
             #expect(hooks.order == ["failing", "next"])
-            #expect(hooks.bundle.leftovers() == [])
+            hooks.bundle.expectNothingLeft()
         }
 
         @Test(arguments: createKinds)
@@ -188,7 +198,7 @@ extension Containers {
             let hooks = try Hooks(on: Bundle.minimal())
             try hooks.add(kind, named: "slow", script: "exec sleep 100", timeout: 1)
             expectFailure(try hooks.bundle.create(), saying: "hook")
-            #expect(hooks.bundle.leftovers() == [])
+            hooks.bundle.expectNothingLeft()
         }
 
         @Test(arguments: createKinds)
@@ -241,13 +251,17 @@ private final class Hooks {
         bundle.config.bind(directory, to: directory)
     }
 
-    func add(_ kind: String, named name: String? = nil, args: [String] = [], env: [String]? = nil, script: String = "true", timeout: Int? = nil) throws {
+    func add(
+        _ kind: String, named name: String? = nil, args: [String] = [], env: [String]? = nil, script: String = "true",
+        timeout: Int? = nil
+    ) throws {
         let name = name ?? kind
         let file = "\(directory)/\(name.filter { $0 != " " })"
         let isInside = kind == "startContainer"
         let path = isInside ? "\(bundle.rootfs)/\(name.filter { $0 != " " })" : file
         let applets = isInside ? "/bin/busybox " : ""
-        try Files.script("""
+        try Files.script(
+            """
             \(applets)env > '\(file).env'
             PATH=/usr/bin:/bin
             echo '\(name)' >> '\(directory)/order'
@@ -259,7 +273,8 @@ private final class Hooks {
             \(script)
             """, at: path)
         bundle.config.hook(
-            kind, isInside ? "/\(name.filter { $0 != " " })" : path, args: args.isEmpty ? nil : args, env: env, timeout: timeout)
+            kind, isInside ? "/\(name.filter { $0 != " " })" : path, args: args.isEmpty ? nil : args, env: env,
+            timeout: timeout)
     }
 
     /// The names of the hooks that have run since the last `forget`.
@@ -268,5 +283,7 @@ private final class Hooks {
 
     func state(_ name: String) throws -> Value { try Value(parsing: record(name, "state") ?? "") }
     func record(_ name: String, _ what: String) -> String? { Files.line("\(directory)/\(name).\(what)") }
-    func environment(_ name: String) -> [String] { (record(name, "env") ?? "?").split(separator: "\n").map(String.init).sorted() }
+    func environment(_ name: String) -> [String] {
+        (record(name, "env") ?? "?").split(separator: "\n").map(String.init).sorted()
+    }
 }

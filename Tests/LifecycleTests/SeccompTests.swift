@@ -5,15 +5,16 @@ extension Containers {
     /// System calls by number are x86-64's unless the architecture says otherwise.
     @Suite struct SeccompTests {
         #if arch(x86_64)
-        static let getpriority = "140", sethostname = "170", architecture: Value = "SCMP_ARCH_X86_64"
+            static let getpriority = "140", sethostname = "170", architecture: Value = "SCMP_ARCH_X86_64"
         #else
-        static let getpriority = "141", sethostname = "161", architecture: Value = "SCMP_ARCH_AARCH64"
+            static let getpriority = "141", sethostname = "161", architecture: Value = "SCMP_ARCH_AARCH64"
         #endif
 
         /// Calls without which a static program cannot start, write and end.
         static let enoughToReport = [
             "execve", "arch_prctl", "brk", "mmap", "munmap", "mprotect", "set_tid_address", "set_robust_list", "rseq",
-            "prlimit64", "readlinkat", "readlink", "getrandom", "newfstatat", "fstat", "write", "read", "openat", "close",
+            "prlimit64", "readlinkat", "readlink", "getrandom", "newfstatat", "fstat", "write", "read", "openat",
+            "close",
             "exit_group", "exit", "ioctl", "lseek", "getdents64", "futex", "rt_sigreturn", "uname", "getpid", "prctl",
             "stat", "lstat", "open", "access", "faccessat", "sched_getaffinity", "getcwd", "clock_gettime",
         ]
@@ -27,7 +28,8 @@ extension Containers {
         }
 
         @Test(arguments: [true, false])
-        func `a call fails with the configured error, with and without no-new-privileges`(noNewPrivileges: Bool) throws {
+        func `a call fails with the configured error, with and without no-new-privileges`(noNewPrivileges: Bool) throws
+        {
             let bundle = try Bundle.filtered([["names": ["getpriority"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95]]) {
                 $0.process.noNewPrivileges = .bool(noNewPrivileges)
                 $0.ask("--try-syscall", "\(SeccompTests.getpriority) 0 0")
@@ -43,14 +45,19 @@ extension Containers {
         }
 
         @Test(arguments: [
-            ("SCMP_CMP_EQ", 7, 0, 7, 8), ("SCMP_CMP_NE", 7, 0, 8, 7), ("SCMP_CMP_LT", 7, 0, 6, 7), ("SCMP_CMP_LE", 7, 0, 7, 8),
+            ("SCMP_CMP_EQ", 7, 0, 7, 8), ("SCMP_CMP_NE", 7, 0, 8, 7), ("SCMP_CMP_LT", 7, 0, 6, 7),
+            ("SCMP_CMP_LE", 7, 0, 7, 8),
             ("SCMP_CMP_GT", 7, 0, 8, 7), ("SCMP_CMP_GE", 7, 0, 7, 6), ("SCMP_CMP_MASKED_EQ", 6, 2, 11, 13),
         ])
         func `arguments are compared`(comparison: String, value: Int, second: Int, hit: Int, miss: Int) throws {
-            let bundle = try Bundle.filtered([[
-                "names": ["getpriority"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95,
-                "args": [["index": 1, "value": Value(value), "valueTwo": Value(second), "op": .string(comparison)]],
-            ]]) {
+            let bundle = try Bundle.filtered([
+                [
+                    "names": ["getpriority"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95,
+                    "args": [
+                        ["index": 1, "value": Value(value), "valueTwo": Value(second), "op": .string(comparison)]
+                    ],
+                ]
+            ]) {
                 $0.ask("--try-syscall", "\(SeccompTests.getpriority) 9 \(hit)")
                 $0.ask("--try-syscall", "\(SeccompTests.getpriority) 9 \(miss)")
             }
@@ -68,8 +75,10 @@ extension Containers {
 
         @Test func `the filter is loaded after everything that the runtime has to do`() throws {
             // What a container's start needs before exec, and nothing of what the program needs.
-            let calls: Value = ["mount", "umount2", "pivot_root", "sethostname", "setuid", "setgid", "setgroups", "capset",
-                "chdir", "unshare", "setns", "mknodat", "mkdirat", "setresuid", "setresgid", "keyctl", "setrlimit"]
+            let calls: Value = [
+                "mount", "umount2", "pivot_root", "sethostname", "setuid", "setgid", "setgroups", "capset",
+                "chdir", "unshare", "setns", "mknodat", "mkdirat", "setresuid", "setresgid", "keyctl", "setrlimit",
+            ]
             let bundle = try Bundle.filtered([["names": calls, "action": "SCMP_ACT_ERRNO"]]) {
                 $0.process.noNewPrivileges = true
                 $0.process.user = ["uid": 1000, "gid": 1000]
@@ -98,14 +107,15 @@ extension Containers {
             let bundle = try Bundle.filtered([["names": ["execve", "execveat"], "action": .string(action)]])
             let outcome = try bundle.run()
             #expect(outcome.status != 0 && !outcome.isLate, "\(outcome)")
-            #expect(bundle.leftovers() == [])
+            bundle.expectNothingLeft()
         }
 
         @Test(.beyondRunc("needs calls of its own behind the filter"))
         func `a default action of an error allows only what is listed`() throws {
             let bundle = try Bundle.minimal {
                 $0.linux.seccomp = [
-                    "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 95, "architectures": [SeccompTests.architecture],
+                    "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 95,
+                    "architectures": [SeccompTests.architecture],
                     "syscalls": [["names": Value(SeccompTests.enoughToReport), "action": "SCMP_ACT_ALLOW"]],
                 ]
                 $0.ask("--try-syscall", "\(SeccompTests.getpriority) 0 0")
@@ -113,7 +123,9 @@ extension Containers {
             #expect(try bundle.report().tries.members.values.first == "EOPNOTSUPP")
         }
 
-        @Test(.beyondRunc("knows no flags"), arguments: ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"])
+        @Test(
+            .beyondRunc("knows no flags"),
+            arguments: ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"])
         func `a filter flag is accepted`(flag: String) throws {
             try Bundle.filtered([]) { $0.linux.seccomp.flags = [.string(flag)] }.run().ok()
         }
@@ -126,10 +138,12 @@ extension Containers {
                 case "architectures": $0.linux.seccomp.architectures = ["SCMP_ARCH_FLY"]
                 case "action": $0.linux.seccomp.syscalls = [["names": ["getpriority"], "action": "SCMP_ACT_FLY"]]
                 default:
-                    $0.linux.seccomp.syscalls = [[
-                        "names": ["getpriority"], "action": "SCMP_ACT_ERRNO",
-                        "args": [["index": 0, "value": 1, "op": "SCMP_CMP_FLY"]],
-                    ]]
+                    $0.linux.seccomp.syscalls = [
+                        [
+                            "names": ["getpriority"], "action": "SCMP_ACT_ERRNO",
+                            "args": [["index": 0, "value": 1, "op": "SCMP_CMP_FLY"]],
+                        ]
+                    ]
                 }
             }
             expectFailure(try bundle.create(), saying: "fly")
@@ -142,7 +156,8 @@ extension Bundle {
     fileprivate static func filtered(_ rules: Value, _ change: (inout Value) -> Void = { _ in }) throws -> Bundle {
         try minimal {
             $0.linux.seccomp = [
-                "defaultAction": "SCMP_ACT_ALLOW", "architectures": [Containers.SeccompTests.architecture], "syscalls": rules,
+                "defaultAction": "SCMP_ACT_ALLOW", "architectures": [Containers.SeccompTests.architecture],
+                "syscalls": rules,
             ]
             change(&$0)
         }

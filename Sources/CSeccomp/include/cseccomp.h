@@ -1,2 +1,9 @@
+// libseccomp, and the one thing about filters that only the kernel can tell.
 #pragma once
+
 #include <seccomp.h>
+#include <stdbool.h>
+
+/// Whether seccomp(2) of this kernel knows a set of SECCOMP_FILTER_FLAG_*: asked without a program, which installs
+/// nothing.
+bool cs_kernel_knows_flags(unsigned flags);

@@ -10,18 +10,16 @@ enum CpusetV1 {
 
     /// A new v1 cpuset is empty and takes no process before it has cpus and memory nodes: it gets those of the cgroup
     /// above, which may be as empty.
-    static func inherit(_ directory: String) throws(CgroupError) {
-        for file in ["cpuset.cpus", "cpuset.mems"] { try inherit(file, directory) }
-    }
-
-    private static func inherit(_ file: String, _ directory: String) throws(CgroupError) {
-        do {
-            let own = "\(directory)/\(file)"
-            if isGiven(try Files.readOnce(own)) { return }
-            guard let value = try inherited(file, parent(of: directory)) else { return }
-            try Files.writeExisting(own, value)
-        } catch {
-            throw .system(error, field: "linux.cgroupsPath", hint: "")
+    static func inherit(_ directory: String, isNew: Bool) throws(CgroupError) {
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            do {
+                let own = "\(directory)/\(file)"
+                if !isNew, isGiven(try Files.readOnce(own)) { continue }
+                guard let value = try inherited(file, parent(of: directory)) else { continue }
+                try Files.writeExisting(own, value)
+            } catch {
+                throw .system(error, field: "linux.cgroupsPath", hint: "")
+            }
         }
     }
 

@@ -8,9 +8,16 @@ struct ControllerEnabling {
     /// Why a controller that was wanted is not there; empty if it is, or was not wanted.
     func obstacle(to controller: String) -> String { obstacles.first { $0.controller == controller }?.reason ?? "" }
 
+    /// Notes why a controller cannot be there.
+    mutating func note(_ controller: String, _ reason: String) { obstacles.append((controller, reason)) }
+
     /// Enables what is missing. Whether that is a failure, only the limits know that need it.
     mutating func enable(_ controllers: [String], for directory: String) {
-        if !controllers.isEmpty { _ = available(controllers, in: directory) }
+        if controllers.isEmpty { return }
+        let found = available(controllers, in: directory)
+        for name in controllers where !found.contains(name) && obstacle(to: name).isEmpty {
+            obstacles.append((name, "the cgroup2 hierarchy does not offer it"))
+        }
     }
 
     /// Which of the controllers a directory has in the end.

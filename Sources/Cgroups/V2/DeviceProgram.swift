@@ -19,7 +19,7 @@ struct DeviceProgram {
         if decisive.count == 1, last.isTotal { return [Code.move(.result, last.allow ? 1 : 0), Code.exit] }
         program.load()
         for rule in decisive.reversed() { program.append(rule) }
-        program.end(allows: decisive[0].isTotal ? decisive[0].allow : false)
+        program.end(allows: decisive.first.map { $0.isTotal && $0.allow } ?? false)
         return program.code
     }
 
@@ -52,36 +52,36 @@ struct DeviceProgram {
     /// Instructions as words: 8 bits operation, 4 target, 4 source, 16 offset, 32 constant.
     private enum Code {
         static func word(
-            _ operation: UInt64, _ target: Register, _ source: UInt64 = 0, offset: UInt64 = 0, _ constant: UInt32 = 0
+            _ operation: UInt64, _ target: Register, source: UInt64 = 0, offset: UInt64 = 0, constant: UInt32 = 0
         ) -> UInt64 {
             operation | target.rawValue << 8 | source << 12 | offset << 16 | UInt64(constant) << 32
         }
 
         /// BPF_LDX | BPF_MEM | BPF_W: `target = *(u32 *)(context + offset)`
         static func load(_ target: Register, offset: UInt64) -> UInt64 {
-            word(0x61, target, Register.context.rawValue, offset: offset)
+            word(0x61, target, source: Register.context.rawValue, offset: offset)
         }
 
         /// BPF_ALU64 | BPF_MOV | BPF_K
-        static func move(_ target: Register, _ constant: UInt32) -> UInt64 { word(0xb7, target, constant) }
+        static func move(_ target: Register, _ constant: UInt32) -> UInt64 { word(0xb7, target, constant: constant) }
 
         /// BPF_ALU | BPF_MOV | BPF_X: `w(target) = w(source)`
-        static func copy(_ target: Register, _ source: Register) -> UInt64 { word(0xbc, target, source.rawValue) }
+        static func copy(_ target: Register, _ source: Register) -> UInt64 { word(0xbc, target, source: source.rawValue) }
 
         /// BPF_ALU | BPF_AND | BPF_K
-        static func and(_ target: Register, _ constant: UInt32) -> UInt64 { word(0x54, target, constant) }
+        static func and(_ target: Register, _ constant: UInt32) -> UInt64 { word(0x54, target, constant: constant) }
 
         /// BPF_ALU | BPF_RSH | BPF_K
-        static func shiftRight(_ target: Register, _ constant: UInt32) -> UInt64 { word(0x74, target, constant) }
+        static func shiftRight(_ target: Register, _ constant: UInt32) -> UInt64 { word(0x74, target, constant: constant) }
 
         /// BPF_JMP32 | BPF_JNE | BPF_K
-        static func jumpIfNot(_ register: Register, _ constant: UInt32) -> UInt64 { word(0x56, register, constant) }
+        static func jumpIfNot(_ register: Register, _ constant: UInt32) -> UInt64 { word(0x56, register, constant: constant) }
 
         /// BPF_JMP32 | BPF_JEQ | BPF_K
-        static func jumpIf(_ register: Register, _ constant: UInt32) -> UInt64 { word(0x16, register, constant) }
+        static func jumpIf(_ register: Register, _ constant: UInt32) -> UInt64 { word(0x16, register, constant: constant) }
 
         /// BPF_JMP32 | BPF_JSET | BPF_K: jumps if the register has one of the bits
-        static func jumpIfAny(_ register: Register, _ bits: UInt32) -> UInt64 { word(0x46, register, bits) }
+        static func jumpIfAny(_ register: Register, _ bits: UInt32) -> UInt64 { word(0x46, register, constant: bits) }
 
         /// BPF_JMP | BPF_JA
         static var jump: UInt64 { word(0x05, .result) }

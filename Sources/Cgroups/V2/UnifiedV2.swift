@@ -39,10 +39,7 @@ enum UnifiedV2 {
                 name, [.writeOnly], at: .directory(directory.number),
                 resolve: [.beneath, .noSymbolicLinks, .noCrossingMounts])
         } catch {
-            if error.errno == .noEntry {
-                let reason = files.obstacle.isEmpty ? "there is no \(files.path(name))" : files.obstacle
-                throw .noController(files.controller, field: files.field(field), reason: reason)
-            }
+            if error.errno == .noEntry { throw files.missing(name, field) }
             let failure = SystemError("open", files.path(name), error.errno)
             throw .system(failure, field: files.field(field), hint: "")
         }

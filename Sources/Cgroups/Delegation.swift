@@ -1,0 +1,43 @@
+internal import Kernel
+public import OCI
+
+extension Cgroup {
+    /// The user of the host who is to own the container's cgroup, so that the container can manage cgroups of its own;
+    /// nil if nobody is (config-linux.md, "Cgroup ownership"): there has to be a new cgroup namespace and a writable
+    /// mount of the cgroup file system, and it has to be cgroup v2.
+    public static func owner(for spec: Spec) -> UInt32? {
+        guard spec.linux.creates(.cgroup), let user = spec.process?.user.uid else { return nil }
+        let isWritable = spec.mounts.contains { mount in
+            mount.destination == "/sys/fs/cgroup" && (mount.type == "cgroup" || mount.type == "cgroup2")
+                && !mount.attributes.set.contains(.readOnly)
+        }
+        if !isWritable { return nil }
+        if spec.linux.uidMappings.isEmpty { return user }
+        for map in spec.linux.uidMappings where user >= map.containerID && user - map.containerID < map.size {
+            return map.hostID + (user - map.containerID)
+        }
+        return nil
+    }
+
+    /// Gives the container's cgroup2 directory to a user, with the files that the kernel lists for it
+    /// (/sys/kernel/cgroup/delegate, Linux 4.15). The limits stay with the host. Does nothing on cgroup v1, where
+    /// delegation is not safe.
+    public func delegate(to uid: UInt32) throws(CgroupError) {
+        guard isUnifiedOnly, let unified else { return }
+        for path in [unified] + Self.delegatedFiles.map({ "\(unified)/\($0)" }) {
+            // No group: the second half of chown(2)'s -1.
+            do { try Files.changeOwner(path, uid: uid, gid: .max) } catch {
+                // Not every file of the list is in every cgroup.
+                if error.errno != .noEntry { throw .system(error, field: "", hint: "cgroup ownership") }
+            }
+        }
+    }
+
+    private static var delegatedFiles: [String] {
+        // Without the list the spec names these.
+        guard let bytes = try? Files.readOnce("/sys/kernel/cgroup/delegate") else {
+            return ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]
+        }
+        return bytes.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+    }
+}

@@ -1,0 +1,22 @@
+import CSeccomp
+public import OCI
+
+/// What the linked libseccomp and this kernel can do, for `features` and `--version`.
+public enum SeccompSupport {
+    /// The version of libseccomp, such as `2.5.4`.
+    public static var libraryVersion: String {
+        guard let version = unsafe seccomp_version()?.pointee else { return "unknown" }
+        return "\(version.major).\(version.minor).\(version.micro)"
+    }
+
+    /// The flags that work here. It is the kernel alone that decides: apus loads filters itself.
+    public static var flags: [SeccompFlag] {
+        SeccompFlag.allCases.filter { flag in
+            switch flag {
+            case .tsync, .log, .specAllow: cs_kernel_knows_flags(flag.rawValue)
+            // It is refused without a listener.
+            case .waitKillableRecv: cs_kernel_knows_flags(flag.rawValue | SeccompFilter.newListener)
+            }
+        }
+    }
+}
