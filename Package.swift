@@ -27,7 +27,7 @@ let package = Package(
         // C: headers of the host, and the record format that apus-init and Swift share.
         .target(name: "CKernel", cSettings: strictC),
         .target(name: "CJSON", linkerSettings: [.linkedLibrary("json-c")]),
-        .target(name: "CSeccomp", linkerSettings: [.linkedLibrary("seccomp")]),
+        .target(name: "CSeccomp", cSettings: strictC, linkerSettings: [.linkedLibrary("seccomp")]),
         .target(name: "InitProtocol", cSettings: strictC),
 
         // apus-init: compiled freestanding by the plugin, embedded as a Swift constant.
@@ -59,6 +59,10 @@ let package = Package(
         .testTarget(name: "OCITests", dependencies: ["OCI", "JSON"], swiftSettings: testSettings),
         .testTarget(
             name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
+        .target(name: "SeccompLoader", path: "Tests/SeccompTests/Loader", cSettings: strictC),
+        .testTarget(
+            name: "SeccompTests", dependencies: ["Seccomp", "OCI", "Kernel", "CSeccomp", "SeccompLoader"],
+            exclude: ["Loader"], swiftSettings: testSettings),
         .testTarget(
             name: "RuntimeTests", dependencies: ["Runtime", "Planner", "OCI", "Kernel"], swiftSettings: testSettings),
         .target(name: "Harness", path: "Tests/Harness", swiftSettings: testSettings),

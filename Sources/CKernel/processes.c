@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "ckernel.h"
 
 #include <errno.h>
@@ -6,6 +7,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>

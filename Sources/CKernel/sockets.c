@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "ckernel.h"
 
 #include <errno.h>

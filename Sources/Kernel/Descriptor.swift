@@ -41,7 +41,7 @@ public struct OpenFlags: OptionSet, Sendable {
     public static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
     public static let noControllingTerminal = OpenFlags(rawValue: O_NOCTTY)
     /// O_PATH: a place in the file system, neither readable nor writable.
-    public static let path = OpenFlags(rawValue: O_PATH)
+    public static let path = OpenFlags(rawValue: 0o10000000)
 }
 
 /// How openat2(2) may resolve a path (`RESOLVE_*`, linux/openat2.h).

@@ -67,7 +67,7 @@ extension Descriptor {
 
     /// What this descriptor refers to.
     public borrowing func status() throws(SystemError) -> FileStatus {
-        try Files.status("", at: .directory(number), flags: AT_EMPTY_PATH)
+        try Files.status("", at: .directory(number), flags: 0x1000)  // AT_EMPTY_PATH
     }
 
     /// `f_type` of statfs(2), such as 0x63677270 for cgroup2.

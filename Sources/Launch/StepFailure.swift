@@ -17,6 +17,8 @@ public struct StepFailure: Error, Sendable {
     public let exit: ExitStatus?
     /// The program that was looked for, if that is what failed.
     public let program: Program?
+    /// What the hook wrote, for who has it.
+    public var output = ""
 
     /// A program that cannot be executed.
     public struct Program: Sendable {
@@ -35,7 +37,7 @@ public struct StepFailure: Error, Sendable {
     ) {
         self.field = field
         self.step = step
-        errno = report.errno
+        errno = report.hook == nil ? report.errno : nil
         detail = report.detail
         hook = report.hook
         self.exit = exit
@@ -46,14 +48,16 @@ public struct StepFailure: Error, Sendable {
         if let program, let errno { return Self.text(of: program, errno) }
         let what = detail.isEmpty ? step : "\(step): \(detail)"
         switch (hook, errno, exit) {
-        case (.exited(let status), _, _): return "\(field): \(step): exit status \(status)"
-        case (.killed(let signal), _, _): return "\(field): \(step): killed by signal \(signal)"
-        case (.timedOut, _, _): return "\(field): \(step): it did not end in time and was killed"
+        case (.exited(let status), _, _): return "\(field): \(step): exit status \(status)\(written)"
+        case (.killed(let signal), _, _): return "\(field): \(step): killed by signal \(signal)\(written)"
+        case (.timedOut, _, _): return "\(field): \(step): it did not end in time and was killed\(written)"
         case (nil, let errno?, _): return "\(field): \(what): \(errno)"
         case (nil, nil, let exit?): return "\(field): \(what): the process was lost: \(exit)"
         case (nil, nil, nil): return "\(field): \(what): the process was lost"
         }
     }
+
+    private var written: String { output.isEmpty ? "" : ", output: \(output)" }
 
     /// The words that engines look for: they make exit codes 126 and 127 of them.
     private static func text(of program: Program, _ errno: Errno) -> String {

@@ -127,7 +127,11 @@ extension Planner {
 /// Flags of openat2(2).
 enum OpenFlag {
     static let path: UInt64 = 0o10000000
-    static let directoryPath: UInt64 = 0o10000000 | 0o200000
+    #if arch(arm64)
+        static let directoryPath: UInt64 = 0o10000000 | 0o40000
+    #else
+        static let directoryPath: UInt64 = 0o10000000 | 0o200000
+    #endif
     static let terminal: UInt64 = 0o2 | 0o400
 }
 

@@ -17,6 +17,8 @@ struct Creation: ~Copyable {
     var child: Child
     /// The master of the terminal, if the caller keeps it (`run` in the foreground).
     var terminal: Descriptor?
+    /// What the hooks inside the container read and write.
+    private var hookFiles: HookFiles?
 
     /// Reserves the container's state, makes its cgroup, and clones its process.
     static func begin(
@@ -73,6 +75,7 @@ struct Creation: ~Copyable {
         self.record = record
         self.child = child
         terminal = nil
+        hookFiles = nil
     }
 
     /// Opens what the plan needs, and clones.
@@ -136,8 +139,7 @@ struct Creation: ~Copyable {
             try runner.run(spec.hooks.prestart, .prestart)
             try runner.run(spec.hooks.createRuntime, .createRuntime)
         case .containerHooks:
-            let files = try hookFiles(.creating, "hooks.createContainer")
-            try reply([files.input.number, files.output.number])
+            try replyWithHookFiles(.creating, "hooks.createContainer")
             return
         case .console: try takeTerminal(descriptors)
         case .limits:
@@ -157,10 +159,13 @@ struct Creation: ~Copyable {
         do { try child.reply(descriptors: descriptors) } catch { throw explainEnd() }
     }
 
-    /// The state that hooks inside the container read: there the process has the pid that it sees itself.
-    borrowing func hookFiles(_ status: ContainerStatus, _ field: String) throws(RuntimeError) -> HookFiles {
+    /// Hands over the state that hooks inside the container read: there the process has the pid that it sees itself.
+    private mutating func replyWithHookFiles(_ status: ContainerStatus, _ field: String) throws(RuntimeError) {
         let pid = preparation.spec.linux.creates(.pid) ? 1 : child.process.pid
-        do { return try HookFiles(state: state(status, pid: pid)) } catch { throw .system(error, field: field) }
+        let files: HookFiles
+        do { files = try HookFiles(state: state(status, pid: pid)) } catch { throw .system(error, field: field) }
+        try reply([files.input.number, files.output.number])
+        hookFiles = consume files
     }
 
     borrowing func state(_ status: ContainerStatus, pid: Int32) -> State {
@@ -206,8 +211,7 @@ struct Creation: ~Copyable {
         if preparation.spec.hooks.startContainer.isEmpty {
             try reply([])
         } else {
-            let files = try hookFiles(.created, "hooks.startContainer")
-            try reply([files.input.number, files.output.number])
+            try replyWithHookFiles(.created, "hooks.startContainer")
         }
         let next: Request
         do { next = try child.nextRequest() } catch { throw lost(error) }
@@ -220,7 +224,16 @@ struct Creation: ~Copyable {
         if child.currentReport().errno == nil, cgroup.hasRunOutOfMemory() {
             return .outOfMemory(limit: preparation.spec.linux.resources?.memory?.limit)
         }
-        return .step(child.failure(exit))
+        var failure = child.failure(exit)
+        if failure.hook != nil { failure.output = hookOutput() }
+        return .step(failure)
+    }
+
+    private borrowing func hookOutput() -> String {
+        switch hookFiles {
+        case .some(let files): files.writtenText()
+        case .none: ""
+        }
     }
 
     private borrowing func lost(_ error: LaunchError) -> RuntimeError {
@@ -267,12 +280,19 @@ struct Provider: ~Copyable {
         switch source {
         case .cgroupTasks(let index): try cgroup.openTasks(index)
         case .namespace(let path): try Descriptor.open(path, [.readOnly])
-        case .gateListener: try Descriptor.listening(at: gatePath, .sequencedPackets)
+        case .gateListener: try listenAtGate(gatePath)
         case .tree(let source):
             try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
         case .mappedTree(let source, let index):
             try mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
         }
+    }
+
+    /// The socket, like everything below --root, is for its owner alone.
+    private static func listenAtGate(_ path: String) throws(SystemError) -> Descriptor {
+        let mask = ThisProcess.setFileModeMask(0o177)
+        defer { ThisProcess.setFileModeMask(mask) }
+        return try Descriptor.listening(at: path, .sequencedPackets)
     }
 
     private static func mappedTree(

@@ -50,8 +50,8 @@ public struct Lifecycle: Sendable {
     func requireRights() throws(RuntimeError) {
         try Host.requireKernel()
         guard ThisProcess.effectiveUser == 0 else { throw .notRoot }
-        // What is made below --root is for its owner alone, whatever the caller's mask is.
-        ThisProcess.setFileModeMask(0o077)
+        // What is made, cgroups among it, does not depend on the caller's mask; modes are stated where it matters.
+        ThisProcess.setFileModeMask(0o022)
     }
 
     // MARK: start
@@ -79,8 +79,7 @@ public struct Lifecycle: Sendable {
             if container.record.hooks.startContainer.isEmpty {
                 try Gate.open(entry.gatePath, descriptors: [])
             } else {
-                let files = try HookFiles(state: container.state(.created, pid: pidInside(container)))
-                try Gate.open(entry.gatePath, descriptors: [files.input.number, files.output.number])
+                try openGateWithHooks(container, entry.gatePath)
             }
         } catch let error as LaunchError {
             switch error {
@@ -91,6 +90,16 @@ public struct Lifecycle: Sendable {
             throw .system(error, field: "hooks.startContainer")
         } catch {
             throw .status("\(error)")
+        }
+    }
+
+    private func openGateWithHooks(_ container: Container, _ path: String) throws {
+        let files = try HookFiles(state: container.state(.created, pid: pidInside(container)))
+        do {
+            try Gate.open(path, descriptors: [files.input.number, files.output.number])
+        } catch .step(var failure) {
+            failure.output = files.writtenText()
+            throw LaunchError.step(failure)
         }
     }
 

@@ -177,6 +177,12 @@ static bool load(struct init *init, int descriptor) {
     return true;
 }
 
+/// What the caller ignores, the container's process would ignore too: dispositions survive an exec.
+static void reset_signals(void) {
+    const uint64_t deliver_by_default[4] = {0};  // struct sigaction of the kernel: SIG_DFL, no flags
+    for (int signal = 1; signal <= 64; signal++) sys(rt_sigaction, signal, deliver_by_default, NULL, 8);
+}
+
 static int decimal(const char *digits) {
     int number = 0;
     for (; *digits >= '0' && *digits <= '9' && number < 1000000; digits++) number = number * 10 + (*digits - '0');
@@ -197,6 +203,7 @@ __attribute__((noreturn, used)) void init_main(const long *stack) {
         // What the host gave is for this program alone.
         sys(close_range, init.plan->first_unkept, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
         sys(umask, 0);
+        reset_signals();
         run(&init);
         sys(exit_group, 1);
     }

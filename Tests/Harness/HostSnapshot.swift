@@ -75,6 +75,11 @@ public struct HostSnapshot: Sendable {
     private static func cgroups(tag: String, withParents: Bool = false) -> Set<String> {
         var found: Set<String> = []
         for root in Host.cgroupRoots { collect(below: root, tag, withParents, into: &found) }
+        // Beside the hierarchies, where a path that was put together wrongly would lead.
+        for name in Files.list("/sys/fs/cgroup") where name.contains(tag) && (name != tag || withParents) {
+            found.insert("/sys/fs/cgroup/\(name)")
+            found.formUnion(Files.tree("/sys/fs/cgroup/\(name)").filter(Files.isDirectory))
+        }
         return found
     }
 

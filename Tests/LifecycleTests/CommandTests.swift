@@ -201,6 +201,61 @@ extension Containers {
             #expect(written.linux.resources.isNull)
         }
 
+        @Test(.beyondRunc("has no such flag"), arguments: ["--config", "-f"])
+        func `the configuration may have another name`(flag: String) throws {
+            let bundle = try Bundle.minimal { $0.hostname = "elsewhere" }
+            try bundle.save()
+            try Files.rename("\(bundle.directory)/config.json", to: "\(bundle.directory)/other.json")
+            let outcome = try bundle.command(["run", "--bundle", bundle.directory, flag, "other.json", bundle.id]).run()
+            #expect(try outcome.report.hostname == "elsewhere")
+        }
+
+        @Test(.beyondRunc("has no such flag"))
+        func `kill and delete take all containers that match an expression`() throws {
+            let bundles = try (0..<3).map { _ in try Bundle.sleeping() }
+            for bundle in bundles { try bundle.run("--detach").ok() }
+            for bundle in bundles { _ = try bundle.line() }
+            let expression = "^\(bundles[0].workspace.tag)-c[01]$"
+            try bundles[0].command(["kill", "--regex", expression, "KILL"]).run().ok()
+            #expect(bundles[0].waitForExit() == 137)
+            #expect(bundles[1].waitForExit() == 137)
+            try bundles[0].command(["delete", "--regex", expression]).run().ok()
+            #expect(bundles.map(\.status) == [nil, nil, "running"])
+        }
+
+        @Test func `features says what the runtime can do`() throws {
+            let features = try Value(parsing: Bundle.minimal().command(["features"]).run().ok().output)
+            #expect(features.ociVersionMin.text?.hasPrefix("1.") == true)
+            #expect(features.ociVersionMax.text?.hasPrefix("1.") == true)
+            for hook in ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"] {
+                #expect(features.hooks.contains(.string(hook)), "\(hook)")
+            }
+            for option in ["rbind", "ro", "rro", "tmpcopyup", "nosuid"] {
+                #expect(features.mountOptions.contains(.string(option)), "\(option)")
+            }
+            for kind in ["pid", "network", "mount", "ipc", "uts", "user", "cgroup"] {
+                #expect(features.linux.namespaces.contains(.string(kind)), "\(kind)")
+            }
+            #expect(features.linux.capabilities.contains("CAP_CHOWN"))
+            #expect(features.linux.seccomp.enabled == true)
+            #expect(features.linux.cgroup.v1 == true && features.linux.cgroup.v2 == true)
+        }
+
+        @Test(.beyondRunc("has no such command"), .needs("setpriv"), arguments: ["text", "json"])
+        func `plan says what would be done, to anybody, and does nothing`(format: String) throws {
+            let bundle = try Bundle.minimal()
+            try bundle.save()
+            let before = Files.tree(bundle.directory)
+            var command = bundle.command(["plan", "--format", format, bundle.directory])
+            command.arguments =
+                ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] + command.arguments
+            let outcome = try command.run().ok()
+            #expect(outcome.output.contains("mounts[0]"))
+            if format == "json" { _ = try Value(parsing: outcome.output) }
+            #expect(Files.tree(bundle.directory) == before)
+            bundle.expectNothingLeft()
+        }
+
         // MARK: Logs
 
         @Test func `an error is one JSON object in the log and is said on standard error too`() throws {

@@ -19,6 +19,10 @@ struct StepFailureTests {
     private static func sabotaged(_ preparation: Preparation, at index: Int) -> Preparation {
         var preparation = preparation
         preparation.plan.steps.insert(Step(sabotage, preparation.plan.steps[index].origin), at: index)
+        // A step that passes over this place after a tolerated failure passes over one more.
+        for earlier in max(0, index - 8)..<index where earlier + Int(preparation.plan.steps[earlier].skip) >= index {
+            preparation.plan.steps[earlier].skip += 1
+        }
         if let gate = preparation.plan.gate, index < gate { preparation.plan.gate = gate + 1 }
         return preparation
     }
@@ -70,7 +74,9 @@ struct StepFailureTests {
         let before = Snapshot(fixture)
         // A filter that kills at the first call: the death is sudden, and still belongs to a step.
         let deadly = FilterProgram(instructions: [0x06, 0, 0, 0, 0, 0, 0, 0x80], flags: 0)
-        for index in stride(from: 0, to: gate - 1, by: 7) {
+        // Later on the process may not load filters any more.
+        let last = try #require(whole.plan.steps.firstIndex { if case .dropBounding = $0.operation { true } else { false } })
+        for index in stride(from: 0, to: min(last, gate - 1), by: 7) {
             var preparation = whole
             preparation.plan.steps.insert(Step(.loadSeccomp(deadly), whole.plan.steps[index].origin), at: index)
             preparation.plan.gate = gate + 1
@@ -91,7 +97,7 @@ enum FullBundle: String, CaseIterable, CustomTestStringConvertible {
         var namespaces: [[String: Any]] = ["pid", "network", "ipc", "uts", "mount", "cgroup"].map { ["type": $0] }
         var linux: [String: Any] = [
             "cgroupsPath": "/apus-step-\(ProcessInfo.processInfo.processIdentifier)/\(id)",
-            "maskedPaths": ["/proc/kcore", "/proc/acpi", "/proc/timer_list"],
+            "maskedPaths": ["/proc/fs", "/proc/timer_list"],
             "readonlyPaths": ["/proc/sys", "/proc/bus"],
             "sysctl": ["net.ipv4.ip_forward": "1"],
             "resources": ["memory": ["limit": 64 << 20], "pids": ["limit": 64]],
@@ -185,6 +191,8 @@ struct Snapshot: Equatable {
         let manager = FileManager.default
         func list(_ path: String) -> [String] { ((try? manager.contentsOfDirectory(atPath: path)) ?? []).sorted() }
         let own = "\(getpid())"
+        // The process of a container that `create` made is a child of this one here; it has ended if all is well.
+        while waitpid(-1, nil, WNOHANG) > 0 {}
         processes = list("/proc").filter { entry in
             guard Int(entry) != nil, let stat = try? String(contentsOfFile: "/proc/\(entry)/stat", encoding: .utf8),
                 let end = stat.lastIndex(of: ")")

@@ -1,11 +1,8 @@
 // The kernel as Swift's Glibc module does not show it. Every function returns the result, or -errno.
 #pragma once
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No _GNU_SOURCE here: the same headers would then look different in another module.
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
