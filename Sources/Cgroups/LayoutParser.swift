@@ -68,24 +68,25 @@ struct LayoutParser {
 
     /// A line such as `31 23 0:28 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu`.
     private mutating func readMount(_ line: Int, separator: Int) {
-        let root = field(3, of: line)
-        let mountPoint = field(4, of: line)
-        let type = (separator + 2)..<Self.index(of: UInt8(ascii: " "), in: mountinfo, from: separator + 2)
-        let options = field(2, of: separator + 2)
-        switch type.count {
+        let end = Self.index(of: UInt8(ascii: "\n"), in: mountinfo, from: separator)
+        let root = word(3, in: line..<end)
+        let mountPoint = word(4, in: line..<end)
+        let afterSeparator = (separator + 2)..<end
+        let options = word(2, in: afterSeparator)
+        switch word(0, in: afterSeparator).count {
         case 6: record(root, mountPoint) { parser, label in parser.has(label, options) }
         case 7: record(root, mountPoint) { _, label in label.isEmpty }
         default: return
         }
     }
 
-    /// The nth word (from 0) of what begins at `start`, to the end of the line at most.
-    private func field(_ number: Int, of start: Int) -> Range<Int> {
-        var begin = start
-        for _ in 0..<number { begin = Self.index(of: UInt8(ascii: " "), in: mountinfo, from: begin) + 1 }
-        var end = begin
-        while end < mountinfo.count, mountinfo[end] != UInt8(ascii: " "), mountinfo[end] != UInt8(ascii: "\n") { end += 1 }
-        return min(begin, mountinfo.count)..<max(min(begin, mountinfo.count), end)
+    /// The nth word (from 0) of a part of a line; empty if there are not so many.
+    private func word(_ number: Int, in part: Range<Int>) -> Range<Int> {
+        var begin = part.lowerBound
+        for _ in 0..<number {
+            begin = min(Self.index(of: UInt8(ascii: " "), in: mountinfo, from: begin) + 1, part.upperBound)
+        }
+        return begin..<min(Self.index(of: UInt8(ascii: " "), in: mountinfo, from: begin), part.upperBound)
     }
 
     /// Whether the first controller (or the name) of a label is among the options of a mount. A controller is in one

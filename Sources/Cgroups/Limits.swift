@@ -182,7 +182,7 @@ struct Limits {
     private func files(_ controller: String, _ directory: String) -> ControlFiles {
         ControlFiles(
             directory: directory, controller: controller, isNew: cgroup.made.contains(directory), occasion: occasion,
-            origin: origin, obstacle: enabling.obstacle(to: controller))
+            origin: origin, obstacle: directory == cgroup.unified ? enabling.obstacle(to: controller) : "")
     }
 
     private func v1Files(_ controller: String, _ name: String) throws(CgroupError) -> ControlFiles {

@@ -161,7 +161,11 @@ struct Encoder {
         case .setGroup(let value): number(.APUS_OPERATION_SET_GROUP, step, value)
         case .setUser(let value): number(.APUS_OPERATION_SET_USER, step, value)
         case .newSession: nothing(.APUS_OPERATION_NEW_SESSION, step)
-        case .joinSessionKeyring(let name): text(.APUS_OPERATION_JOIN_SESSION_KEYRING, step, name)
+        case .joinSessionKeyring(let name, let permissions):
+            append(
+                apus_keyring(
+                    step: h(.APUS_OPERATION_JOIN_SESSION_KEYRING, MemoryLayout<apus_keyring>.size), name: text(name),
+                    permissions: permissions, unused: 0), to: &records)
         case .openPath(let base, let path, let value, let into):
             append(
                 apus_open_path(

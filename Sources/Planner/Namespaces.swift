@@ -14,10 +14,11 @@ extension Planner {
     /// The clone itself makes them where it can. Where a namespace has to be entered first, as the owner of the new
     /// ones or because only a child is in it (pid and time namespaces), the process joins and then forks.
     mutating func separateNamespaces() {
-        let new = spec.linux.namespaces.enumerated().filter {
-            $0.element.path == nil && $0.element.kind != .cgroup && $0.element.kind != .time
+        let newFlags = spec.linux.namespaces.reduce(UInt64(0)) { flags, namespace in
+            namespace.path == nil && isMadeByClone(namespace.kind) ? flags | namespace.kind.cloneFlag : flags
         }
-        let newFlags = new.reduce(UInt64(0)) { $0 | $1.element.kind.cloneFlag }
+        // Nobody's groups come along into a namespace that may not permit to drop them.
+        if joinsByPath(.user) { add(.setGroups([]), .field("process.user.additionalGids")) }
         if forks(new: newFlags) {
             joinNamespaces()
             makeTimeNamespace()
@@ -32,6 +33,16 @@ extension Planner {
             add(.unshare(flags: NamespaceKind.cgroup.cloneFlag), .element("linux.namespaces", index))
         }
         if spec.linux.creates(.network) { add(.bringUpLoopback, .field("linux.namespaces")) }
+    }
+
+    /// The others are made when what they take over from their maker is in place: the cgroup, the clock offsets, and,
+    /// for an ipc namespace, whose message queues belong to its maker, the identity.
+    private func isMadeByClone(_ kind: NamespaceKind) -> Bool {
+        switch kind {
+        case .cgroup, .time: false
+        case .ipc: !hasNewUserNamespace
+        case .mount, .network, .pid, .user, .uts: true
+        }
     }
 
     private func forks(new: UInt64) -> Bool {
@@ -77,11 +88,18 @@ extension Planner {
         add(.setGroups([]), .field("linux.gidMappings"), tolerating: [Tolerated.notPermitted])
         add(.setGroup(0), .field("linux.gidMappings"))
         add(.setUser(0), .field("linux.uidMappings"))
+        if let index = index(of: .ipc), spec.linux.creates(.ipc), !isMadeByClone(.ipc) {
+            add(.unshare(flags: NamespaceKind.ipc.cloneFlag), .element("linux.namespaces", index))
+        }
     }
 
     mutating func joinKeyring() {
-        // A kernel without keyrings has none to leak.
-        add(.joinSessionKeyring(name: "_ses.\(options.id)"), .field("process"), tolerating: [Tolerated.noSystemCall])
+        // Whoever the container's user is may search its own keyring: as its owner, or, in a user namespace, as any.
+        let search: UInt32 = isInUserNamespace ? 0x8 : 0x8_0000  // KEY_OTH_SEARCH, KEY_USR_SEARCH
+        add(
+            .joinSessionKeyring(name: "_ses.\(options.id)", permissions: search), .field("process"),
+            // A kernel without keyrings has none to leak.
+            tolerating: [Tolerated.noSystemCall])
     }
 
     mutating func nameHost() {

@@ -35,7 +35,6 @@ struct Planner {
         joinCgroups()
         separateNamespaces()
         add(.newSession, .field("process"))
-        if !options.noNewKeyring { joinKeyring() }
         if makesMounts {
             attachRoot()
             becomeRootOfUserNamespace()
@@ -56,6 +55,7 @@ struct Planner {
         finishRoot()
         nameHost()
         coverPaths()
+        if !options.noNewKeyring { joinKeyring() }
         planTail(process)
     }
 

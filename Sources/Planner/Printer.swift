@@ -65,7 +65,7 @@ extension Operation: CustomStringConvertible {
         case .setGroup(let gid): "setresgid \(gid)"
         case .setUser(let uid): "setresuid \(uid)"
         case .newSession: "setsid"
-        case .joinSessionKeyring(let name): "join session keyring \(name)"
+        case .joinSessionKeyring(let name, _): "join session keyring \(name)"
         case .openPath(let base, let path, let flags, let into):
             "open \(Self.place(base, path))\(flags == OpenFlag.terminal ? " read-write" : "") -> \(into.name)"
         case .openTree(let base, let path, let flags, let into):

@@ -195,7 +195,7 @@ public enum Operation: Sendable {
     case setGroup(UInt32)
     case setUser(UInt32)
     case newSession
-    case joinSessionKeyring(name: String)
+    case joinSessionKeyring(name: String, permissions: UInt32)
     case openPath(Slot?, path: String, flags: UInt64, into: Slot)
     case openTree(Slot?, path: String, flags: UInt32, into: Slot)
     case openFileSystem(type: String, into: Slot)

@@ -111,7 +111,11 @@ extension Planner {
         add(.changeDirectory(process.cwd), .field("process.cwd"), tolerating: [Tolerated.accessDenied, Tolerated.notPermitted])
         add(.dropBounding(known & ~capabilities.bounding.rawValue), .field("process.capabilities.bounding"))
         add(.keepCapabilities, origin)
-        add(.setGroups(process.user.additionalGids), .field("process.user.additionalGids"))
+        let groups = process.user.additionalGids
+        add(
+            .setGroups(groups), .field("process.user.additionalGids"),
+            // A user namespace can forbid it (setgroups in user_namespaces(7)); there is no group left to drop then.
+            tolerating: groups.isEmpty && isInUserNamespace ? [Tolerated.notPermitted] : [])
         add(.setGroup(process.user.gid), .field("process.user.gid"))
         add(.setUser(process.user.uid), .field("process.user.uid"))
         add(.setFileModeMask(process.user.umask ?? 0o022), .field("process.user.umask"))

@@ -43,6 +43,7 @@ CHECK(apus_namespace) { return sound_slot(s->slot); }
 CHECK(apus_flags) { return true; }
 CHECK(apus_number) { return true; }
 CHECK(apus_text_step) { return sound_text(init, s->text); }
+CHECK(apus_keyring) { return sound_text(init, s->name); }
 CHECK(apus_texts_step) { return sound_texts(init, s->texts); }
 CHECK(apus_groups) { return sound_bytes(init, s->groups); }
 CHECK(apus_meet) { return sound_base(s->send) && sound_slots(s->receive, s->receive_count); }

@@ -69,7 +69,7 @@ long set_window(struct init *, const struct apus_window *);
 long set_owner(struct init *, const struct apus_owner *);
 long duplicate(struct init *, const struct apus_duplicate *);
 long set_scheduler(const struct apus_scheduler *);
-long join_session_keyring(struct init *, const struct apus_text_step *);
+long join_session_keyring(struct init *, const struct apus_keyring *);
 long drop_bounding(const struct apus_flags *);
 long set_capabilities(const struct apus_capabilities *);
 long set_ambient(const struct apus_flags *);

@@ -40,10 +40,9 @@ long write_file(struct init *init, const struct apus_write_file *s) {
     return result;
 }
 
-long join_session_keyring(struct init *init, const struct apus_text_step *s) {
-    long keyring = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, text(init, s->text), 0, 0, 0);
+long join_session_keyring(struct init *init, const struct apus_keyring *s) {
+    long keyring = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, text(init, s->name), 0, 0, 0);
     if (keyring < 0) return keyring;
-    // The user of the container may search its own keyring: KEY_USR_SEARCH, in addition to what is set.
     char description[256];
     long length = sys(keyctl, KEYCTL_DESCRIBE, keyring, description, sizeof description, 0);
     if (length < 0) return length;
@@ -56,7 +55,7 @@ long join_session_keyring(struct init *init, const struct apus_text_step *s) {
         if (c == ';') field++;
         else if (field == 3) permissions = permissions << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
     }
-    return sys(keyctl, KEYCTL_SETPERM, keyring, permissions | 0x80000, 0, 0);
+    return sys(keyctl, KEYCTL_SETPERM, keyring, permissions | s->permissions, 0, 0);
 }
 
 long bring_up_loopback(void) {

@@ -11,14 +11,62 @@ import Testing
 ///
 /// The failing step is put in front of the one in question and takes its origin, so that everything before it has
 /// really happened when it fails.
+///
+/// Each test is a process of its own: what is left behind, children and descriptors among it, is told from what other
+/// tests have.
 @Suite(.serialized, .enabled(if: geteuid() == 0, "containers need root here"))
 struct StepFailureTests {
+    @Test("a failure at any step of create leaves nothing")
+    func createFails() async {
+        await #expect(processExitsWith: .success) { try StepFailures(.plain).createFailsAtEveryStep() }
+    }
+
+    @Test("a failure at any step of create leaves nothing, in a user namespace")
+    func createFailsInUserNamespace() async {
+        await #expect(processExitsWith: .success) { try StepFailures(.userNamespace).createFailsAtEveryStep() }
+    }
+
+    @Test("a failure at any step of create leaves nothing, in a time namespace")
+    func createFailsInTimeNamespace() async {
+        await #expect(processExitsWith: .success) { try StepFailures(.timeNamespace).createFailsAtEveryStep() }
+    }
+
+    @Test("a failure at any step behind the gate is told by start")
+    func startFails() async {
+        await #expect(processExitsWith: .success) { try StepFailures(.plain).startFailsAtEveryStep() }
+    }
+
+    @Test("a process that is killed at a step is told by name")
+    func killed() async {
+        await #expect(processExitsWith: .success) { try StepFailures(.plain).isKilledAtSteps() }
+    }
+}
+
+/// What went wrong where.
+struct Deviation: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// The failures of one bundle.
+struct StepFailures {
     /// What fails: a directory that is not there.
     private static let sabotage = Operation.changeDirectory("/no/such/directory")
 
-    private static func sabotaged(_ preparation: Preparation, at index: Int) -> Preparation {
-        var preparation = preparation
-        preparation.plan.steps.insert(Step(sabotage, preparation.plan.steps[index].origin), at: index)
+    private let fixture: Fixture
+    private let whole: Preparation
+    private let before: Snapshot
+
+    init(_ bundle: FullBundle) throws {
+        fixture = try Fixture(bundle)
+        whole = try fixture.lifecycle.prepare(fixture.request, hasGate: true)
+        before = Snapshot(fixture)
+    }
+
+    private var gate: Int { whole.plan.gate ?? 0 }
+
+    private func sabotaged(at index: Int) -> Preparation {
+        var preparation = whole
+        preparation.plan.steps.insert(Step(Self.sabotage, preparation.plan.steps[index].origin), at: index)
         // A step that passes over this place after a tolerated failure passes over one more.
         for earlier in max(0, index - 8)..<index where earlier + Int(preparation.plan.steps[earlier].skip) >= index {
             preparation.plan.steps[earlier].skip += 1
@@ -27,62 +75,62 @@ struct StepFailureTests {
         return preparation
     }
 
-    @Test("a failure at any step of create leaves nothing", arguments: [FullBundle.plain, .userNamespace, .timeNamespace])
-    func createFails(_ bundle: FullBundle) throws {
-        let fixture = try Fixture(bundle)
+    func createFailsAtEveryStep() throws {
         defer { fixture.remove() }
-        let lifecycle = fixture.lifecycle
-        let request = fixture.request
-        let whole = try lifecycle.prepare(request, hasGate: true)
-        let gate = try #require(whole.plan.gate)
-        let before = Snapshot(fixture)
         for index in 0..<gate - 1 {
-            let preparation = Self.sabotaged(whole, at: index)
-            let error = #expect(throws: RuntimeError.self) { try lifecycle.create(request, preparation) }
-            let field = preparation.plan.steps[index].origin.text
-            #expect(error.map { "\($0)" } == "\(field): chdir /no/such/directory: no such file or directory", "step \(index)")
-            #expect(Snapshot(fixture) == before, "something is left of step \(index): \(whole.plan.steps[index])")
+            let preparation = sabotaged(at: index)
+            try expectFailure(at: index, "chdir /no/such/directory: no such file or directory") {
+                try fixture.lifecycle.create(fixture.request, preparation)
+            }
         }
     }
 
-    @Test("a failure at any step behind the gate is told by start")
-    func startFails() throws {
-        let fixture = try Fixture(.plain)
+    func startFailsAtEveryStep() throws {
         defer { fixture.remove() }
-        let lifecycle = fixture.lifecycle
-        let whole = try lifecycle.prepare(fixture.request, hasGate: true)
-        let gate = try #require(whole.plan.gate)
-        let before = Snapshot(fixture)
         for index in gate..<whole.plan.steps.count {
-            let preparation = Self.sabotaged(whole, at: index)
-            try lifecycle.create(fixture.request, preparation)
-            let error = #expect(throws: RuntimeError.self) { try lifecycle.start(fixture.id) }
-            let field = preparation.plan.steps[index].origin.text
-            #expect(error.map { "\($0)" } == "\(field): chdir /no/such/directory: no such file or directory", "step \(index)")
-            try lifecycle.delete(fixture.id, force: false)
-            #expect(Snapshot(fixture) == before, "something is left of step \(index): \(whole.plan.steps[index])")
+            try fixture.lifecycle.create(fixture.request, sabotaged(at: index))
+            try expectFailure(at: index, "chdir /no/such/directory: no such file or directory", cleaning: {
+                try fixture.lifecycle.delete(fixture.id, force: false)
+            }) {
+                try fixture.lifecycle.start(fixture.id)
+            }
         }
     }
 
-    @Test("a process that is killed at any step is told by name")
-    func killedAtEveryStep() throws {
-        let fixture = try Fixture(.plain)
+    /// A filter that kills at the first call: the death is sudden, and still belongs to a step.
+    func isKilledAtSteps() throws {
         defer { fixture.remove() }
-        let lifecycle = fixture.lifecycle
-        let whole = try lifecycle.prepare(fixture.request, hasGate: true)
-        let gate = try #require(whole.plan.gate)
-        let before = Snapshot(fixture)
-        // A filter that kills at the first call: the death is sudden, and still belongs to a step.
-        let deadly = FilterProgram(instructions: [0x06, 0, 0, 0, 0, 0, 0, 0x80], flags: 0)
+        let deadly = Operation.loadSeccomp(FilterProgram(instructions: [0x06, 0, 0, 0, 0, 0, 0, 0x80], flags: 0))
         // Later on the process may not load filters any more.
-        let last = try #require(whole.plan.steps.firstIndex { if case .dropBounding = $0.operation { true } else { false } })
-        for index in stride(from: 0, to: min(last, gate - 1), by: 7) {
+        let last = whole.plan.steps.firstIndex { if case .dropBounding = $0.operation { true } else { false } }
+        for index in stride(from: 0, to: min(last ?? gate, gate - 1), by: 7) {
             var preparation = whole
-            preparation.plan.steps.insert(Step(.loadSeccomp(deadly), whole.plan.steps[index].origin), at: index)
+            preparation.plan.steps.insert(Step(deadly, whole.plan.steps[index].origin), at: index)
             preparation.plan.gate = gate + 1
-            let error = #expect(throws: RuntimeError.self) { try lifecycle.create(fixture.request, preparation) }
-            #expect(error.map { "\($0)".hasSuffix("the process was lost: killed by signal 31") } == true, "step \(index): \(error.map { "\($0)" } ?? "")")
-            #expect(Snapshot(fixture) == before, "something is left of step \(index)")
+            try expectFailure(at: index, "the process was lost: killed by signal 31") {
+                try fixture.lifecycle.create(fixture.request, preparation)
+            }
+        }
+    }
+
+    /// The message names the place and ends as expected; afterwards nothing is left.
+    private func expectFailure(
+        at index: Int, _ end: String, cleaning: () throws -> Void = {}, _ body: () throws -> Void
+    ) throws {
+        let step = whole.plan.steps[index]
+        do {
+            try body()
+            throw Deviation(description: "step \(index), \(step): it did not fail")
+        } catch let error as RuntimeError {
+            let message = "\(error)"
+            guard message.hasPrefix("\(step.origin.text): "), message.hasSuffix(end) else {
+                throw Deviation(description: "step \(index), \(step): it failed with: \(message)")
+            }
+        }
+        try cleaning()
+        let after = Snapshot(fixture)
+        guard after == before else {
+            throw Deviation(description: "step \(index), \(step): left behind: \(after.difference(from: before))")
         }
     }
 }
@@ -182,7 +230,7 @@ struct Fixture {
 /// What a failed command could leave: processes, mounts, cgroups, state, descriptors.
 struct Snapshot: Equatable {
     let processes: [String]
-    let mounts: String
+    let mounts: [String]
     let cgroups: [String]
     let state: [String]
     let descriptors: [String]
@@ -199,7 +247,8 @@ struct Snapshot: Equatable {
             else { return false }
             return stat[end...].split(separator: " ").dropFirst(2).first.map(String.init) == own
         }
-        mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
+        mounts = ((try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? "")
+            .split(separator: "\n").map(String.init).filter { $0.contains(fixture.directory.path) }
         let name = "apus-step-\(getpid())"
         cgroups = list("/sys/fs/cgroup").flatMap { hierarchy in
             list("/sys/fs/cgroup/\(hierarchy)/\(name)").filter { $0.hasPrefix("step-") }
@@ -208,5 +257,13 @@ struct Snapshot: Equatable {
         // The directory that is being listed is open too: count what is there besides.
         descriptors = list("/proc/self/fd").compactMap { try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
             .filter { !$0.hasPrefix("/proc/") }.sorted()
+    }
+
+    func difference(from other: Snapshot) -> String {
+        let pairs = [
+            ("processes", processes, other.processes), ("mounts", mounts, other.mounts), ("cgroups", cgroups, other.cgroups),
+            ("state", state, other.state), ("descriptors", descriptors, other.descriptors),
+        ]
+        return pairs.filter { $0.1 != $0.2 }.map { "\($0.0) \($0.1), were \($0.2)" }.joined(separator: "; ")
     }
 }

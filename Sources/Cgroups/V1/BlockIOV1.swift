@@ -35,7 +35,7 @@ enum BlockIOV1 {
     ) throws(CgroupError) {
         let setting = ControlFiles.Setting(files.exists(bfq) ? bfq : cfq, value, name)
         try files.write(setting) { error in
-            error.errno == .notSupported ? "the device is not scheduled by bfq" : ""
+            error.errno == .notSupported ? "the scheduler of the device knows no weights" : ""
         }
     }
 

@@ -25,7 +25,7 @@ enum IOV2 {
         let value = hasBFQ ? "\(device)\(weight)" : "\(device)\(ioWeight(ofBlkio: weight))"
         let setting = ControlFiles.Setting(hasBFQ ? "io.bfq.weight" : "io.weight", value, name)
         try files.write(setting) { error in
-            error.errno == .notSupported ? "the device is not scheduled by bfq" : ""
+            error.errno == .notSupported ? "the scheduler of the device knows no weights" : ""
         }
     }
 

@@ -111,7 +111,7 @@ struct apus_message {
     X(SET_GROUP, apus_number)                       \
     X(SET_USER, apus_number)                        \
     X(NEW_SESSION, apus_nothing)                    \
-    X(JOIN_SESSION_KEYRING, apus_text_step)         \
+    X(JOIN_SESSION_KEYRING, apus_keyring)           \
     X(OPEN_PATH, apus_open_path)                    \
     X(OPEN_TREE, apus_open_tree)                    \
     X(OPEN_FILE_SYSTEM, apus_open_file_system)      \
@@ -218,6 +218,14 @@ struct apus_number {
 struct apus_text_step {
     struct apus_step step;
     struct apus_text text;
+};
+
+/// Joins a session keyring of this name, and adds to its permissions (keyctl_setperm(3)).
+struct apus_keyring {
+    struct apus_step step;
+    struct apus_text name;
+    uint32_t permissions;
+    uint32_t unused;
 };
 
 struct apus_texts_step {
