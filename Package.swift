@@ -29,6 +29,7 @@ let package = Package(
         .target(name: "CJSON", linkerSettings: [.linkedLibrary("json-c")]),
         .target(name: "CSeccomp", cSettings: strictC, linkerSettings: [.linkedLibrary("seccomp")]),
         .target(name: "InitProtocol", cSettings: strictC),
+        .target(name: "CStartup", cSettings: strictC),
 
         // apus-init: compiled freestanding by the plugin, embedded as a Swift constant.
         .executableTarget(name: "embed-init", path: "Sources/EmbedInit", swiftSettings: [.swiftLanguageMode(.v6)]),
@@ -51,7 +52,7 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "CommandLineInterface", swiftSettings: strict),
         .executableTarget(
-            name: "apus", dependencies: ["Runtime", "OCI", "Kernel", "Planner", "Seccomp", "CommandLineInterface"], swiftSettings: strict,
+            name: "apus", dependencies: ["Runtime", "OCI", "Kernel", "Planner", "Seccomp", "CommandLineInterface", "CStartup"], swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
         // Tests. Those of the life cycle run the built binary as root on real bundles.
