@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <regex.h>
@@ -64,7 +66,7 @@ static int raise_ambient(void) {
 }
 
 /// What the child does before it is another program. It shares the parent's memory and allocates nothing.
-static int become(const struct ck_spawn *what) {
+__attribute__((noinline)) static int become(const struct ck_spawn *what) {
     if (what->parent_death_signal && prctl(PR_SET_PDEATHSIG, what->parent_death_signal) < 0) return -errno;
     if (what->new_session && setsid() < 0) return -errno;
     if (what->keep_capabilities) {
@@ -77,6 +79,8 @@ static int become(const struct ck_spawn *what) {
         if (fd < 0) continue;
         if (fd == i ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, i) < 0) return -errno;
     }
+    // A program of the host gets nothing of what is to be passed on to a container.
+    if (what->executable < 0 && syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) return -errno;
     for (size_t i = 0; i < what->keep_count; i++)
         if (fcntl(what->keep[i], F_SETFD, 0) < 0) return -errno;
     sigset_t none;

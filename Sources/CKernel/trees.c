@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,18 @@
 int ck_open_tree(const char *path, unsigned flags) {
     int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, flags | OPEN_TREE_CLOEXEC);
     return fd < 0 ? -errno : fd;
+}
+
+int ck_tree_slave(int tree) {
+    struct mount_attr attributes = {.propagation = 1 << 19 /* MS_SLAVE */};
+    unsigned flags = AT_EMPTY_PATH | 0x8000 /* AT_RECURSIVE */;
+    return syscall(SYS_mount_setattr, tree, "", flags, &attributes, sizeof attributes) < 0 ? -errno : 0;
+}
+
+int ck_is_restricted(const char *path) {
+    struct statvfs status;
+    if (statvfs(path, &status) < 0) return -errno;
+    return (status.f_flag & (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC)) != 0;
 }
 
 int ck_map_ids(int tree, int user_namespace, bool recursive) {

@@ -1,9 +1,13 @@
 #include "startup.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // The Swift runtime does work before main that a command of a few milliseconds does not need: it searches
 // /proc/self/maps for the arguments, and eight directories beside the program for a helper that prints backtraces,
@@ -18,6 +22,17 @@ __attribute__((constructor)) static void keep_arguments(int count, char **values
     (void)environment;
     argument_count = count;
     argument_values = values;
+}
+
+/// What the caller left odd is set right before anything is opened or waited for: a descriptor of ours must never
+/// become somebody's standard stream, and children that are ignored cannot be waited for.
+__attribute__((constructor)) static void normalise(void) {
+    for (int stream = 0; stream < 3; stream++) {
+        if (fcntl(stream, F_GETFD) >= 0 || errno != EBADF) continue;
+        if (open("/dev/null", O_RDWR) != stream) _exit(1);
+    }
+    signal(SIGCHLD, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
 }
 
 char **_swift_stdlib_getUnsafeArgvArgc(int *count) {

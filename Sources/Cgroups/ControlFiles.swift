@@ -9,8 +9,6 @@ struct ControlFiles {
     let controller: String
     /// The directory is new: everything in it has the kernel's initial value.
     let isNew: Bool
-    /// Whether the limits are those of a new container; else those of an update.
-    let occasion: Occasion
     /// What the fields are below: `linux.resources`, or what an update calls it.
     let origin: String
     /// Why the controller could not be enabled, if that was tried in vain.

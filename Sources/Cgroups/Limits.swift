@@ -181,8 +181,9 @@ struct Limits {
 
     private func files(_ controller: String, _ directory: String) -> ControlFiles {
         ControlFiles(
-            directory: directory, controller: controller, isNew: cgroup.made.contains(directory), occasion: occasion,
-            origin: origin, obstacle: directory == cgroup.unified ? enabling.obstacle(to: controller) : "")
+            directory: directory, controller: controller,
+            isNew: occasion == .creation && cgroup.made.contains(directory), origin: origin,
+            obstacle: directory == cgroup.unified ? enabling.obstacle(to: controller) : "")
     }
 
     private func v1Files(_ controller: String, _ name: String) throws(CgroupError) -> ControlFiles {

@@ -13,9 +13,9 @@ extension Cgroup {
         let wasFrozen = try isFrozen()
         // A cgroup that cannot be frozen is signalled as it runs.
         if !wasFrozen { try? freeze(within: 200) }
-        let pids = try processes()
-        for pid in pids { ProcessList.signal(pid, signal) }
-        if !wasFrozen, freezer != nil, !pids.isEmpty { try thaw() }
+        for pid in try processes() { ProcessList.signal(pid, signal) }
+        // What was not frozen, or has no freezer, needs no thawing.
+        if !wasFrozen { try? thaw() }
     }
 
     /// Kills every process, frozen or not. When this returns, each has its SIGKILL; `remove` waits for their end.

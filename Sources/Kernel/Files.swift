@@ -116,6 +116,11 @@ extension Descriptor {
     }
 }
 
+extension Descriptor {
+    /// Lets go of what ``lock(exclusive:wait:)`` took.
+    public borrowing func unlock() throws(SystemError) { _ = try check(ck_flock(number, LOCK_UN), "flock") }
+}
+
 /// Reading and writing descriptors that somebody else owns, such as 0, 1 and 2.
 public enum Streams {
     /// At most 32 KiB that are there now; empty at the end.

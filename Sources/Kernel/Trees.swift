@@ -8,6 +8,16 @@ public enum Tree {
         return Descriptor(owning: try check(unsafe ck_open_tree(path, flags), "open_tree", path))
     }
 
+    /// A detached tree that gets what is mounted on the host later on, and sends nothing back.
+    public static func becomeSlave(_ tree: borrowing Descriptor) throws(SystemError) {
+        _ = try check(ck_tree_slave(tree.number), "mount_setattr(MS_SLAVE)")
+    }
+
+    /// Whether the mount at `path` is read-only, nosuid, nodev or noexec on the host.
+    public static func isRestricted(_ path: String) throws(SystemError) -> Bool {
+        try check(unsafe ck_is_restricted(path), "statvfs", path) == 1
+    }
+
     /// Maps the ids of a detached tree through a user namespace (mount_setattr(2), Linux 5.12).
     public static func mapIDs(
         of tree: borrowing Descriptor, through namespace: borrowing Descriptor, recursive: Bool

@@ -18,9 +18,10 @@ public enum Gate {
             let plan = Descriptor(owning: hello.descriptors[1])
             let report = try MappedFile(page, size: 4096)
             let word = apus_message(meeting: 0, value: 0)
-            try connection.send(unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
+            try connection.sendUnlessReset(
+                unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
             // Close-on-exec closes the other end: the end of the stream is a successful exec, or a death.
-            while !(try connection.receive()).bytes.isEmpty {}
+            while !(try connection.receiveUntilReset()).isEmpty {}
             let end = Report(report)
             if end.phase != .executing { throw LaunchError.step(try Notes(plan).failure(end)) }
         } catch let error as SystemError {
@@ -29,6 +30,23 @@ public enum Gate {
             throw error
         } catch {
             throw .system(SystemError("recvmsg", path, .inputOutput))
+        }
+    }
+}
+
+extension Descriptor {
+    /// The next message; empty at the end, also where the other side died with something unread.
+    fileprivate borrowing func receiveUntilReset() throws(SystemError) -> [UInt8] {
+        do { return try receive().bytes } catch {
+            if error.errno == .connectionReset { return [] }
+            throw error
+        }
+    }
+
+    /// Sends a message; one that died meanwhile tells by its end.
+    fileprivate borrowing func sendUnlessReset(_ bytes: [UInt8], descriptors: [Int32]) throws(SystemError) {
+        do { try send(bytes, descriptors: descriptors) } catch {
+            if error.errno != .brokenPipe && error.errno != .connectionReset { throw error }
         }
     }
 }

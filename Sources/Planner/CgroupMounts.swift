@@ -23,6 +23,7 @@ extension Planner {
             add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: .mount), origin)
             placeCgroup(at: path, origin)
         }
+        propagate(.mount, mount, origin)
     }
 
     /// cgroup v1: a small tmpfs with a directory for each hierarchy.
@@ -46,6 +47,7 @@ extension Planner {
         for alias in host.cgroups.aliases {
             add(.makeLink(.hierarchies, name: alias.name, target: alias.target), origin)
         }
+        propagate(.hierarchies, mount, origin)
         if mount.attributes.set.contains(.readOnly) {
             add(.setMountAttributes(.hierarchies, set: MountAttributes.readOnly.rawValue), origin)
         }

@@ -3,13 +3,16 @@ internal import OCI
 extension Planner {
     /// The nodes and links of /dev. Not where the bundle brings a /dev of its own.
     mutating func makeDevices() {
-        guard !spec.mounts.contains(where: { $0.isBind && Self.isDev($0.destination) }) else { return }
+        guard !spec.mounts.contains(where: { $0.isBind && lexicallyClean($0.destination) == "/dev" }) else {
+            if !spec.linux.devices.isEmpty { plan.warnings.append("linux.devices: not made, since /dev is a bind mount") }
+            return
+        }
         let origin = Origin.field("linux.devices")
         add(.makeTarget(root: .root, path: "/dev", .directory, .notInProc, into: .devices), origin)
-        for device in Self.defaultDevices where !spec.linux.devices.contains(where: { $0.path == device.path }) {
+        for device in Self.defaultDevices where !spec.linux.devices.contains(where: { lexicallyClean($0.path) == device.path }) {
             makeDevice(device, origin)
         }
-        for (index, device) in spec.linux.devices.enumerated() where device.path != "/dev/ptmx" {
+        for (index, device) in spec.linux.devices.enumerated() where lexicallyClean(device.path) != "/dev/ptmx" {
             makeDevice(device, .element("linux.devices", index))
         }
         for (name, target) in Self.links where name != "core" || host.hasCore {
@@ -18,8 +21,6 @@ extension Planner {
         add(.remove(.devices, name: "ptmx"), origin, tolerating: [Tolerated.noEntry])
         add(.makeLink(.devices, name: "ptmx", target: "pts/ptmx"), origin)
     }
-
-    private static func isDev(_ path: String) -> Bool { path == "/dev" || path == "/dev/" }
 
     /// config-linux.md, "Default Devices".
     static var defaultDevices: [Device] {
@@ -42,7 +43,7 @@ extension Planner {
     }
 
     private mutating func makeDevice(_ device: Device, _ origin: Origin) {
-        let (directory, name) = Self.split(device.path)
+        let (directory, name) = Self.split(lexicallyClean(device.path))
         var parent = Slot.devices
         if directory != "/dev" {
             add(.makeTarget(root: .root, path: directory, .directory, .notInProc, into: .parent), origin)
@@ -60,6 +61,9 @@ extension Planner {
 
     /// A user namespace cannot make device nodes: the host's own is bound, if it is the device that is asked for.
     private mutating func bindDevice(_ device: Device, name: String, in parent: Slot, _ origin: Origin) {
+        if origin != .field("linux.devices"), device.fileMode != nil || device.uid != nil || device.gid != nil {
+            plan.warnings.append("\(origin.text): in a user namespace the host's device is bound, with its mode and owner")
+        }
         add(.openTree(nil, path: device.path, flags: TreeFlag.clone, into: .mount), origin)
         add(
             .verifyDevice(.mount, mode: Self.type(of: device.kind), major: device.major, minor: device.minor), origin)

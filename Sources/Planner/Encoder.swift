@@ -244,7 +244,7 @@ struct Encoder {
                     directory: directory.number, unused: (0, 0, 0)), to: &records)
         case .enter(let target): slot(.APUS_OPERATION_ENTER, step, target)
         case .pivotRoot: nothing(.APUS_OPERATION_PIVOT_ROOT, step)
-        case .detachMount(let path): text(.APUS_OPERATION_DETACH_MOUNT, step, path)
+        case .detachOldRoot(let root): slot(.APUS_OPERATION_DETACH_OLD_ROOT, step, root)
         case .changeRoot: nothing(.APUS_OPERATION_CHANGE_ROOT, step)
         case .changeDirectory(let path): text(.APUS_OPERATION_CHANGE_DIRECTORY, step, path)
         case .retryDirectory(let path): text(.APUS_OPERATION_RETRY_DIRECTORY, step, path)
@@ -270,11 +270,11 @@ struct Encoder {
                 apus_duplicate(
                     step: h(.APUS_OPERATION_DUPLICATE, MemoryLayout<apus_duplicate>.size), slot: source.number,
                     unused: 0, number: value), to: &records)
-        case .setLimit(let resource, _, let soft, let hard):
+        case .setLimit(let limit):
             append(
                 apus_limit(
-                    step: h(.APUS_OPERATION_SET_LIMIT, MemoryLayout<apus_limit>.size), soft: soft, hard: hard,
-                    resource: resource, unused: 0), to: &records)
+                    step: h(.APUS_OPERATION_SET_LIMIT, MemoryLayout<apus_limit>.size), soft: limit.soft,
+                    hard: limit.hard, resource: limit.resource, unused: 0), to: &records)
         case .setFileModeMask(let mask): number(.APUS_OPERATION_SET_FILE_MODE_MASK, step, mask)
         case .setPersonality(let value): flags(.APUS_OPERATION_SET_PERSONALITY, step, value)
         case .setScheduler(let scheduler):

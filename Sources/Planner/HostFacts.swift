@@ -69,6 +69,9 @@ public struct PlanOptions: Sendable {
     public var id: String
     /// Wait behind a gate for `start`; without it the process goes on when the host says so (`run`).
     public var hasGate: Bool
+    /// The standard streams are the container's own from now on, and are given to its user; in the foreground they stay
+    /// the caller's.
+    public var givesStreams: Bool
     /// `--no-pivot`: move the root instead of pivoting to it.
     public var noPivot: Bool
     /// `--no-new-keyring`: stay in the caller's session keyring.
@@ -80,11 +83,12 @@ public struct PlanOptions: Sendable {
     public var filter: FilterProgram?
 
     public init(
-        id: String, hasGate: Bool = true, noPivot: Bool = false, noNewKeyring: Bool = false,
+        id: String, hasGate: Bool = true, givesStreams: Bool = true, noPivot: Bool = false, noNewKeyring: Bool = false,
         listenDescriptors: Int32 = 0, preservedDescriptors: Int32 = 0, filter: FilterProgram? = nil
     ) {
         self.id = id
         self.hasGate = hasGate
+        self.givesStreams = givesStreams
         self.noPivot = noPivot
         self.noNewKeyring = noNewKeyring
         self.listenDescriptors = listenDescriptors

@@ -23,26 +23,54 @@ extension Planner {
     private mutating func bind(_ mount: Mount, _ index: Int) {
         let origin = Origin.element("mounts", index)
         if !mount.data.isEmpty {
-            plan.warnings.append("mounts[\(index)].options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
+            plan.warnings.append("\(origin.text).options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
         }
-        let path = absolute(mount.source ?? "")
-        let source = BindSource(path: path, isRecursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
-        let link = mount.copySymlink ? copyLink(path, mount, origin) : nil
-        let tree = openSource(source, mount, index)
+        let source = bindSource(mount)
+        let link = mount.copySymlink ? copyLink(source.path, mount, origin) : nil
+        let tree = takenSources[index] ?? openSource(source, mount, index)
         setAttributes(of: tree, mount, origin)
         place(tree, mount, origin, kind: .like(tree))
         if let link { plan.steps[link].skip = UInt8(clamping: plan.steps.count - link - 1) }
     }
 
-    /// Copies a source that is detached, with its id mapping, into a slot. The host does it where the process,
-    /// being in a user namespace, could not: see what is only the host's to see, or map ids.
+    /// Takes detached copies of the sources of all bind mounts, each into a slot of its own.
+    ///
+    /// In a user namespace that happens while the process still has the host root's identity, which may pass where the
+    /// container's root may not, and from the copied mounts of this namespace: their restrictions are locked, so that
+    /// the container cannot lift them. Where even that identity may not pass, the host's own copy stays.
+    mutating func takeSources() {
+        for (index, mount) in spec.mounts.enumerated() where mount.isBind && takenSources[index] == nil {
+            let source = bindSource(mount)
+            let origin = Origin.element("mounts", index, ".source")
+            if mount.idMap != nil { continue }
+            guard isInUserNamespace else {
+                let slot = reserveSlot()
+                copy(source, into: slot, origin)
+                takenSources[index] = slot
+                continue
+            }
+            let slot = provide(.tree(source), origin)
+            copy(source, into: slot, origin, tolerating: [Tolerated.accessDenied])
+            takenSources[index] = slot
+        }
+    }
+
+    private func bindSource(_ mount: Mount) -> BindSource {
+        BindSource(
+            path: absolute(mount.source ?? ""), isRecursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
+    }
+
+    /// Copies a source that is detached into a slot. Ids are mapped by the host, which alone may do so.
     private mutating func openSource(_ source: BindSource, _ mount: Mount, _ index: Int) -> Slot {
         let origin = Origin.element("mounts", index, ".source")
         if mount.idMap != nil { return provide(.mappedTree(source, index: index), origin) }
-        if isInUserNamespace { return provide(.tree(source), origin) }
-        let flags = TreeFlag.clone | (source.isRecursive ? TreeFlag.recursive : 0) | (source.noFollow ? TreeFlag.noFollow : 0)
-        add(.openTree(nil, path: source.path, flags: flags, into: .mount), origin)
+        copy(source, into: .mount, origin)
         return .mount
+    }
+
+    private mutating func copy(_ source: BindSource, into slot: Slot, _ origin: Origin, tolerating: [UInt8] = []) {
+        let flags = TreeFlag.clone | (source.isRecursive ? TreeFlag.recursive : 0) | (source.noFollow ? TreeFlag.noFollow : 0)
+        add(.openTree(nil, path: source.path, flags: flags, into: slot), origin, tolerating: tolerating)
     }
 
     /// A source that is a link is made again as a link, and the mount is passed over; returns the index of the step
@@ -64,7 +92,9 @@ extension Planner {
         if isLateReadOnly(mount) { attributes.subtract(.readOnly) }
         add(.createMount(.fileSystem, attributes: attributes.rawValue, into: .mount), origin)
         if mount.type == "tmpfs", !mount.data.contains(where: { $0.hasPrefix("mode=") }) {
-            inheritMode(mount, origin)
+            // A tmpfs over a directory of the image gets that directory's permissions; a directory that is made now has 0755.
+            add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
+            add(.copyMode(from: .target, to: .mount), origin)
         }
         setRecursiveAttributes(of: .mount, mount, origin)
         if mount.tmpcopyup {
@@ -72,14 +102,6 @@ extension Planner {
             add(.copyTree(from: .target, to: .mount), origin)
         }
         place(.mount, mount, origin, kind: .directory)
-    }
-
-    /// A tmpfs over a directory of the image gets that directory's permissions.
-    private mutating func inheritMode(_ mount: Mount, _ origin: Origin) {
-        add(
-            .openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin,
-            tolerating: [Tolerated.noEntry], skip: 1)
-        add(.copyMode(from: .target, to: .mount), origin)
     }
 
     /// The parameters of a file system, as fsconfig(2) takes them.
@@ -123,6 +145,9 @@ extension Planner {
     }
 
     private mutating func changeMount(_ mount: Mount, _ origin: Origin) {
+        if !mount.data.isEmpty {
+            plan.warnings.append("\(origin.text).options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
+        }
         add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
         replaceAttributes(mount, origin)
     }
@@ -161,7 +186,7 @@ extension Planner {
         propagate(slot, mount, origin)
     }
 
-    private mutating func propagate(_ slot: Slot, _ mount: Mount, _ origin: Origin) {
+    mutating func propagate(_ slot: Slot, _ mount: Mount, _ origin: Origin) {
         for propagation in mount.propagation {
             add(
                 .setMountAttributes(slot, propagation: propagation.kind.rawValue, isRecursive: propagation.isRecursive),

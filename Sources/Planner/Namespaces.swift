@@ -112,8 +112,13 @@ extension Planner {
     mutating func openPrivateProc(_ process: Process) {
         guard !spec.linux.sysctl.isEmpty || process.apparmorProfile != nil || process.selinuxLabel != nil else { return }
         let origin = Origin.field("linux.sysctl")
+        // A user namespace may mount procfs only for a pid namespace of its own; else a copy of the host's has to do.
+        let mayBeRefused = isInUserNamespace && !spec.linux.creates(.pid)
+        if mayBeRefused { add(.openTree(nil, path: "/proc", flags: TreeFlag.clone | TreeFlag.recursive, into: .procfs), origin) }
         add(.openFileSystem(type: "proc", into: .fileSystem), origin)
-        add(.configure(.fileSystem, .create), origin)
+        add(
+            .configure(.fileSystem, .create), origin, tolerating: mayBeRefused ? [Tolerated.notPermitted] : [],
+            skip: mayBeRefused ? 1 : 0)
         add(.createMount(.fileSystem, attributes: 0xe, into: .procfs), origin)  // nosuid, nodev, noexec
     }
 

@@ -18,6 +18,9 @@ struct Planner {
     let host: HostFacts
     let options: PlanOptions
     var plan = Plan()
+    /// Slots of the bind sources that were taken early, by index in `mounts`.
+    var takenSources: [Int: Slot] = [:]
+    private var nextSlot = Slot.firstProvided
 
     init(spec: Spec, host: HostFacts, options: PlanOptions) {
         self.spec = spec
@@ -46,8 +49,10 @@ struct Planner {
             meetForHooks()
             pivot()
         } else {
+            openPrivateProc(process)
             enterRoot()
             becomeRootOfUserNamespace()
+            setSysctls()
             meetForHooks()
         }
         makeWorkingDirectory(process)
@@ -57,6 +62,9 @@ struct Planner {
         coverPaths()
         if !options.noNewKeyring { joinKeyring() }
         planTail(process)
+        if nextSlot > Slot.count {
+            throw PlanError(field: "mounts", message: "more than \(Slot.count) descriptors are needed at once")
+        }
     }
 
     /// Whether the container has a mount namespace of its own to arrange.
@@ -74,8 +82,15 @@ struct Planner {
 
     /// Has the host open a descriptor before the clone; returns the slot where it is found.
     mutating func provide(_ source: Provision.Source, _ origin: Origin) -> Slot {
-        let slot = Slot(Slot.firstProvided + UInt16(plan.provisions.count))
+        let slot = reserveSlot()
         plan.provisions.append(Provision(slot: slot, source: source, origin: origin))
+        return slot
+    }
+
+    /// A slot that is used for one thing only.
+    mutating func reserveSlot() -> Slot {
+        let slot = Slot(nextSlot)
+        nextSlot += 1
         return slot
     }
 
@@ -95,8 +110,24 @@ struct Planner {
         if process.selinuxLabel != nil, !host.hasSELinux {
             throw PlanError(field: "process.selinuxLabel", message: "SELinux is not enabled on this host")
         }
-        if plan.provisions.count + host.cgroups.hierarchies.count > 128 {
-            throw PlanError(field: "mounts", message: "too many descriptors are needed")
+        if spec.linux.mountLabel != nil, !host.hasSELinux {
+            throw PlanError(field: "linux.mountLabel", message: "SELinux is not enabled on this host")
+        }
+        for (index, mount) in spec.mounts.enumerated() { try refuseUnavailable(mount, at: index) }
+    }
+}
+
+extension Planner {
+    private func refuseUnavailable(_ mount: Mount, at index: Int) throws(PlanError) {
+        if mount.idMap != nil, !mount.isBind {
+            throw PlanError(field: "mounts[\(index)]", message: "id mapping of a new file system is not available in this version of apus")
+        }
+        let isCgroup = mount.action == .new && (mount.type == "cgroup" || mount.type == "cgroup2")
+        if isCgroup, let option = mount.data.first {
+            throw PlanError(field: "mounts[\(index)].options", message: "not an option of a cgroup mount: \"\(option)\"")
+        }
+        if isCgroup, !mount.recursiveAttributes.isEmpty {
+            throw PlanError(field: "mounts[\(index)].options", message: "recursive attributes are not available for a cgroup mount")
         }
     }
 }

@@ -94,7 +94,7 @@ extension Operation: CustomStringConvertible {
         case .remove(let directory, let name): "unlink \(directory.name)/\(name)"
         case .enter(let slot): "fchdir \(slot.name)"
         case .pivotRoot: "pivot_root"
-        case .detachMount(let path): "umount \(path) detach"
+        case .detachOldRoot: "detach the old root"
         case .changeRoot: "chroot"
         case .changeDirectory(let path): "chdir \(path)"
         case .retryDirectory(let path): "chdir \(path) if it was refused before"
@@ -108,8 +108,8 @@ extension Operation: CustomStringConvertible {
         case .setOwner(let slot, let uid, let gid): "chown \(slot.name) to \(uid)\(gid == .max ? "" : ":\(gid)")"
         case .setControllingTerminal(let slot): "make \(slot.name) the controlling terminal"
         case .duplicate(let slot, let number): "dup \(slot.name) to \(number)"
-        case .setLimit(_, let name, let soft, let hard):
-            "setrlimit \(name) \(FlagNames.limit(soft)) \(FlagNames.limit(hard))"
+        case .setLimit(let limit):
+            "setrlimit \(limit.name) \(FlagNames.limit(limit.soft)) \(FlagNames.limit(limit.hard))"
         case .setFileModeMask(let mask): "umask \(FlagNames.octal(mask))"
         case .setPersonality(let value): "personality \(FlagNames.hex(value))"
         case .setScheduler(let s): "sched_setattr policy \(s.policy) nice \(s.nice) priority \(s.priority)"

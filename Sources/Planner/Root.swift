@@ -3,18 +3,18 @@ internal import OCI
 extension Planner {
     /// Puts a copy of the root's tree onto the root itself, so that it is a mount of this namespace alone.
     ///
-    /// Everything else stops sending its mounts to the host first; a root that is to stay shared with the host is
-    /// copied before that.
+    /// Nothing that is mounted from here on goes to the host: everything becomes a slave of the host's mounts, or private.
+    /// A root that is to be shared, or unbindable, becomes so at the end. Sources of bind mounts that are to stay shared
+    /// with the host are taken before.
     mutating func attachRoot() {
         let propagation = spec.linux.rootfsPropagation
-        let isShared = propagation?.kind == .shared
-        let origin = Origin.field("linux.rootfsPropagation")
-        if isShared { copyRoot() }
-        let kind = isShared || propagation == nil ? PropagationKind.slave : propagation?.kind ?? .slave
-        // An unbindable tree cannot be copied; the root becomes unbindable at the end.
-        let early = kind == .unbindable ? PropagationKind.private : kind
-        add(.setMountAttributes(nil, path: "/", propagation: early.rawValue, isRecursive: true), origin)
-        if !isShared { copyRoot() }
+        if propagation?.kind == .shared { takeSources() }
+        let kind: PropagationKind = propagation?.kind == .private ? .private : .slave
+        add(
+            .setMountAttributes(nil, path: "/", propagation: kind.rawValue, isRecursive: true),
+            .field("linux.rootfsPropagation"))
+        if isInUserNamespace { takeSources() }
+        copyRoot()
         add(.openPath(nil, path: host.rootfs, flags: OpenFlag.directoryPath, into: .target), .field("root.path"))
         add(.moveMount(.root, to: .target), .field("root.path"))
     }
@@ -42,7 +42,7 @@ extension Planner {
         } else {
             add(.enter(.root), origin)
             add(.pivotRoot, origin)
-            add(.detachMount(path: "."), origin)
+            add(.detachOldRoot(.root), origin)
         }
         add(.changeDirectory("/"), origin)
     }

@@ -11,6 +11,8 @@ public struct Plan: Sendable {
     public var firstUnkept: Int32 = 3
     /// What the configuration asks for in vain, in words.
     public var warnings: [String] = []
+    /// Limits that the host sets at ``Meeting/limits``, by index in `process.rlimits`.
+    public var hostLimits: [(index: Int, limit: ResourceLimit)] = []
 
     public init() {}
 }
@@ -83,6 +85,8 @@ public struct Slot: Sendable, Equatable {
     public static let hierarchies = Slot(18)
     /// Slots from here on are for provisions of one plan.
     static let firstProvided: UInt16 = 24
+    /// How many slots there are (APUS_SLOTS).
+    static let count: UInt16 = 256
 
     /// What plans call it.
     public var name: String {
@@ -215,7 +219,7 @@ public enum Operation: Sendable {
     case remove(Slot, name: String)
     case enter(Slot)
     case pivotRoot
-    case detachMount(path: String)
+    case detachOldRoot(Slot)
     case changeRoot
     case changeDirectory(String)
     case retryDirectory(String)
@@ -229,7 +233,7 @@ public enum Operation: Sendable {
     case setOwner(Slot, uid: UInt32, gid: UInt32)
     case setControllingTerminal(Slot)
     case duplicate(Slot, number: Int32)
-    case setLimit(resource: UInt32, name: String, soft: UInt64, hard: UInt64)
+    case setLimit(ResourceLimit)
     case setFileModeMask(UInt32)
     case setPersonality(UInt64)
     case setScheduler(SchedulerAttributes)
@@ -247,6 +251,14 @@ public enum Operation: Sendable {
     case closeOnExec(from: Int32)
     case loadSeccomp(FilterProgram)
     case execute(arguments: [String], environment: [String])
+}
+
+/// A resource limit (setrlimit(2)); `UInt64.max` is unlimited.
+public struct ResourceLimit: Sendable, Equatable {
+    public var resource: UInt32
+    public var name: String
+    public var soft: UInt64
+    public var hard: UInt64
 }
 
 /// Attributes of sched_setattr(2), as the kernel takes them.

@@ -32,20 +32,40 @@ extension Planner {
         waitForStart()
         runHooks(spec.hooks.startContainer, "hooks.startContainer")
         add(.closeOnExec(from: plan.firstUnkept), .field("process"))
+        lowerDescriptorLimit(process)
         if let filter = options.filter { add(.loadSeccomp(filter), .field("linux.seccomp")) }
         add(.execute(arguments: process.args, environment: environment(process)), .field("process.args"))
     }
 
     private mutating func limitResources(_ process: Process) {
-        // In a user namespace nobody can raise a hard limit; the host does it.
-        if isInUserNamespace, !process.rlimits.isEmpty {
-            add(.meet(.limits), .field("process.rlimits"))
-            return
+        let limits = process.rlimits.enumerated().compactMap { index, limit in
+            Self.earlyLimit(limit).map { (index: index, limit: $0) }
         }
-        for (index, limit) in process.rlimits.enumerated() {
-            add(
-                .setLimit(resource: limit.kind.rawValue, name: limit.kind.name, soft: limit.soft, hard: limit.hard),
-                .element("process.rlimits", index))
+        // In a user namespace nobody can raise a hard limit; the host does it.
+        if isInUserNamespace, !limits.isEmpty {
+            plan.hostLimits = limits
+            add(.meet(.limits), .field("process.rlimits"))
+        } else {
+            for (index, limit) in limits { add(.setLimit(limit), .element("process.rlimits", index)) }
+        }
+    }
+
+    /// What of a limit is set early, while hard limits may still be raised. Few descriptors would leave none for the
+    /// gate and for hooks: the soft limit goes down at the very end.
+    private static func earlyLimit(_ limit: Rlimit) -> ResourceLimit? {
+        var early = ResourceLimit(limit)
+        guard limit.kind == .nofile, limit.soft < descriptorsForTheGate else { return early }
+        if limit.hard < descriptorsForTheGate { return nil }
+        early.soft = descriptorsForTheGate
+        return early
+    }
+
+    private static let descriptorsForTheGate: UInt64 = 64
+
+    private mutating func lowerDescriptorLimit(_ process: Process) {
+        for (index, limit) in process.rlimits.enumerated()
+        where limit.kind == .nofile && limit.soft < Self.descriptorsForTheGate {
+            add(.setLimit(ResourceLimit(limit)), .element("process.rlimits", index))
         }
     }
 
@@ -95,7 +115,7 @@ extension Planner {
 
     /// The user can open /dev/stdout and its like again.
     private mutating func ownStandardStreams(_ process: Process) {
-        guard process.user.uid != 0, !process.terminal else { return }
+        guard process.user.uid != 0, !process.terminal, options.givesStreams else { return }
         for slot in [Slot.standardInput, .standardOutput, .standardError] {
             add(
                 .setOwner(slot, uid: process.user.uid, gid: .max), .field("process.user.uid"),
@@ -110,6 +130,7 @@ extension Planner {
         let origin = Origin.field("process.capabilities")
         add(.changeDirectory(process.cwd), .field("process.cwd"), tolerating: [Tolerated.accessDenied, Tolerated.notPermitted])
         add(.dropBounding(known & ~capabilities.bounding.rawValue), .field("process.capabilities.bounding"))
+        if !Self.hasHome(process) { add(.findHome(uid: process.user.uid), .field("process.env")) }
         add(.keepCapabilities, origin)
         let groups = process.user.additionalGids
         add(
@@ -133,9 +154,6 @@ extension Planner {
     }
 
     private mutating func findProgram(_ process: Process) {
-        if !process.env.contains(where: { $0.hasPrefix("HOME=") }) {
-            add(.findHome(uid: process.user.uid), .field("process.env"))
-        }
         add(.findExecutable(name: process.args[0], candidates: Self.candidates(process)), .element("process.args", 0))
     }
 
@@ -152,13 +170,28 @@ extension Planner {
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
     private func environment(_ process: Process) -> [String] {
-        var environment = process.env
+        var environment = Self.withoutDuplicates(process.env)
+        if !Self.hasHome(process) { environment.removeAll { $0 == "HOME=" } }
         if !environment.contains(where: { $0.hasPrefix("PATH=") }) { environment.append("PATH=" + Self.defaultPath) }
         if options.listenDescriptors > 0 {
             environment.removeAll { $0.hasPrefix("LISTEN_FDS=") || $0.hasPrefix("LISTEN_PID=") }
             environment += ["LISTEN_FDS=\(options.listenDescriptors)", "LISTEN_PID=1"]
         }
         return environment
+    }
+
+    /// An empty HOME counts as none, as in runc.
+    private static func hasHome(_ process: Process) -> Bool {
+        process.env.last { $0.hasPrefix("HOME=") }.map { $0 != "HOME=" } ?? false
+    }
+
+    /// Of several values for one name the last one counts.
+    static func withoutDuplicates(_ environment: [String]) -> [String] {
+        var seen: Set<Substring> = []
+        let kept = environment.reversed().filter { entry in
+            seen.insert(entry.prefix { $0 != "=" }).inserted
+        }
+        return kept.reversed()
     }
 
     /// Everything up to here has been done: the host may say so, and `start` decides when it goes on.
@@ -173,5 +206,11 @@ extension Planner {
         } else {
             add(.meet(.ready, receive: .hookInput, count: count), .field("process"))
         }
+    }
+}
+
+extension ResourceLimit {
+    init(_ limit: Rlimit) {
+        self.init(resource: limit.kind.rawValue, name: limit.kind.name, soft: limit.soft, hard: limit.hard)
     }
 }

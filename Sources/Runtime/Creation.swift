@@ -24,7 +24,6 @@ struct Creation: ~Copyable {
     static func begin(
         _ request: CreateRequest, _ preparation: Preparation, in store: Store, warn: (String) -> Void
     ) throws(RuntimeError) -> Creation {
-        try preparation.checkDescriptors()
         let entry = try store.reserve(preparation.id.text)
         let spec = preparation.spec
         var record = Record(
@@ -98,12 +97,6 @@ struct Creation: ~Copyable {
         } catch {
             throw .system(SystemError("clone3", "", .inputOutput), field: "linux.namespaces")
         }
-        if let score = preparation.spec.process?.oomScoreAdj {
-            do { try Files.writeExisting("/proc/\(child.process.pid)/oom_score_adj", "\(score)") } catch {
-                _ = child.kill()
-                throw .system(error, field: "process.oomScoreAdj")
-            }
-        }
         return child
     }
 
@@ -143,9 +136,9 @@ struct Creation: ~Copyable {
             return
         case .console: try takeTerminal(descriptors)
         case .limits:
-            for (index, limit) in (spec.process?.rlimits ?? []).enumerated() {
+            for (index, limit) in preparation.plan.hostLimits {
                 do {
-                    try child.process.setLimit(Int32(limit.kind.rawValue), soft: limit.soft, hard: limit.hard)
+                    try child.process.setLimit(Int32(limit.resource), soft: limit.soft, hard: limit.hard)
                 } catch {
                     throw .system(error, field: "process.rlimits[\(index)]")
                 }
@@ -161,7 +154,7 @@ struct Creation: ~Copyable {
 
     /// Hands over the state that hooks inside the container read: there the process has the pid that it sees itself.
     private mutating func replyWithHookFiles(_ status: ContainerStatus, _ field: String) throws(RuntimeError) {
-        let pid = preparation.spec.linux.creates(.pid) ? 1 : child.process.pid
+        let pid = Lifecycle.pidInside(child.process.pid)
         let files: HookFiles
         do { files = try HookFiles(state: state(status, pid: pid)) } catch { throw .system(error, field: field) }
         try reply([files.input.number, files.output.number])
@@ -192,6 +185,7 @@ struct Creation: ~Copyable {
 
     /// Writes down that the process is there: the state first, then the pid file.
     mutating func publish() throws(RuntimeError) {
+        try adjustOOMScore()
         do {
             record.pid = child.process.pid
             record.startTime = try Kernel.Process.startTime(of: record.pid)
@@ -203,6 +197,15 @@ struct Creation: ~Copyable {
             throw .system(error, field: "--pid-file")
         } catch {
             throw .brokenState(path: entry.path, reason: "\(error)")
+        }
+    }
+
+    /// The host writes the score, since lowering it takes a capability that the process may lack; and it writes it to the
+    /// process that stays, the one that is ready.
+    private borrowing func adjustOOMScore() throws(RuntimeError) {
+        guard let score = preparation.spec.process?.oomScoreAdj else { return }
+        do { try Files.writeExisting("/proc/\(child.process.pid)/oom_score_adj", "\(score)") } catch {
+            throw .system(error, field: "process.oomScoreAdj")
         }
     }
 
@@ -262,7 +265,8 @@ struct Provider: ~Copyable {
         for provision in preparation.plan.provisions {
             let number: Int32
             do {
-                number = table.add(try Self.open(provision.source, preparation, cgroup, gatePath))
+                guard let opened = try Self.open(provision.source, preparation, cgroup, gatePath) else { continue }
+                number = table.add(opened)
             } catch let error as SystemError {
                 throw .system(error, field: provision.origin.text)
             } catch let error as CgroupError {
@@ -276,16 +280,24 @@ struct Provider: ~Copyable {
 
     private static func open(
         _ source: Provision.Source, _ preparation: Preparation, _ cgroup: Cgroup, _ gatePath: String
-    ) throws -> Descriptor {
+    ) throws -> Descriptor? {
         switch source {
         case .cgroupTasks(let index): try cgroup.openTasks(index)
         case .namespace(let path): try Descriptor.open(path, [.readOnly])
         case .gateListener: try listenAtGate(gatePath)
-        case .tree(let source):
-            try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
+        case .tree(let source): try tree(source)
         case .mappedTree(let source, let index):
             try mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
         }
+    }
+
+    /// A host tree for a user namespace. It comes from outside of the container's mounts, so what restricts it on the
+    /// host would not be locked inside: a restricted tree is not given (nil).
+    private static func tree(_ source: BindSource) throws(SystemError) -> Descriptor? {
+        if try Tree.isRestricted(source.path) { return nil }
+        let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
+        try Tree.becomeSlave(tree)
+        return tree
     }
 
     /// The socket, like everything below --root, is for its owner alone.
@@ -298,8 +310,16 @@ struct Provider: ~Copyable {
     private static func mappedTree(
         _ source: BindSource, _ map: MountIDMap?, _ linux: Linux
     ) throws(SystemError) -> Descriptor {
+        if linux.separates(.user), try Tree.isRestricted(source.path) {
+            throw SystemError("mount_setattr(MOUNT_ATTR_IDMAP)", source.path, .notPermitted)
+        }
         let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
+        try Tree.becomeSlave(tree)
         guard let map else { return tree }
+        if map.usesContainerMappings, let path = linux.namespace(.user)?.path {
+            try Tree.mapIDs(of: tree, through: try Descriptor.open(path, [.readOnly]), recursive: map.isRecursive)
+            return tree
+        }
         let uids = map.usesContainerMappings ? linux.uidMappings : map.uidMappings
         let gids = map.usesContainerMappings ? linux.gidMappings : map.gidMappings
         let namespace = try Tree.userNamespace(uidMap: IDMaps.text(uids), gidMap: IDMaps.text(gids))

@@ -8,6 +8,7 @@ struct Foreground: ~Copyable {
     /// What was typed and has not been taken by the container yet.
     private var pending: [UInt8] = []
     private var inputIsOpen = true
+    private var outputIsOpen = true
 
     init(_ signals: consuming SignalQueue, _ master: consuming Descriptor?) {
         self.signals = signals
@@ -109,7 +110,7 @@ struct Foreground: ~Copyable {
     }
 
     /// Copies what is there to standard output; false at the end (EIO: nobody has the other side open).
-    private func copyOutput(_ master: Int32) throws(SystemError) -> Bool {
+    private mutating func copyOutput(_ master: Int32) throws(SystemError) -> Bool {
         let bytes: [UInt8]
         do { bytes = try Streams.read(master) } catch {
             if error.errno == .inputOutput {
@@ -118,13 +119,24 @@ struct Foreground: ~Copyable {
             }
             throw error
         }
-        var rest = bytes[...]
-        while !rest.isEmpty { rest = rest.dropFirst(try Streams.write(Array(rest), to: 1)) }
+        if outputIsOpen { writeOut(bytes) }
         return !bytes.isEmpty
     }
 
+    /// A reader that has gone away, or output that fails, is no reason to end the container.
+    private mutating func writeOut(_ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            do { rest = rest.dropFirst(try Streams.write(Array(rest), to: 1)) } catch {
+                guard error.errno == .tryAgain else { return outputIsOpen = false }
+                // Somebody made it non-blocking: wait until it takes more.
+                _ = try? Wait.occurred([(1, Events.writable)], milliseconds: 1000)
+            }
+        }
+    }
+
     /// What the process wrote before it ended is still in the terminal.
-    private func drain() throws(SystemError) {
+    private mutating func drain() throws(SystemError) {
         guard let master = masterNumber else { return }
         while !(try Wait.readable([master], milliseconds: 0)).isEmpty {
             guard try copyOutput(master) else { return }

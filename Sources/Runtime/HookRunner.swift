@@ -49,7 +49,7 @@ struct HookRunner {
         let output: String
         do {
             let files = try HookFiles(state: state)
-            reason = try Self.run(hook, files)
+            reason = try Self.run(hook, files, directory: state.bundle)
             output = reason == nil ? "" : files.writtenText()
         } catch {
             throw .system(error, field: "hooks.\(kind.rawValue)[\(index)]")
@@ -59,9 +59,12 @@ struct HookRunner {
 
     /// nil: it succeeded. A hook gets its own environment and no other: what the container's process or apus has in
     /// its environment is none of a hook's business (CVE-2025-23266).
-    private static func run(_ hook: Hook, _ files: borrowing HookFiles) throws(SystemError) -> String? {
+    private static func run(
+        _ hook: Hook, _ files: borrowing HookFiles, directory: String
+    ) throws(SystemError) -> String? {
         var spawn = Spawn(.path(hook.path), arguments: hook.args.isEmpty ? [hook.path] : hook.args)
         spawn.environment = hook.env
+        spawn.directory = directory
         spawn.standardInput = files.input.number
         spawn.standardOutput = files.output.number
         spawn.standardError = files.output.number

@@ -20,6 +20,7 @@ public struct Lifecycle: Sendable {
     /// Makes a container whose process waits for `start`.
     public func create(_ request: CreateRequest) throws(RuntimeError) {
         try requireRights()
+        try Preparation.checkDescriptors(request)
         let preparation = try prepare(request, hasGate: true)
         try preparation.checkTerminal(request, detaches: true)
         try create(request, preparation)
@@ -37,8 +38,10 @@ public struct Lifecycle: Sendable {
         }
     }
 
-    func prepare(_ request: CreateRequest, hasGate: Bool) throws(RuntimeError) -> Preparation {
-        let preparation = try Preparation(request, hasGate: hasGate, cache: filterCache)
+    func prepare(
+        _ request: CreateRequest, hasGate: Bool, givesStreams: Bool = true
+    ) throws(RuntimeError) -> Preparation {
+        let preparation = try Preparation(request, hasGate: hasGate, givesStreams: givesStreams, cache: filterCache)
         preparation.spec.warnings.forEach { warn("\($0)") }
         preparation.plan.warnings.forEach(warn)
         return preparation
@@ -58,7 +61,12 @@ public struct Lifecycle: Sendable {
 
     /// Opens the gate of a created container, and waits until it executes its program.
     public func start(_ id: String) throws(RuntimeError) {
-        let id = try Self.checked(id)
+        let container = try openGate(try Self.checked(id))
+        // Hooks run without the lock: they may well call apus for this very container.
+        try runPoststart(container)
+    }
+
+    private func openGate(_ id: String) throws(RuntimeError) -> Container {
         let entry = try store.lock(id)
         let container = try Container(id, in: store)
         switch container.status() {
@@ -71,7 +79,7 @@ public struct Lifecycle: Sendable {
         do { try Files.remove(Entry.gateName, at: .directory(entry.directory.number)) } catch {
             throw .system(error, field: "--root")
         }
-        try runPoststart(container)
+        return container
     }
 
     private func openGate(of container: Container, _ entry: borrowing Entry) throws(RuntimeError) {
@@ -83,6 +91,8 @@ public struct Lifecycle: Sendable {
             }
         } catch let error as LaunchError {
             switch error {
+            case .system(let error) where error.errno == .connectionRefused:
+                throw .status("cannot start a container that has stopped")
             case .system(let error): throw .system(error, field: "process")
             case .step(let failure): throw .step(failure)
             }
@@ -94,7 +104,7 @@ public struct Lifecycle: Sendable {
     }
 
     private func openGateWithHooks(_ container: Container, _ path: String) throws {
-        let files = try HookFiles(state: container.state(.created, pid: pidInside(container)))
+        let files = try HookFiles(state: container.state(.created, pid: Self.pidInside(container.record.pid)))
         do {
             try Gate.open(path, descriptors: [files.input.number, files.output.number])
         } catch .step(var failure) {
@@ -104,8 +114,7 @@ public struct Lifecycle: Sendable {
     }
 
     /// The pid that the process has in its own pid namespace: the last of NSpid in /proc/PID/status.
-    private func pidInside(_ container: Container) -> Int32 {
-        let pid = container.record.pid
+    static func pidInside(_ pid: Int32) -> Int32 {
         guard let status = try? Files.readText("/proc/\(pid)/status") else { return pid }
         for line in status.split(separator: "\n") where line.hasPrefix("NSpid:") {
             return line.split(separator: "\t").last.flatMap { Int32($0) } ?? pid
@@ -180,7 +189,7 @@ public struct Lifecycle: Sendable {
     public func delete(_ id: String, force: Bool) throws(RuntimeError) {
         let id = try Self.checked(id)
         let entry: Entry
-        do { entry = try store.lock(id) } catch {
+        do { entry = force ? try lockAndEnd(id) : try store.lock(id) } catch {
             if force, case .unknownContainer = error { return }
             throw error
         }
@@ -203,11 +212,26 @@ public struct Lifecycle: Sendable {
         try destroy(container, entry)
     }
 
+    /// The lock on a container, which whoever holds it is made to let go of: a `create` whose process is killed gives up
+    /// and cleans up.
+    private func lockAndEnd(_ id: String) throws(RuntimeError) -> Entry {
+        for attempt in 0..<1000 {
+            if let entry = try store.tryLock(id) { return entry }
+            if attempt == 0, let record = try? store.record(of: id) {
+                let container = Container(record, in: store)
+                try? container.process()?.signal(9)
+                try? container.cgroup.killAll()  // It is being made or removed by somebody else: what is there ends.
+            }
+            Wait.sleep(milliseconds: 10)
+        }
+        throw .status("container \(id) is in use by another command, which did not end within 10 s")
+    }
+
     /// Ends what is left of a container, and removes every trace of it.
     func destroy(_ container: Container, _ entry: borrowing Entry) throws(RuntimeError) {
         do {
             if let process = container.process() {
-                try process.signal(9)
+                try? process.signal(9)  // ESRCH: it has ended meanwhile.
                 try container.cgroup.killAll()
                 if !(try process.hasEnded(within: 10_000)) {
                     throw RuntimeError.status("container \(container.record.id) did not end within 10 s of SIGKILL")

@@ -44,8 +44,14 @@ public struct Preparation {
     ///
     /// - Parameters:
     ///   - hasGate: whether the process waits for `start`.
+    ///   - givesStreams: whether the standard streams become the container's own.
     ///   - cache: directory for compiled filters; nil: none is used.
-    public init(_ request: CreateRequest, hasGate: Bool, cache: String?) throws(RuntimeError) {
+    public init(
+        _ request: CreateRequest, hasGate: Bool, givesStreams: Bool = true, cache: String?
+    ) throws(RuntimeError) {
+        guard request.preservedDescriptors <= 65_536 else {
+            throw .usage("--preserve-fds: more than 65536 descriptors")
+        }
         do { id = try ContainerID(request.id) } catch { throw .invalidID(error) }
         let bundle = try Self.realPath(request.bundle, "--bundle")
         spec = try Self.readSpec(bundle: bundle, config: request.config)
@@ -64,7 +70,7 @@ public struct Preparation {
             bundle: bundle, rootfs: rootfs, cgroups: CgroupFacts(location.view), lastCapability: Host.lastCapability,
             hasAppArmor: Host.hasAppArmor, hasSELinux: Host.hasSELinux, hasCore: Files.exists("/proc/kcore"))
         let options = Planner.PlanOptions(
-            id: id.text, hasGate: hasGate, noPivot: request.noPivot, noNewKeyring: request.noNewKeyring,
+            id: id.text, hasGate: hasGate, givesStreams: givesStreams, noPivot: request.noPivot, noNewKeyring: request.noNewKeyring,
             listenDescriptors: try Self.listenDescriptors(), preservedDescriptors: request.preservedDescriptors,
             filter: try Self.filter(spec, cache: cache))
         do { plan = try Plan.create(spec, on: host, options: options) } catch { throw .plan(error) }
@@ -123,12 +129,14 @@ public struct Preparation {
         }
     }
 
-    /// Every descriptor from 3 on that is not to be passed on gets close-on-exec; those that are have to be open.
-    func checkDescriptors() throws(RuntimeError) {
-        for number in 3..<max(3, plan.firstUnkept) where !ThisProcess.isOpen(number) {
+    /// Every descriptor from 3 on that is not to be passed on gets close-on-exec; those that are have to be open. To be
+    /// called before anything is opened that could be taken for one of them.
+    static func checkDescriptors(_ request: CreateRequest) throws(RuntimeError) {
+        let kept = try listenDescriptors() + request.preservedDescriptors
+        for number in 3..<(3 + kept) where !ThisProcess.isOpen(number) {
             throw .usage("descriptor \(number) is to be passed on to the container, and is not open")
         }
-        do { try ThisProcess.closeOnExec(from: plan.firstUnkept) } catch { throw .system(error, field: "") }
+        do { try ThisProcess.closeOnExec(from: 3 + kept) } catch { throw .system(error, field: "") }
     }
 }
 

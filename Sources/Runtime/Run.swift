@@ -15,18 +15,23 @@ extension Lifecycle {
     /// Creates and starts a container; in the foreground, returns the exit status of its process (128 + signal).
     public func run(_ request: CreateRequest, _ attachment: Attachment) throws(RuntimeError) -> Int32 {
         try requireRights()
-        let preparation = try prepare(request, hasGate: false)
+        try Preparation.checkDescriptors(request)
         switch attachment {
         case .detached:
+            let preparation = try prepare(request, hasGate: false)
             try preparation.checkTerminal(request, detaches: true)
             let creation = try begin(request, preparation)
-            do { try runPoststart(creation.container) } catch {
+            do {
+                try creation.unlock()
+                try runPoststart(creation.container)
+            } catch {
                 creation.undo().forEach(warn)
                 throw error
             }
             return 0
         case .foreground(let keep, let subreaper):
-            try preparation.checkTerminal(request, detaches: request.consoleSocket != nil)
+            let preparation = try prepare(request, hasGate: false, givesStreams: false)
+            try preparation.checkTerminal(request, detaches: false)
             do { if subreaper { try ThisProcess.becomeSubreaper() } } catch { throw .system(error, field: "") }
             return try runInForeground(request, preparation, keep: keep)
         }
@@ -41,6 +46,8 @@ extension Lifecycle {
         var creation = try begin(request, preparation)
         let status: Int32
         do {
+            // While the container runs, other commands may work on it.
+            try creation.unlock()
             try runPoststart(creation.container)
             status = try follow(&creation, signals)
         } catch {
@@ -48,7 +55,12 @@ extension Lifecycle {
             throw error
         }
         if keep { return status }
-        try destroy(creation.container, creation.entry)
+        let entry: Entry
+        do { entry = try store.lock(creation.record.id) } catch {
+            if case .unknownContainer = error { return status }  // Somebody has deleted it already.
+            throw error
+        }
+        try destroy(creation.container, entry)
         return status
     }
 
@@ -79,6 +91,10 @@ extension Lifecycle {
 
 extension Creation {
     var container: Container { Container(record, in: store) }
+
+    borrowing func unlock() throws(RuntimeError) {
+        do { try entry.directory.unlock() } catch { throw .system(error, field: "--root") }
+    }
 
     mutating func takeTerminal() -> Descriptor? {
         var taken: Descriptor?

@@ -57,8 +57,17 @@ public struct Store: Sendable {
 
     /// The container's directory, locked: waits until no other command works on the container.
     func lock(_ id: String) throws(RuntimeError) -> Entry {
+        guard let entry = try lock(id, wait: true) else { throw .unknownContainer(id: id) }
+        return entry
+    }
+
+    /// The same without waiting: nil if another command works on the container.
+    func tryLock(_ id: String) throws(RuntimeError) -> Entry? { try lock(id, wait: false) }
+
+    private func lock(_ id: String, wait: Bool) throws(RuntimeError) -> Entry? {
         do {
-            let directory = try lockedDirectory(id)
+            let directory = try Descriptor.open(path(of: id), [.readOnly, .directory, .noFollow])
+            guard try directory.lock(wait: wait) else { return nil }
             // Whoever held the lock may have deleted the container, and somebody else made it anew.
             let held = try directory.status()
             let now = try Files.status(path(of: id))

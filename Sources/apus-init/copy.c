@@ -1,7 +1,7 @@
 // Copies of what an image has: a tree into a fresh tmpfs (tmpcopyup), and a link of the host into the container.
 #include "init.h"
 
-#define DEEPEST 64
+#define DEEPEST 256
 #define DT_DIR 4
 
 struct entry {

@@ -2,6 +2,7 @@
 #include "init.h"
 
 #include <linux/poll.h>
+#include <linux/prctl.h>
 #include <linux/time_types.h>
 #include <linux/wait.h>
 
@@ -23,6 +24,9 @@ struct child_info {
 static long become_hook(struct init *init, const struct apus_run_hook *s) {
     int input = init->slots[s->input];
     int output = init->slots[s->output];
+    sys(umask, 022);
+    // The capabilities that got this process through its own exec are none of a hook's.
+    sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     long result = sys(lseek, input, 0, 0);
     if (result >= 0) result = sys(dup3, input, 0, 0);
     if (result >= 0) result = sys(dup3, output, 1, 0);

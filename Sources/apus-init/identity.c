@@ -138,7 +138,7 @@ static long is_executable(const char *path) {
     struct statx status;
     long result = status_of(AT_FDCWD, path, 0, &status);
     if (result < 0) return result;
-    if ((status.stx_mode & S_IFMT) == S_IFDIR) return -EISDIR;
+    if ((status.stx_mode & S_IFMT) == S_IFDIR) return -EACCES;  // As execve(2) says of a directory.
     if (!(status.stx_mode & 0111)) return -EACCES;
     return sys(faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
 }

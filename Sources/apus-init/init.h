@@ -55,6 +55,7 @@ long set_mount_attributes(struct init *, const struct apus_mount_attributes *);
 long make_target(struct init *, const struct apus_make_target *);
 long move_mount_step(struct init *, const struct apus_two_slots *);
 long choose_cover(struct init *, const struct apus_choose_cover *);
+long detach_old_root(struct init *, const struct apus_slot_step *);
 long copy_mode(struct init *, const struct apus_two_slots *);
 long copy_tree(struct init *, const struct apus_two_slots *);
 long copy_link(struct init *, const struct apus_copy_link *);

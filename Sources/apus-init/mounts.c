@@ -55,6 +55,20 @@ long move_mount_step(struct init *init, const struct apus_two_slots *s) {
     return sys(move_mount, init->slots[s->from], "", init->slots[s->to], "", flags);
 }
 
+/// pivot_root(".", ".") stacks the old root onto the new one, and the old one may be a stack itself: all of it goes,
+/// until what is on top is the new root. A `..` of the container would lead into what is left (getcwd(2) and chroot
+/// would not).
+long detach_old_root(struct init *init, const struct apus_slot_step *s) {
+    struct statx root, top;
+    long result = sys(statx, init->slots[s->slot], "", AT_EMPTY_PATH, STATX_MNT_ID, &root);
+    for (int layer = 0; result >= 0 && layer < 256; layer++) {
+        result = sys(umount2, "/..", 2 /* MNT_DETACH */);
+        if (result >= 0) result = sys(statx, AT_FDCWD, "/..", 0, STATX_MNT_ID, &top);
+        if (result >= 0 && top.stx_mnt_id == root.stx_mnt_id) return 0;
+    }
+    return result < 0 ? result : -ELOOP;
+}
+
 long choose_cover(struct init *init, const struct apus_choose_cover *s) {
     struct statx status;
     long result = status_of(init->slots[s->target], "", AT_EMPTY_PATH, &status);

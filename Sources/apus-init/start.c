@@ -38,6 +38,12 @@ void explain(struct init *init, const char *detail, size_t length) {
     report->detail_length = (uint32_t)length;
 }
 
+/// A change of identity makes a process as dumpable as fs.suid_dumpable says (commit_creds in kernel/cred.c).
+static long undumpable(long result) {
+    sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+    return result;
+}
+
 /// Performs one step. No `default`: the compiler refuses an operation that is missing here.
 static long perform(struct init *init, const struct apus_step *step) {
     const void *record = step;
@@ -57,7 +63,7 @@ static long perform(struct init *init, const struct apus_step *step) {
         return sys(setgroups, groups->groups.size / sizeof(uint32_t), init->base + groups->groups.offset);
     }
     case APUS_OPERATION_SET_GROUP: return sys(setresgid, number->number, number->number, number->number);
-    case APUS_OPERATION_SET_USER: return sys(setresuid, number->number, number->number, number->number);
+    case APUS_OPERATION_SET_USER: return undumpable(sys(setresuid, number->number, number->number, number->number));
     case APUS_OPERATION_NEW_SESSION: return sys(setsid);
     case APUS_OPERATION_JOIN_SESSION_KEYRING: return join_session_keyring(init, record);
     case APUS_OPERATION_OPEN_PATH: return open_path(init, record);
@@ -82,7 +88,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     }
     case APUS_OPERATION_ENTER: return sys(fchdir, init->slots[slot->slot]);
     case APUS_OPERATION_PIVOT_ROOT: return sys(pivot_root, ".", ".");
-    case APUS_OPERATION_DETACH_MOUNT: return sys(umount2, text(init, named->text), 2 /* MNT_DETACH */);
+    case APUS_OPERATION_DETACH_OLD_ROOT: return detach_old_root(init, record);
     case APUS_OPERATION_CHANGE_ROOT: return sys(chroot, ".");
     case APUS_OPERATION_CHANGE_DIRECTORY: return change_directory(init, record);
     case APUS_OPERATION_RETRY_DIRECTORY: return init->has_directory ? 0 : change_directory(init, record);
@@ -113,7 +119,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     }
     case APUS_OPERATION_KEEP_CAPABILITIES: return sys(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
     case APUS_OPERATION_DROP_BOUNDING: return drop_bounding(flags);
-    case APUS_OPERATION_SET_CAPABILITIES: return set_capabilities(record);
+    case APUS_OPERATION_SET_CAPABILITIES: return undumpable(set_capabilities(record));
     case APUS_OPERATION_SET_AMBIENT: return set_ambient(flags);
     case APUS_OPERATION_SET_NO_NEW_PRIVILEGES: return sys(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     case APUS_OPERATION_FIND_HOME: return find_home(init, record);

@@ -41,7 +41,7 @@ extension HostTests {
             }
         }
 
-        @Test(.needsV1) func `the kernel's list is the wanted one`() throws {
+        @Test(.needsV1("devices")) func `the kernel's list is the wanted one`() throws {
             try Ground.withCgroup(Resources(devices: [Rule(allow: false), kmsg])) { cgroup in
                 let list = Ground.read(cgroup, "devices", "devices.list")
                 #expect(
@@ -52,7 +52,7 @@ extension HostTests {
             }
         }
 
-        @Test(.needsV1) func `with cgroups below, only what differs is written`() throws {
+        @Test(.needsV1("devices")) func `with cgroups below, only what differs is written`() throws {
             try Ground.withCgroup(Resources(devices: [kmsg])) { cgroup in
                 try Files.makeDirectory("\(cgroup.v1("devices") ?? "")/inner", mode: 0o755)
                 _ = try cgroup.apply(Resources(devices: [Rule(allow: false, kind: .character, major: 4)]), .update)
@@ -64,7 +64,7 @@ extension HostTests {
             }
         }
 
-        @Test(.needsV1) func `what a list cannot express is an error, not something else`() throws {
+        @Test(.needsV1("devices")) func `what a list cannot express is an error, not something else`() throws {
             let rules = [
                 Rule(allow: true, kind: .character, major: 1, access: .read),
                 Rule(allow: false, kind: .character, major: 1, minor: 3, access: .read),
@@ -75,7 +75,7 @@ extension HostTests {
                     == #"linux.resources.devices[1]: cgroup v1 cannot except "c 1:3 r" from "c 1:* r""#)
         }
 
-        @Test(.needsV2) func `an update replaces our program and no other`() throws {
+        @Test(.needsV2Alone) func `an update replaces our program and no other`() throws {
             try Ground.withCgroup { cgroup in
                 let directory = try Descriptor.open(cgroup.unified ?? "", [.readOnly, .directory])
                 let other = try BPF.loadDeviceProgram(DeviceProgram.compile([Rule(allow: true)]), name: "another")
@@ -89,7 +89,7 @@ extension HostTests {
         }
 
         /// The kernel's verifier looks at a program of every shape, also on a host whose v1 hierarchy does the work.
-        @Test(.enabled(if: Ground.hasUnified, "this host has no cgroup2")) func `the kernel accepts every program`() throws {
+        @Test(.needsUnified) func `the kernel accepts every program`() throws {
             var random = SystemRandomNumberGenerator()
             for _ in 0..<60 {
                 let rules = (0..<Int.random(in: 0...12, using: &random)).map { _ in Rule.random(using: &random) }

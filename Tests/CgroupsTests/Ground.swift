@@ -13,18 +13,29 @@ enum Ground {
     static let layout: CgroupLayout = (try? .gather()) ?? .none
 
     static var isUsable: Bool { isRoot && layout != .none }
+    /// Whether cgroup v2 alone is in charge.
     static var isV2: Bool { if case .v2 = layout { true } else { false } }
-    static var isV1: Bool { if case .v1 = layout { true } else { false } }
-    static var hasUnified: Bool { if case .v1(_, let unified) = layout { unified != nil } else { isV2 } }
 
-    /// Whether a controller has a file here, looked for in a cgroup that is made for it.
-    static func has(_ controller: String, v1 file: String, v2 other: String) -> Bool {
-        guard isUsable, let cgroup = try? location("probe").create() else { return false }
-        defer { cleanUp(cgroup) }
-        let resources = Resources(unified: isV2 ? [Resources.Unified(file: other, value: "")] : [])
-        _ = try? cgroup.apply(resources, .creation)
-        if let directory = cgroup.v1(controller) { return Files.exists("\(directory)/\(file)") }
-        return isV2 && Files.exists("\(cgroup.unified ?? "")/\(other)")
+    static var unifiedRoot: Hierarchy? {
+        switch layout {
+        case .v2(let unified): unified
+        case .v1(_, let unified): unified
+        case .none: nil
+        }
+    }
+
+    /// Whether a v1 hierarchy has a controller here.
+    static func isV1(_ controller: String) -> Bool {
+        guard case .v1(let hierarchies, _) = layout else { return false }
+        return hierarchies.contains { CgroupDirectory(label: $0.label, path: "/").has(controller) }
+    }
+
+    /// Whether cgroup2 has a controller here, and has it enabled already: a test changes nothing for the whole host.
+    static func isV2(_ controller: String) -> Bool {
+        guard let unifiedRoot, let text = try? Files.readText("\(unifiedRoot.mountPoint)/cgroup.subtree_control") else {
+            return false
+        }
+        return text.split(separator: " ").contains(Substring(controller))
     }
 
     private static let count = Mutex(0)
@@ -109,6 +120,9 @@ enum Ground {
 
 extension Trait where Self == ConditionTrait {
     static var needsCgroups: Self { .enabled(if: Ground.isUsable, "needs root and a cgroup file system") }
-    static var needsV1: Self { .enabled(if: Ground.isUsable && Ground.isV1, "this host has no cgroup v1") }
-    static var needsV2: Self { .enabled(if: Ground.isUsable && Ground.isV2, "this host has not cgroup v2 alone") }
+    static func needsV1(_ controller: String) -> Self {
+        .enabled(if: Ground.isUsable && Ground.isV1(controller), "no v1 hierarchy of this host has \(controller)")
+    }
+    static var needsUnified: Self { .enabled(if: Ground.isUsable && Ground.unifiedRoot != nil, "this host has no cgroup2") }
+    static var needsV2Alone: Self { .enabled(if: Ground.isUsable && Ground.isV2, "this host has not cgroup v2 alone") }
 }

@@ -171,10 +171,15 @@ extension HostTests {
 
         @Test func `processes of cgroups below count, and a signal reaches them`() throws {
             try Ground.withCgroup { cgroup in
-                for directory in cgroup.directories { try Files.makeDirectory("\(directory.path)/inner", mode: 0o755) }
+                for directory in cgroup.directories {
+                    try Files.makeDirectory("\(directory.path)/inner", mode: 0o755)
+                    if directory.has("cpuset") { try CpusetV1.inherit("\(directory.path)/inner", isNew: true) }
+                }
                 let inner = try cgroup.child("inner")
                 let one = try Ground.shell(in: inner, "exec sleep 60")
                 let two = try Ground.shell(in: cgroup, "exec sleep 60")
+                // Each goes into one hierarchy after the other.
+                #expect(Ground.eventually { isEverywhere(one.pid, in: inner) && isEverywhere(two.pid, in: cgroup) })
                 #expect(try Set(cgroup.processes()) == [one.pid, two.pid])
                 #expect(try inner.processes() == [one.pid])
                 try cgroup.signalAll(15)
@@ -194,15 +199,30 @@ extension HostTests {
             #expect(gone.oomKills() == nil)
         }
 
-        @Test func `a fork bomb is killed completely`() throws {
-            try Ground.withCgroup(Resources(pids: .init(limit: 60))) { cgroup in
+        private func isEverywhere(_ pid: Int32, in cgroup: Cgroup) -> Bool {
+            cgroup.directories.allSatisfy { directory in
+                (try? Files.readText("\(directory.path)/cgroup.procs"))?.split(separator: "\n").contains("\(pid)") == true
+            }
+        }
+
+        @Test func `those who never stop forking are killed completely`() throws {
+            try Ground.withCgroup(Resources(pids: .init(limit: 90))) { cgroup in
                 let process = try Ground.shell(
-                    in: cgroup, "f() { while :; do f & done; }; exec 2>/dev/null; f & f & wait; sleep 60")
+                    in: cgroup, "for i in $(seq 20); do (while :; do sleep 0.001; done) & done; wait")
                 #expect(try Ground.eventually { try cgroup.processes().count > 20 })
                 try cgroup.killAll()
                 #expect(try process.hasEnded(within: 5000))
                 try cgroup.remove(within: 5000)
                 _ = try process.wait()
+            }
+        }
+
+        @Test func `a process that ended and was not reaped holds nothing up`() throws {
+            try Ground.withCgroup { cgroup in
+                let process = try Ground.shell(in: cgroup, "exit 3")
+                #expect(try process.hasEnded(within: 5000))
+                try cgroup.remove(within: 100)
+                #expect(try process.wait() == .exited(3))
             }
         }
 

@@ -146,6 +146,9 @@ int ck_terminal_restore(int fd);
 // Mount trees.
 /// A detached copy of the tree at `path` (open_tree(2)).
 int ck_open_tree(const char *path, unsigned flags);
+int ck_tree_slave(int tree);
+/// 1 if the mount at `path` is read-only, nosuid, nodev or noexec.
+int ck_is_restricted(const char *path);
 /// Maps the ids of a detached tree through a user namespace (MOUNT_ATTR_IDMAP, Linux 5.12).
 int ck_map_ids(int tree, int user_namespace, bool recursive);
 /// A descriptor of a new user namespace with these maps.

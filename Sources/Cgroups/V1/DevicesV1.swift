@@ -23,21 +23,24 @@ enum DevicesV1 {
         return list.decisive
     }
 
+    /// Writes the changes in their order, each line with a write of its own.
     private static func write(_ changes: [DeviceList.Change], _ files: ControlFiles) throws(CgroupError) {
-        if changes.contains(where: { !$0.allow }) { try write(changes, allow: false, files) }
-        if changes.contains(where: { $0.allow }) { try write(changes, allow: true, files) }
+        var rest = changes[...]
+        while let allow = rest.first?.allow {
+            let alike = rest.prefix { $0.allow == allow }
+            try write(alike, to: files.path(allow ? "devices.allow" : "devices.deny"), files)
+            rest = rest.dropFirst(alike.count)
+        }
     }
 
-    /// Each line takes a write of its own.
     private static func write(
-        _ changes: [DeviceList.Change], allow: Bool, _ files: ControlFiles
+        _ changes: ArraySlice<DeviceList.Change>, to path: String, _ files: ControlFiles
     ) throws(CgroupError) {
-        let path = files.path(allow ? "devices.allow" : "devices.deny")
         let file: Descriptor
         do { file = try Descriptor.open(path, [.writeOnly]) } catch {
             throw .system(error, field: files.field("devices"), hint: "")
         }
-        for change in changes where change.allow == allow {
+        for change in changes {
             do { try file.write(Array(change.line.utf8)) } catch {
                 // What the cgroup above denies, a container in a container say, nobody can allow; that the standard
                 // devices are among it is no reason to fail.

@@ -123,12 +123,16 @@ struct DeviceProgram {
     }
 
     private mutating func end(allows: Bool) {
-        let landings = allows ? [jumpsToAllow, jumpsToDeny] : [jumpsToDeny, jumpsToAllow]
-        for (index, jumps) in landings.enumerated() {
-            for jump in jumps { land(jump) }
-            code.append(Code.move(.result, (index == 0) == allows ? 1 : 0))
-            code.append(Code.exit)
-        }
+        answer(allows, allows ? jumpsToAllow : jumpsToDeny)
+        let others = allows ? jumpsToDeny : jumpsToAllow
+        // The kernel refuses instructions that nothing leads to.
+        if !others.isEmpty { answer(!allows, others) }
+    }
+
+    private mutating func answer(_ allows: Bool, _ jumps: [Int]) {
+        for jump in jumps { land(jump) }
+        code.append(Code.move(.result, allows ? 1 : 0))
+        code.append(Code.exit)
     }
 
     /// Appends a jump whose target is not known yet; returns its place.

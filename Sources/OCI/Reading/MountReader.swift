@@ -150,7 +150,7 @@ extension Reader {
 }
 
 /// A path without `.`, `..`, and doubled slashes, taken as text: symbolic links are not known here.
-func lexicallyClean(_ path: String) -> String {
+public func lexicallyClean(_ path: String) -> String {
     guard !isClean(path) else { return path }
     var components: [Substring] = []
     for component in path.split(separator: "/") {
