@@ -59,7 +59,10 @@ demo: root build ## run a real container and show what it sees
 test: root build ## run all tests; real containers, as root
 	$(call install,$(TEST_PACKAGES))
 	Tests/check-binary.sh $(BINARY)
-	APUS_BINARY=$(CURDIR)/$(BINARY) $(SWIFT) test
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --skip LifecycleTests
+	APUS_STEP_FAILURES=1 $(SWIFT) test --skip-build --filter RuntimeTests
+	APUS_BINARY=$(CURDIR)/$(BINARY) $(SWIFT) test --skip-build --filter LifecycleTests
 
 bench: root build ## measure apus, crun, runc and a floor in C, side by side
 	$(call install,$(BENCH_PACKAGES))

@@ -39,7 +39,10 @@ public enum CgroupLayout: Sendable, Equatable {
             throw .system(error, field: "", hint: "")
         }
         if let layout = usualUnified(own) { return layout }
-        do { return parse(mountinfo: try Files.read("/proc/self/mountinfo"), cgroup: own) } catch {
+        // If there is a line for cgroup2 at that place nevertheless, something else is mounted over it.
+        do {
+            return parse(mountinfo: try Files.read("/proc/self/mountinfo"), cgroup: own, hidden: usualMountPoint)
+        } catch {
             throw .system(error, field: "", hint: "")
         }
     }
@@ -50,13 +53,19 @@ public enum CgroupLayout: Sendable, Equatable {
         guard (try? Files.fileSystemType(usualMountPoint)) == unifiedType else { return nil }
         let path = LayoutParser(mountinfo: [], cgroup: own).unifiedPath
         // Without a cgroup namespace, a container's mount shows a part of the hierarchy under a shorter path.
-        guard path.isEmpty || Files.exists(usualMountPoint + path) else { return nil }
+        if !path.isEmpty, !Files.exists(usualMountPoint + path) {
+            // What mountinfo says of this very mount tells how much shorter.
+            guard let mountinfo = try? Files.read("/proc/self/mountinfo") else { return nil }
+            return parse(mountinfo: mountinfo, cgroup: own)
+        }
         return .v2(Hierarchy(label: "", mountPoint: usualMountPoint, ownPath: path))
     }
 
     /// Reads the layout from the content of /proc/self/mountinfo and /proc/self/cgroup (proc(5), cgroups(7)).
-    public static func parse(mountinfo: [UInt8], cgroup: [UInt8]) -> CgroupLayout {
-        var parser = LayoutParser(mountinfo: mountinfo, cgroup: cgroup)
+    ///
+    /// - Parameter hidden: a mount point where cgroup2 cannot be seen.
+    public static func parse(mountinfo: [UInt8], cgroup: [UInt8], hidden: String? = nil) -> CgroupLayout {
+        var parser = LayoutParser(mountinfo: mountinfo, cgroup: cgroup, hidden: hidden)
         parser.readMounts()
         if let unified = parser.unified, parser.hierarchies.isEmpty || unified.mountPoint == usualMountPoint {
             return .v2(unified)

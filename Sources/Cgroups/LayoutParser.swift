@@ -12,11 +12,14 @@ struct LayoutParser {
 
     private let mountinfo: [UInt8]
     private let cgroup: [UInt8]
+    /// Where a mount of cgroup2 does not count.
+    private let hidden: String?
     private var memberships: [Membership] = []
 
-    init(mountinfo: [UInt8], cgroup: [UInt8]) {
+    init(mountinfo: [UInt8], cgroup: [UInt8], hidden: String? = nil) {
         self.mountinfo = mountinfo
         self.cgroup = cgroup
+        self.hidden = hidden
         readMemberships()
     }
 
@@ -75,7 +78,9 @@ struct LayoutParser {
         let options = word(2, in: afterSeparator)
         switch word(0, in: afterSeparator).count {
         case 6: record(root, mountPoint) { parser, label in parser.has(label, options) }
-        case 7: record(root, mountPoint) { _, label in label.isEmpty }
+        case 7:
+            if let hidden, mountinfo[mountPoint].elementsEqual(hidden.utf8) { return }
+            record(root, mountPoint) { _, label in label.isEmpty }
         default: return
         }
     }

@@ -33,6 +33,22 @@ import Testing
                 == .v2(Hierarchy(label: "", mountPoint: "/mnt/cg", ownPath: "")))
     }
 
+    @Test func `cgroup2 under another mount does not count`() {
+        let mounts = """
+            30 24 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate
+            31 30 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+            32 31 0:26 / /sys/fs/cgroup/unified rw - cgroup2 none rw
+            33 31 0:32 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer
+
+            """
+        #expect(
+            CgroupLayout.parse(
+                mountinfo: Array(mounts.utf8), cgroup: Array("1:freezer:/\n0::/\n".utf8), hidden: "/sys/fs/cgroup")
+                == .v1(
+                    [Hierarchy(label: "freezer", mountPoint: "/sys/fs/cgroup/freezer", ownPath: "")],
+                    unified: Hierarchy(label: "", mountPoint: "/sys/fs/cgroup/unified", ownPath: "")))
+    }
+
     @Test func `without a cgroup file system there is none`() {
         #expect(parse("22 1 0:21 / /proc rw - proc proc rw\n", "0::/\n") == .none)
         #expect(parse("", "") == .none)

@@ -1,0 +1,88 @@
+import OCI
+import Planner
+import Testing
+
+@Suite struct CgroupMountTests {
+    private let hybrid = HostFacts.plain {
+        $0.cgroups = CgroupFacts(
+            hierarchies: [
+                .init(name: "cpu,cpuacct", options: ["cpu", "cpuacct"], directory: "/c/cpu/box"),
+                .init(name: "systemd", options: ["none", "name=systemd"], directory: "/c/systemd/box"),
+            ], aliases: [(name: "cpu", target: "cpu,cpuacct")], unified: "/c/unified/box")
+    }
+
+    private func lines(on host: HostFacts, _ namespaces: [NamespaceKind], _ attributes: MountAttributes = []) throws -> [String] {
+        try plan(on: host) {
+            $0.linux.namespaces = namespaces.map { Namespace($0) }
+            $0.mounts = [
+                Mount(
+                    destination: "/sys/fs/cgroup", source: "cgroup", type: "cgroup",
+                    attributes: AttributeChange(set: attributes))
+            ]
+        }.lines("mounts[0]")
+    }
+
+    @Test func processJoinsEveryHierarchyThroughADescriptorOfTheHost() throws {
+        let plan = try plan(on: hybrid) { _ in }
+        #expect(plan.lines.prefix(2) == ["join cgroup #24", "join cgroup #25"])
+        #expect(plan.provisions.prefix(2).map(\.source) == [.cgroupTasks(0), .cgroupTasks(1)])
+    }
+
+    @Test func onV2ItIsBornInItsCgroup() throws {
+        let plan = try plan { _ in }
+        #expect(!plan.lines.contains { $0.hasPrefix("join cgroup") })
+        #expect(plan.provisions.map(\.source) == [.gateListener])
+    }
+
+    @Test func v2IsMountedAnew() throws {
+        #expect(
+            try lines(on: .plain(), [.mount, .cgroup], [.readOnly, .noSUID]) == [
+                "fsopen cgroup2 -> fs", "fsconfig source=cgroup", "fsconfig create", "fsmount ro,nosuid -> mount",
+                "make target root:/sys/fs/cgroup directory (not in proc) -> target", "move_mount mount to target",
+            ])
+    }
+
+    /// Such a namespace may not mount it, and gets no more to see than its own.
+    @Test func userNamespaceWithoutACgroupNamespaceGetsItsOwnDirectory() throws {
+        #expect(
+            try lines(on: .plain(), [.mount, .user], .readOnly).prefix(2) == [
+                "open_tree /sys/fs/cgroup/box clone -> mount", "mount_setattr mount +ro",
+            ])
+        #expect(try lines(on: .plain(), [.mount, .user, .cgroup])[0] == "fsopen cgroup2 -> fs")
+    }
+
+    @Test func v1HierarchiesAreBoundWithoutACgroupNamespace() throws {
+        #expect(
+            try lines(on: hybrid, [.mount], .readOnly) == [
+                "fsopen tmpfs -> fs", "fsconfig source=tmpfs", "fsconfig mode=755", "fsconfig create",
+                "fsmount - -> hierarchies", "make target root:/sys/fs/cgroup directory (not in proc) -> target",
+                "move_mount hierarchies to target",
+                "open_tree /c/cpu/box clone -> mount", "mount_setattr mount +ro",
+                "make target root:/sys/fs/cgroup/cpu,cpuacct directory (not in proc) -> target", "move_mount mount to target",
+                "open_tree /c/systemd/box clone -> mount", "mount_setattr mount +ro",
+                "make target root:/sys/fs/cgroup/systemd directory (not in proc) -> target", "move_mount mount to target",
+                "symlink hierarchies/cpu -> cpu,cpuacct", "mount_setattr hierarchies +ro",
+            ])
+    }
+
+    @Test func v1HierarchiesAreMountedWithACgroupNamespace() throws {
+        let lines = try lines(on: hybrid, [.mount, .cgroup], .noExec)
+        #expect(
+            lines[7..<13] == [
+                "fsopen cgroup -> fs", "fsconfig source=cgroup", "fsconfig cpu", "fsconfig cpuacct", "fsconfig create",
+                "fsmount noexec -> mount",
+            ])
+        #expect(lines.contains("fsconfig none"))
+        #expect(lines.contains("fsconfig name=systemd"))
+        #expect(lines.last == "symlink hierarchies/cpu -> cpu,cpuacct")
+    }
+
+    @Test func propagationIsThatOfTheWholeMount() throws {
+        let mount = Mount(
+            destination: "/sys/fs/cgroup", type: "cgroup", propagation: [MountPropagation(.private, isRecursive: true)])
+        let v2 = try plan { $0.mounts = [mount] }
+        #expect(v2.lines("mounts[0]").last == "mount_setattr mount private recursive")
+        let v1 = try plan(on: hybrid) { $0.mounts = [mount] }
+        #expect(v1.lines("mounts[0]").last == "mount_setattr hierarchies private recursive")
+    }
+}

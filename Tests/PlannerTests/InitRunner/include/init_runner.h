@@ -1,0 +1,39 @@
+// Runs apus-init on a plan, any plan, without danger to the machine: as nobody, without new privileges, and with no
+// descriptors but those of the protocol.
+#pragma once
+
+#include "init_protocol.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/// The descriptors that apus-init finds, by number.
+enum init_runner_descriptor {
+    INIT_RUNNER_PLAN = 10,
+    INIT_RUNNER_REPORT = 11,
+    INIT_RUNNER_CONTROL = 12,    ///< a socket whose other end is closed: a meeting ends the run
+};
+
+struct init_runner {
+    int image;
+    int plan;
+    int report;
+    int control;
+    int null;
+};
+
+/// How a run ended.
+struct init_run {
+    int exit_status;             ///< -1: it did not exit
+    int signal;                  ///< 0: none
+    bool timed_out;              ///< it was killed after five seconds
+    struct apus_report report;
+};
+
+/// Makes an executable file in memory of the image. Returns 0, or -errno.
+int init_runner_open(struct init_runner *runner, const void *image, size_t size);
+
+/// Runs a plan to its end. Returns 0, or -errno if it could not be run.
+int init_runner_run(const struct init_runner *runner, const void *plan, size_t size, struct init_run *run);
+
+void init_runner_close(const struct init_runner *runner);

@@ -1,0 +1,145 @@
+import OCI
+import Planner
+import Testing
+
+@Suite struct NamespaceTests {
+    private static let user: UInt64 = 0x1000_0000
+    private static let pid: UInt64 = 0x2000_0000
+    private static let network: UInt64 = 0x4000_0000
+    private static let mount: UInt64 = 0x2_0000
+
+    private func plan(_ namespaces: [Namespace], on host: HostFacts = .plain()) throws -> Plan {
+        try PlannerTests.plan(on: host) { $0.linux.namespaces = namespaces }
+    }
+
+    @Test func newNamespacesAreMadeByTheClone() throws {
+        let plan = try plan([Namespace(.mount), Namespace(.pid), Namespace(.network), Namespace(.uts), Namespace(.ipc)])
+        #expect(plan.cloneFlags == Self.mount | Self.pid | Self.network | 0x0400_0000 | 0x0800_0000)
+        #expect(plan.lines.first == "bring up lo")
+    }
+
+    @Test func loopbackOfAJoinedNetworkIsLeftAlone() throws {
+        let plan = try plan([Namespace(.mount), Namespace(.network, path: "/run/netns/a")])
+        #expect(plan.index("bring up lo") == nil)
+        #expect(plan.lines.first == "setns #24 net")
+        #expect(plan.provisions.first?.source == .namespace(path: "/run/netns/a"))
+    }
+
+    /// What clones what: a joined pid namespace and a new time namespace have only children in them, and the owner of
+    /// new namespaces has to be entered, or made, before them.
+    @Test(arguments: [
+        ([Namespace(.mount), Namespace(.pid, path: "/p")], 0, mount),
+        ([Namespace(.mount), Namespace(.time)], 0, mount),
+        ([Namespace(.mount), Namespace(.user, path: "/u")], 0, mount),
+        ([Namespace(.mount), Namespace(.user), Namespace(.network, path: "/n")], 0, mount | user),
+        ([Namespace(.mount, path: "/m"), Namespace(.user, path: "/u")], 0, nil),
+        ([Namespace(.mount), Namespace(.network, path: "/n")], mount, nil),
+        ([Namespace(.mount), Namespace(.time, path: "/t")], mount, nil),
+        ([Namespace(.mount), Namespace(.user), Namespace(.pid)], mount | user | pid, nil),
+    ] as [([Namespace], UInt64, UInt64?)])
+    func forksOnlyWhereItHasTo(namespaces: [Namespace], cloned: UInt64, forked: UInt64?) throws {
+        let plan = try plan(namespaces)
+        #expect(plan.cloneFlags == cloned)
+        var flags: [UInt64] = []
+        for step in plan.steps { if case .fork(let value) = step.operation { flags.append(value) } }
+        #expect(flags == (forked.map { [$0] } ?? []))
+    }
+
+    @Test func userNamespaceIsJoinedLastAndBeforeTheFork() throws {
+        let plan = try plan([
+            Namespace(.user, path: "/u"), Namespace(.pid, path: "/p"), Namespace(.mount), Namespace(.ipc, path: "/i"),
+        ])
+        #expect(plan.lines[1..<5] == ["setns #24 pid", "setns #25 ipc", "setns #26 user", "clone a sibling mnt"])
+        #expect(plan.steps[3].origin.text == "linux.namespaces[0].path")
+    }
+
+    @Test func idMapsAreWrittenOnceTheirNamespaceIsThere() throws {
+        let cloned = try plan([Namespace(.mount), Namespace(.user)])
+        #expect(cloned.lines.first == "meet the host to write the id maps")
+        let forked = try plan([Namespace(.mount), Namespace(.user), Namespace(.network, path: "/n")])
+        #expect(forked.lines.prefix(3) == ["setns #24 net", "clone a sibling user,mnt", "meet the host to write the id maps"])
+        #expect(try plan([Namespace(.mount), Namespace(.user, path: "/u")]).index("meet the host to write the id maps") == nil)
+    }
+
+    @Test func timeOffsetsAreWrittenBeforeTheFork() throws {
+        let plan = try PlannerTests.plan {
+            $0.linux.namespaces = [Namespace(.mount), Namespace(.time)]
+            $0.linux.timeOffsets = TimeOffsets(boottime: TimeOffset(secs: -5, nanosecs: 7))
+        }
+        #expect(
+            plan.lines.prefix(3) == [
+                "unshare time", #"write /proc/self/timens_offsets "boottime -5 7\n""#, "clone a sibling mnt",
+            ])
+    }
+
+    @Test func timeNamespaceWithoutOffsetsIsNotWrittenTo() throws {
+        let plan = try plan([Namespace(.mount), Namespace(.time)])
+        #expect(plan.lines.prefix(2) == ["unshare time", "clone a sibling mnt"])
+    }
+
+    /// Its root is the cgroup that its maker is in.
+    @Test func cgroupNamespaceIsMadeInsideTheCgroup() throws {
+        let host = HostFacts.plain {
+            $0.cgroups = CgroupFacts(hierarchies: [.init(name: "pids", options: ["pids"], directory: "/c/pids")])
+        }
+        let plan = try plan([Namespace(.mount), Namespace(.cgroup)], on: host)
+        #expect(plan.cloneFlags == Self.mount)
+        #expect(plan.lines.prefix(2) == ["join cgroup #24", "unshare cgroup"])
+        #expect(plan.steps[1].origin.text == "linux.namespaces[1]")
+    }
+
+    @Test func joinedCgroupNamespaceIsNotUnshared() throws {
+        let plan = try plan([Namespace(.mount), Namespace(.cgroup, path: "/c")])
+        #expect(plan.lines.prefix(2) == ["setns #24 cgroup", "setsid"])
+    }
+
+    /// Whatever the process makes belongs to the container.
+    @Test func processIsRootBeforeItMakesAnything() throws {
+        let plan = try plan([Namespace(.mount), Namespace(.user)])
+        let root = try #require(plan.index("setresuid 0")), devices = try #require(plan.lines("linux.devices").first)
+        #expect(plan.lines[root - 2...root] == ["setgroups []", "setresgid 0", "setresuid 0"])
+        #expect(try root < #require(plan.index(devices)))
+        #expect(plan.steps[root - 2].toleratedNames == ["EPERM"])
+    }
+
+    @Test func hostAndDomainNameAreSet() throws {
+        let plan = try PlannerTests.plan {
+            $0.hostname = "box"
+            $0.domainname = "example.test"
+        }
+        #expect(plan.lines("hostname") == [#"sethostname "box""#])
+        #expect(plan.lines("domainname") == [#"setdomainname "example.test""#])
+    }
+
+    /// Its message queues belong to its maker: that has to be the container's root.
+    @Test func ipcNamespaceOfANewUserNamespaceIsMadeByItsRoot() throws {
+        let plan = try plan([Namespace(.user), Namespace(.ipc), Namespace(.mount)])
+        #expect(plan.cloneFlags == Self.mount | Self.user)
+        let unshare = try #require(plan.index("unshare ipc"))
+        #expect(plan.lines[unshare - 1] == "setresuid 0")
+        #expect(plan.steps[unshare].origin.text == "linux.namespaces[1]")
+        #expect(try self.plan([Namespace(.user, path: "/u"), Namespace(.ipc), Namespace(.mount)]).index("unshare ipc") == nil)
+    }
+
+    /// Nobody's groups come along.
+    @Test func groupsAreDroppedBeforeAUserNamespaceIsJoined() throws {
+        let plan = try plan([Namespace(.mount), Namespace(.user, path: "/u"), Namespace(.network, path: "/n")])
+        #expect(plan.lines.prefix(4) == ["setgroups []", "setns #24 net", "setns #25 user", "clone a sibling mnt"])
+    }
+
+    @Test(arguments: [([Namespace(.mount)], 0x8_0000), ([Namespace(.mount), Namespace(.user)], 0x8)] as [([Namespace], UInt32)])
+    func keyringIsSearchableForTheUserOfTheContainer(namespaces: [Namespace], permissions: UInt32) throws {
+        let plan = try plan(namespaces)
+        let step = try #require(plan.steps.first { "\($0.operation)" == "join session keyring _ses.box" })
+        guard case .joinSessionKeyring(name: "_ses.box", permissions: permissions) = step.operation else {
+            Issue.record("\(step)")
+            return
+        }
+        #expect(step.toleratedNames == ["ENOSYS"])
+    }
+
+    @Test func keyringIsTheCallersIfItSaysSo() throws {
+        let plan = try PlannerTests.plan(with: PlanOptions(id: "box", noNewKeyring: true)) { _ in }
+        #expect(!plan.lines.contains { $0.contains("keyring") })
+    }
+}

@@ -1,0 +1,144 @@
+import OCI
+import Planner
+import Testing
+
+/// What is executed: which file, with which environment and descriptors, and behind which gate.
+@Suite struct ProgramTests {
+    private func candidates(_ program: String, _ env: [String] = []) throws -> [String] {
+        let plan = try plan {
+            $0.theProcess.args = [program, "x"]
+            $0.theProcess.env = env
+        }
+        for step in plan.steps {
+            if case .findExecutable(let name, let candidates) = step.operation, name == program { return candidates }
+        }
+        return []
+    }
+
+    private func environment(_ env: [String], _ options: PlanOptions = PlanOptions(id: "box")) throws -> [String] {
+        try #require(try plan(with: options) { $0.theProcess.env = env }.program).environment
+    }
+
+    @Test(arguments: [
+        ("sh", ["PATH=/bin:/usr/bin"], ["/bin/sh", "/usr/bin/sh"]),
+        // Empty elements are the working directory (execvp(3)).
+        ("sh", ["PATH=:/bin:"], ["./sh", "/bin/sh", "./sh"]),
+        ("sh", ["PATH="], ["./sh"]),
+        ("sh", ["PATH=/a", "X=1", "PATH=/b"], ["/b/sh"]),
+        ("sh", ["XPATH=/a", "PATH=/b"], ["/b/sh"]),
+        // A slash anywhere, and there is no search.
+        ("/bin/sh", ["PATH=/a"], ["/bin/sh"]),
+        ("./sh", ["PATH=/a"], ["./sh"]),
+        ("bin/sh", ["PATH=/a"], ["bin/sh"]),
+    ])
+    func programIsLookedForInThePathOfTheContainer(program: String, env: [String], candidates: [String]) throws {
+        #expect(try self.candidates(program, env) == candidates)
+    }
+
+    @Test func withoutAPathThereIsTheUsualOne() throws {
+        let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        #expect(try candidates("sh") == usual.split(separator: ":").map { "\($0)/sh" })
+        #expect(try environment(["A=1"]) == ["A=1", "PATH=\(usual)"])
+        #expect(try environment(["PATH=/a"]) == ["PATH=/a"])
+        #expect(try environment(["PATH="]) == ["PATH="])
+    }
+
+    @Test func argumentsAreThoseOfTheConfiguration() throws {
+        let plan = try plan { $0.theProcess.args = ["a", "", "b c"] }
+        #expect(plan.program?.arguments == ["a", "", "b c"])
+        #expect(plan.lines("process.args") == [#"execve ["a", "", "b c"]"#])
+    }
+
+    /// CVE-2016-3697: a number is never a name. An empty HOME is none.
+    @Test(arguments: [
+        ([], true), (["HOME="], true), (["HOME=/x", "HOME="], true), (["HOME=/x"], false), (["HOME=", "HOME=/x"], false),
+        (["HOMES=/x"], true),
+    ])
+    func homeIsLookedUpByNumberWhereItIsNotGiven(env: [String], isLookedUp: Bool) throws {
+        let plan = try plan {
+            $0.theProcess.user.uid = 1000
+            $0.theProcess.env = env
+        }
+        #expect((plan.index("find HOME of 1000") != nil) == isLookedUp)
+        // It comes behind the list: an empty one would win.
+        #expect(isLookedUp == !(plan.program?.environment.contains { $0.hasPrefix("HOME=") } ?? true))
+    }
+
+    @Test func lastOfSeveralValuesCounts() throws {
+        #expect(try environment(["A=1", "PATH=/a", "B=2", "A=3", "PATH=/b"]) == ["B=2", "A=3", "PATH=/b"])
+    }
+
+    @Test func passedSocketsAreCountedAnew() throws {
+        let options = PlanOptions(id: "box", listenDescriptors: 2)
+        let env = ["LISTEN_FDS=9", "PATH=/a", "LISTEN_PID=44", "LISTEN_FDS_X=1"]
+        #expect(try environment(env, options) == ["PATH=/a", "LISTEN_FDS_X=1", "LISTEN_FDS=2", "LISTEN_PID=1"])
+        #expect(try environment(env) == env)
+    }
+
+    @Test(arguments: [(0, 0, 3), (2, 0, 5), (0, 4, 7), (2, 4, 9)] as [(Int32, Int32, Int32)])
+    func onlyTheDescriptorsThatArePassedOnAreKept(listen: Int32, preserved: Int32, first: Int32) throws {
+        let options = PlanOptions(id: "box", listenDescriptors: listen, preservedDescriptors: preserved)
+        let plan = try plan(with: options) { _ in }
+        #expect(plan.firstUnkept == first)
+        #expect(plan.index("close from \(first) on exec") == plan.steps.count - 2)
+    }
+
+    @Test func gateStandsBehindEverythingButHooksAndFilter() throws {
+        let plan = try plan(with: PlanOptions(id: "box", filter: FilterProgram(instructions: [], flags: 0))) {
+            $0.hooks.startContainer = [Hook(path: "/h", args: ["h", "x"], env: ["A=1"], timeout: 7)]
+        }
+        let gate = try #require(plan.gate)
+        #expect(plan.lines[gate - 2..<gate] == ["meet the host: ready", "wait at the gate"])
+        #expect(
+            plan.lines[gate...] == [
+                #"run hook /h ["h", "x"] for at most 7 s"#, "close from 3 on exec",
+                "load seccomp filter, 0 instructions, flags 0", #"execve ["/bin/true"]"#,
+            ])
+        #expect(plan.provisions.last?.source == .gateListener)
+        #expect(plan.provisions.last?.slot == .gateListener)
+        guard case .waitAtGate(receive: .hookInput, count: 2) = plan.steps[gate - 1].operation else {
+            Issue.record("the gate brings what hooks read and write: \(plan.steps[gate - 1])")
+            return
+        }
+    }
+
+    @Test func runHasNoGate() throws {
+        let plan = try plan(with: PlanOptions(id: "box", hasGate: false)) { $0.hooks.startContainer = [Hook(path: "/h")] }
+        #expect(plan.gate == nil)
+        #expect(plan.provisions.isEmpty)
+        #expect(plan.index("meet the host: ready taking 2 descriptors") != nil)
+        #expect(plan.index("wait at the gate") == nil)
+    }
+
+    // MARK: Hooks
+
+    @Test func hookWithoutArgumentsIsItsOwnFirstOneAndGetsNoEnvironmentButItsOwn() throws {
+        let plan = try plan {
+            $0.theProcess.env = ["SECRET=1"]
+            $0.hooks.createContainer = [Hook(path: "/h"), Hook(path: "/i", env: ["A=1"])]
+        }
+        var hooks: [[String]] = []
+        for step in plan.steps {
+            if case .runHook(let path, let arguments, let environment, let timeout) = step.operation {
+                hooks.append([path] + arguments + environment + ["\(timeout)"])
+            }
+        }
+        #expect(hooks == [["/h", "/h", "0"], ["/i", "/i", "A=1", "0"]])
+    }
+
+    @Test(arguments: [
+        (Hooks(prestart: [Hook(path: "/p")]), "hooks.prestart"),
+        (Hooks(createRuntime: [Hook(path: "/r")]), "hooks.createRuntime"),
+    ])
+    func hooksOfTheRuntimeAreTheHostsWork(hooks: Hooks, field: String) throws {
+        let plan = try plan { $0.hooks = hooks }
+        #expect(plan.lines(field) == ["meet the host to run its hooks"])
+        #expect(!plan.lines.contains { $0.hasPrefix("run hook") })
+        #expect(try #require(plan.index("meet the host to run its hooks")) < #require(plan.index("pivot_root")))
+    }
+
+    @Test func hooksBehindTheExecAreNotThePlansMatter() throws {
+        let plan = try plan { $0.hooks = Hooks(poststart: [Hook(path: "/a")], poststop: [Hook(path: "/b")]) }
+        #expect(!plan.steps.contains { $0.origin.text.hasPrefix("hooks") })
+    }
+}

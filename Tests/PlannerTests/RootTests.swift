@@ -1,0 +1,142 @@
+import OCI
+import Planner
+import Testing
+
+@Suite struct RootTests {
+    private func order(_ plan: Plan, _ lines: String...) throws {
+        let indices = try lines.map { try #require(plan.index($0), "\($0)") }
+        #expect(indices == indices.sorted(), "\(lines)")
+    }
+
+    @Test func rootIsACopyOnItself() throws {
+        let plan = try plan { _ in }
+        #expect(
+            plan.lines("root.path").prefix(3) == [
+                "open_tree /bundle/rootfs clone,recursive -> root", "open /bundle/rootfs -> target",
+                "move_mount root to target",
+            ])
+        #expect(plan.lines("root.path").suffix(4) == ["fchdir root", "pivot_root", "detach the old root", "chdir /"])
+    }
+
+    @Test func withoutPivotTheRootIsMoved() throws {
+        let plan = try plan(with: PlanOptions(id: "box", noPivot: true)) { _ in }
+        #expect(
+            plan.lines("root.path").suffix(5) == [
+                "open / -> target", "fchdir root", "move_mount root to target", "chroot", "chdir /",
+            ])
+        #expect(plan.index("pivot_root") == nil)
+    }
+
+    @Test func withoutAMountNamespaceOnlyTheRootDirectoryChanges() throws {
+        let plan = try plan { $0.linux.namespaces = [] }
+        #expect(plan.lines("root.path") == ["open /bundle/rootfs -> root", "fchdir root", "chroot", "chdir /"])
+        #expect(plan.lines("linux.devices").isEmpty)
+    }
+
+    @Test(arguments: [
+        (nil, "mount_setattr / slave recursive"), (.slave, "mount_setattr / slave recursive"),
+        (.shared, "mount_setattr / slave recursive"), (.unbindable, "mount_setattr / slave recursive"),
+        (.private, "mount_setattr / private recursive"),
+    ] as [(PropagationKind?, String)])
+    func nothingReachesTheHostFromHereOn(kind: PropagationKind?, line: String) throws {
+        let plan = try plan { $0.linux.rootfsPropagation = kind.map { MountPropagation($0) } }
+        #expect(plan.lines("linux.rootfsPropagation").first == line)
+        try order(plan, line, "open_tree /bundle/rootfs clone,recursive -> root", "move_mount root to target")
+    }
+
+    /// Each in a slot of its own, since they wait there for their turn.
+    @Test func sourcesThatStaySharedWithTheHostAreTakenBefore() throws {
+        let plan = try plan {
+            $0.linux.rootfsPropagation = MountPropagation(.shared, isRecursive: true)
+            $0.mounts = [
+                Mount(destination: "/a", source: "/x", action: .bind),
+                Mount(destination: "/b", source: "/y", action: .recursiveBind, sourceNoFollow: true),
+            ]
+        }
+        try order(
+            plan, "open_tree /x clone -> #24", "open_tree /y clone,recursive,nofollow -> #25",
+            "mount_setattr / slave recursive", "move_mount #24 to target", "move_mount #25 to target", "pivot_root",
+            "mount_setattr root shared recursive")
+    }
+
+    @Test func unbindableRootBecomesSoAtTheEnd() throws {
+        let plan = try plan { $0.linux.rootfsPropagation = MountPropagation(.unbindable, isRecursive: true) }
+        try order(plan, "pivot_root", "mount_setattr root unbindable recursive")
+    }
+
+    @Test func readOnlyRootBecomesSoOnceEverythingIsInIt() throws {
+        let plan = try plan {
+            $0.root.readonly = true
+            $0.theProcess.cwd = "/work"
+            $0.linux.maskedPaths = ["/a"]
+        }
+        try order(
+            plan, "make target root:/work directory -> target", "mount_setattr root +ro", "open root:/a -> target",
+            "setresuid 0")
+    }
+
+    // MARK: Covered paths
+
+    @Test func readonlyPathIsOpenedOnceAndMountedOntoThat() throws {
+        let plan = try plan { $0.linux.readonlyPaths = ["/proc/sys"] }
+        #expect(
+            plan.lines("linux.readonlyPaths[0]") == [
+                "open root:/proc/sys -> target", "open_tree target clone,recursive -> mount",
+                "mount_setattr mount +ro recursive", "move_mount mount to target",
+            ])
+        let open = try #require(plan.index("open root:/proc/sys -> target"))
+        #expect(plan.steps[open].toleratedNames == ["ENOENT"])
+        #expect(plan.steps[open].skip == 3)
+    }
+
+    @Test func maskedPathIsCoveredByAVerifiedDeviceOrAnEmptyDirectory() throws {
+        let plan = try plan { $0.linux.maskedPaths = ["/proc/kcore"] }
+        #expect(
+            plan.lines("linux.maskedPaths") == [
+                "open_tree /dev/null clone -> null", "verify null is c 1:3", "fsopen tmpfs -> fs", "fsconfig ro",
+                "fsconfig nr_inodes=2", "fsconfig create", "fsmount ro,nosuid,nodev,noexec -> empty",
+            ])
+        #expect(
+            plan.lines("linux.maskedPaths[0]") == [
+                "open root:/proc/kcore -> target", "copy null or empty, as target is -> mount",
+                "move_mount mount to target",
+            ])
+        #expect(plan.steps[try #require(plan.index("open root:/proc/kcore -> target"))].skip == 2)
+        // The device is the host's: taken while there is a host to take it from.
+        try order(plan, "verify null is c 1:3", "pivot_root", "open root:/proc/kcore -> target")
+    }
+
+    @Test func withoutMaskedPathsThereAreNoCovers() throws {
+        #expect(try !plan { $0.linux.readonlyPaths = ["/a"] }.lines.contains("verify null is c 1:3"))
+    }
+
+    // MARK: The whole order (mounts, devices, hooks, pivot, covers, identity, gate, exec)
+
+    @Test func orderOfEverything() throws {
+        let plan = try plan(on: .plain { $0.hasAppArmor = true }, with: PlanOptions(id: "box", filter: FilterProgram(instructions: [], flags: 0))) {
+            $0.linux.namespaces = [Namespace(.mount), Namespace(.network), Namespace(.uts)]
+            $0.linux.sysctl = [Sysctl(key: "net.a", value: "1")]
+            $0.mounts = [Mount(destination: "/proc", type: "proc")]
+            $0.hooks.createRuntime = [Hook(path: "/r")]
+            $0.hooks.createContainer = [Hook(path: "/c")]
+            $0.hooks.startContainer = [Hook(path: "/s")]
+            $0.hostname = "h"
+            $0.linux.maskedPaths = ["/m"]
+            $0.linux.readonlyPaths = ["/ro"]
+            $0.root.readonly = true
+            $0.theProcess.apparmorProfile = "p"
+            $0.theProcess.noNewPrivileges = true
+            $0.theProcess.rlimits = [Rlimit(.core, soft: 1, hard: 1)]
+        }
+        try order(
+            plan, "bring up lo", "setsid", "move_mount root to target", "write procfs:sys/net/a \"1\"",
+            "make target root:/proc directory (no links) -> target", "mknod dev/null c 1:3 mode 0666",
+            "verify null is c 1:3", "meet the host to run its hooks", "run hook /c [\"/c\"]", "pivot_root",
+            "mount_setattr root +ro", "sethostname \"h\"", "open root:/ro -> target", "open root:/m -> target",
+            "setrlimit RLIMIT_CORE 1 1", "write procfs:self/attr/apparmor/exec \"exec p\"", "setresuid 0",
+            "capset effective 0x0 permitted 0x0 inheritable 0x0", "find /bin/true", "set no_new_privs",
+            "meet the host: ready", "wait at the gate", "run hook /s [\"/s\"]", "close from 3 on exec",
+            "load seccomp filter, 0 instructions, flags 0", "execve [\"/bin/true\"]")
+        #expect(plan.lines.suffix(2).first == "load seccomp filter, 0 instructions, flags 0")
+    }
+}
