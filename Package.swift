@@ -64,6 +64,12 @@ let package = Package(
         .testTarget(
             name: "SeccompTests", dependencies: ["Seccomp", "OCI", "Kernel", "CSeccomp", "SeccompLoader"],
             exclude: ["Loader"], swiftSettings: testSettings),
+        .target(
+            name: "InitRunner", dependencies: ["InitProtocol"], path: "Tests/PlannerTests/InitRunner",
+            cSettings: strictC),
+        .testTarget(
+            name: "PlannerTests", dependencies: ["Planner", "OCI", "InitProtocol", "InitImage", "InitRunner"],
+            exclude: ["InitRunner"], swiftSettings: testSettings),
         .testTarget(
             name: "RuntimeTests", dependencies: ["Runtime", "Planner", "OCI", "Kernel"], swiftSettings: testSettings),
         .target(name: "Harness", path: "Tests/Harness", swiftSettings: testSettings),

@@ -24,7 +24,8 @@ public struct Cgroup: Sendable, Equatable {
         directories = stateText.compactMap { text in
             guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
             let path = String(text[text.utf8.index(after: colon)...])
-            return path.utf8.first == UInt8(ascii: "/") ? CgroupDirectory(label: String(text[..<colon]), path: path) : nil
+            return path.utf8.first == UInt8(ascii: "/")
+                ? CgroupDirectory(label: String(text[..<colon]), path: path) : nil
         }
         made = []
         isPermissive = false

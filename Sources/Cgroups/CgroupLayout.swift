@@ -38,27 +38,22 @@ public enum CgroupLayout: Sendable, Equatable {
             if error.errno == .noEntry { return .none }  // A kernel without cgroups.
             throw .system(error, field: "", hint: "")
         }
-        if let layout = usualUnified(own) { return layout }
-        // If there is a line for cgroup2 at that place nevertheless, something else is mounted over it.
+        // Not there, or not readable: mountinfo knows more.
+        let isUnified = (try? Files.fileSystemType(usualMountPoint)) == unifiedType
+        if isUnified {
+            let path = LayoutParser(mountinfo: [], cgroup: own).unifiedPath
+            // Without a cgroup namespace, a container's mount shows a part of the hierarchy under a shorter path.
+            if path.isEmpty || Files.exists(usualMountPoint + path) {
+                return .v2(Hierarchy(label: "", mountPoint: usualMountPoint, ownPath: path))
+            }
+        }
         do {
-            return parse(mountinfo: try Files.read("/proc/self/mountinfo"), cgroup: own, hidden: usualMountPoint)
+            let mountinfo = try Files.read("/proc/self/mountinfo")
+            // If there is a line for cgroup2 at the usual place nevertheless, something else is mounted over it.
+            return parse(mountinfo: mountinfo, cgroup: own, hidden: isUnified ? nil : usualMountPoint)
         } catch {
             throw .system(error, field: "", hint: "")
         }
-    }
-
-    /// cgroup2 at its usual place, if it is there and shows the whole hierarchy.
-    private static func usualUnified(_ own: [UInt8]) -> CgroupLayout? {
-        // Not there, or not readable: mountinfo knows more.
-        guard (try? Files.fileSystemType(usualMountPoint)) == unifiedType else { return nil }
-        let path = LayoutParser(mountinfo: [], cgroup: own).unifiedPath
-        // Without a cgroup namespace, a container's mount shows a part of the hierarchy under a shorter path.
-        if !path.isEmpty, !Files.exists(usualMountPoint + path) {
-            // What mountinfo says of this very mount tells how much shorter.
-            guard let mountinfo = try? Files.read("/proc/self/mountinfo") else { return nil }
-            return parse(mountinfo: mountinfo, cgroup: own)
-        }
-        return .v2(Hierarchy(label: "", mountPoint: usualMountPoint, ownPath: path))
     }
 
     /// Reads the layout from the content of /proc/self/mountinfo and /proc/self/cgroup (proc(5), cgroups(7)).

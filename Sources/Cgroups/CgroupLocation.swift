@@ -1,3 +1,5 @@
+internal import Kernel
+
 /// A container's directory in one hierarchy.
 public struct CgroupDirectory: Sendable, Equatable {
     /// The hierarchy as /proc/PID/cgroup has it: `memory`, `cpu,cpuacct`, `name=systemd`; empty for cgroup2.
@@ -11,6 +13,13 @@ public struct CgroupDirectory: Sendable, Equatable {
         self.label = label
         self.path = path
         self.mountPoint = mountPoint
+    }
+
+    /// Whether the caller may make the directory, or use it as it is.
+    var canBeMade: Bool {
+        var path = path
+        while !Files.exists(path), path.utf8.count > mountPoint.utf8.count { path = parent(of: path) }
+        return Files.isWritable(path)
     }
 
     /// Whether this is cgroup v2.
@@ -28,25 +37,36 @@ public struct CgroupLocation: Sendable, Equatable {
     public let directories: [CgroupDirectory]
     /// What a container sees of its cgroup.
     public let view: CgroupView
+    /// Whether the container goes without what the caller may not do.
+    let isPermissive: Bool
 
     /// The place that `linux.cgroupsPath` names on this host.
-    public init(cgroupsPath: String?, id: String) throws(CgroupError) {
-        try self.init(CgroupPath(cgroupsPath, id: id), in: .gather())
+    ///
+    /// - Parameter permissive: for a caller without privileges: hierarchies in which it may not make the container's
+    ///   directory are left out, all of them if need be. A limit that needs one of those is an error later.
+    public init(cgroupsPath: String?, id: String, permissive: Bool = false) throws(CgroupError) {
+        try self.init(CgroupPath(cgroupsPath, id: id), in: .gather(), permissive: permissive)
     }
 
-    /// The place of a path in a layout; a host without cgroups is an error.
-    public init(_ path: CgroupPath, in layout: CgroupLayout) throws(CgroupError) {
+    /// The place of a path in a layout; a host without cgroups is an error unless `permissive`.
+    public init(_ path: CgroupPath, in layout: CgroupLayout, permissive: Bool = false) throws(CgroupError) {
+        isPermissive = permissive
         switch layout {
-        case .none: throw .noCgroups
+        case .none:
+            if !permissive { throw .noCgroups }
+            directories = []
+            view = CgroupView()
         case .v2(let unified):
-            let directory = path.directory(inUnified: unified)
-            directories = [CgroupDirectory(label: "", path: directory, mountPoint: unified.mountPoint)]
-            view = CgroupView(unified: directories[0].path)
+            let place = CgroupDirectory(
+                label: "", path: path.directory(inUnified: unified), mountPoint: unified.mountPoint)
+            directories = !permissive || place.canBeMade ? [place] : []
+            view = CgroupView(unified: directories.first?.path)
         case .v1(let hierarchies, let unified):
-            directories = (hierarchies + (unified.map { [$0] } ?? [])).map {
+            let places = (hierarchies + (unified.map { [$0] } ?? [])).map {
                 CgroupDirectory(label: $0.label, path: path.directory(in: $0), mountPoint: $0.mountPoint)
             }
-            view = CgroupView(hierarchies, directories)
+            directories = permissive ? places.filter { $0.canBeMade } : places
+            view = CgroupView(directories)
         }
     }
 

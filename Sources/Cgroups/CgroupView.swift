@@ -23,27 +23,25 @@ public struct CgroupView: Sendable, Equatable {
     /// The container's directory in cgroup2, on the host; nil if there is none.
     public let unified: String?
 
-    init(unified: String) {
+    init(unified: String? = nil) {
         hierarchies = []
         aliases = []
         self.unified = unified
     }
 
-    /// - Parameters:
-    ///   - hierarchies: the v1 hierarchies.
-    ///   - directories: the container's directory in each of them, then that in cgroup2 if there is one.
-    init(_ hierarchies: [Cgroups.Hierarchy], _ directories: [CgroupDirectory]) {
-        self.hierarchies = zip(hierarchies, directories).map { hierarchy, directory in
+    /// - Parameter directories: the container's directory in each v1 hierarchy, and in cgroup2 if there is one.
+    init(_ directories: [CgroupDirectory]) {
+        hierarchies = directories.filter { !$0.isUnified }.map { directory in
             Hierarchy(
-                name: Self.name(of: hierarchy.mountPoint), options: Self.options(of: hierarchy.label),
+                name: Self.name(of: directory.mountPoint), options: Self.options(of: directory.label),
                 directory: directory.path)
         }
-        aliases = self.hierarchies.flatMap { hierarchy in
+        aliases = hierarchies.flatMap { hierarchy in
             hierarchy.options.filter { hierarchy.options.count > 1 && $0 != hierarchy.name && $0 != "none" }
                 .filter { !$0.hasPrefix("name=") }
                 .map { Alias(name: $0, target: hierarchy.name) }
         }
-        unified = directories.last.flatMap { $0.isUnified ? $0.path : nil }
+        unified = directories.first { $0.isUnified }?.path
     }
 
     private static func name(of mountPoint: String) -> String {

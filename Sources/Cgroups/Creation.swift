@@ -8,15 +8,12 @@ extension CgroupLocation {
     /// An existing cgroup is used if it has neither processes nor is frozen, as runc does; it keeps what the limits do
     /// not mention.
     ///
-    /// - Parameters:
-    ///   - resources: `linux.resources`; the device rules that every container gets are set without them too.
-    ///   - permissive: for a caller without privileges: hierarchies that it may not write to are left out.
-    public func create(_ resources: Resources? = nil, permissive: Bool = false) throws(CgroupError) -> Cgroup {
-        var maker = CgroupMaker(isPermissive: permissive)
+    /// - Parameter resources: `linux.resources`; the device rules that every container gets are set without them too.
+    public func create(_ resources: Resources? = nil) throws(CgroupError) -> Cgroup {
+        var maker = CgroupMaker()
         do {
-            var made: [CgroupDirectory] = []
-            for directory in directories where try maker.make(directory) { made.append(directory) }
-            var cgroup = Cgroup(made, made: maker.made, isPermissive: permissive)
+            for directory in directories { try maker.make(directory) }
+            var cgroup = Cgroup(directories, made: maker.made, isPermissive: isPermissive)
             cgroup.notes = try cgroup.apply(resources ?? Resources(), .creation)
             return cgroup
         } catch {
@@ -34,21 +31,16 @@ extension CgroupLocation {
 
 /// Makes directories, and remembers which.
 struct CgroupMaker {
-    let isPermissive: Bool
     private(set) var made: [String] = []
 
-    init(isPermissive: Bool) { self.isPermissive = isPermissive }
-
-    /// Makes a directory of the cgroup, or accepts it as it is; false if it is left out.
-    mutating func make(_ directory: CgroupDirectory) throws(CgroupError) -> Bool {
+    /// Makes a directory of the cgroup, or accepts it as it is.
+    mutating func make(_ directory: CgroupDirectory) throws(CgroupError) {
         let isNew: Bool
         do { isNew = try makeWithParents(directory.path, below: directory.mountPoint, attempts: 8) } catch {
-            if isPermissive, isRefusal(error.errno) { return false }
             throw .system(error, field: "linux.cgroupsPath", hint: hint(for: error.errno))
         }
         if !isNew { try Self.requireUnused(directory) }
         if directory.has("cpuset") { try CpusetV1.inherit(directory.path, isNew: isNew) }
-        return true
     }
 
     /// Removes what was made, as far as it is not used by others by now.
@@ -71,10 +63,6 @@ struct CgroupMaker {
         }
         made.append(path)
         return true
-    }
-
-    private func isRefusal(_ errno: Errno) -> Bool {
-        errno == .accessDenied || errno == .notPermitted || errno == .readOnlyFileSystem
     }
 
     private func hint(for errno: Errno) -> String {

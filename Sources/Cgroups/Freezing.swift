@@ -5,7 +5,9 @@ extension Cgroup {
     ///
     /// - Parameter milliseconds: how long to wait; a task in an uninterruptible sleep may take its time.
     public func freeze(within milliseconds: Int = 2000) throws(CgroupError) {
-        guard let freezer else { throw .noController("freezer", field: "linux.cgroupsPath", reason: "it is not mounted") }
+        guard let freezer else {
+            throw .noController("freezer", field: "linux.cgroupsPath", reason: "it is not mounted")
+        }
         try Freezer.set(frozen: true, freezer)
         let deadline = Clock.monotonic + Int64(milliseconds) * 1_000_000
         if try Freezer.wait(forFrozen: freezer, until: deadline) { return }
@@ -15,7 +17,9 @@ extension Cgroup {
 
     /// Lets every process of the cgroup go on.
     public func thaw() throws(CgroupError) {
-        guard let freezer else { throw .noController("freezer", field: "linux.cgroupsPath", reason: "it is not mounted") }
+        guard let freezer else {
+            throw .noController("freezer", field: "linux.cgroupsPath", reason: "it is not mounted")
+        }
         try Freezer.set(frozen: false, freezer)
     }
 

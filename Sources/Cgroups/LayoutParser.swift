@@ -116,7 +116,9 @@ struct LayoutParser {
 
     /// Notes a mount of the hierarchy that `isIts` recognises. A hierarchy can be listed twice: the first mount that
     /// shows the runtime's own cgroup counts, and only without such a one the first of all.
-    private mutating func record(_ root: Range<Int>, _ mountPoint: Range<Int>, isIts: (LayoutParser, Range<Int>) -> Bool) {
+    private mutating func record(
+        _ root: Range<Int>, _ mountPoint: Range<Int>, isIts: (LayoutParser, Range<Int>) -> Bool
+    ) {
         guard let index = memberships.firstIndex(where: { isIts(self, $0.label) }) else { return }
         if memberships[index].isCovered { return }
         let ownPath = Self.below(

@@ -24,7 +24,9 @@ extension Cgroup {
         guard let bytes = try? Files.readOnce(file) else { return nil }
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             let words = line.split(separator: UInt8(ascii: " "))
-            if words.count == 2, words[0].elementsEqual(key.utf8) { return UInt64(String(decoding: words[1], as: UTF8.self)) }
+            if words.count == 2, words[0].elementsEqual(key.utf8) {
+                return UInt64(String(decoding: words[1], as: UTF8.self))
+            }
         }
         return nil
     }

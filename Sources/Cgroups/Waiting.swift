@@ -14,7 +14,8 @@ struct CgroupEvents: ~Copyable {
             if try has(line) { return true }
             let left = deadline - Clock.monotonic
             if left <= 0 { return false }
-            _ = try Wait.occurred([(file.number, Events.urgent)], milliseconds: Int32(min(left / 1_000_000 + 1, 60_000)))
+            _ = try Wait.occurred(
+                [(file.number, Events.urgent)], milliseconds: Int32(min(left / 1_000_000 + 1, 60_000)))
         }
     }
 

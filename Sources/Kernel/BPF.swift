@@ -32,7 +32,8 @@ public enum BPF {
     /// The name that a program was loaded with.
     public static func name(of program: borrowing Descriptor) throws(SystemError) -> String {
         let number = program.number
-        return try unsafe Files.string(capacity: Int(CK_BPF_NAME_SIZE), "bpf(BPF_OBJ_GET_INFO_BY_FD)", "") { buffer, _ in
+        return try unsafe Files.string(capacity: Int(CK_BPF_NAME_SIZE), "bpf(BPF_OBJ_GET_INFO_BY_FD)", "") {
+            buffer, _ in
             // The buffer has exactly the size that the call fills, with a zero at its end.
             guard let buffer = unsafe buffer else { return 0 }
             let result = unsafe ck_bpf_name(number, buffer)

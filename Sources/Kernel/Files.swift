@@ -97,13 +97,18 @@ extension Descriptor {
 
     /// Reads to the end; a file longer than `limit` is an error (EFBIG).
     public borrowing func readAll(limit: Int) throws(SystemError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        while true {
-            let part = try read(atMost: min(65_536, limit - bytes.count + 1))
-            if part.isEmpty { return bytes }
+        // Most files are small; a part that is not full may still not be the last one.
+        var bytes = try read(atMost: min(4096, limit + 1))
+        var size = 65_536
+        while !bytes.isEmpty {
+            let part = try read(atMost: min(size, limit - bytes.count + 1))
+            if part.isEmpty { break }
             bytes.append(contentsOf: part)
-            if bytes.count > limit { throw SystemError("read", "", .fileTooLarge) }
+            size *= 2
+            if bytes.count > limit { break }
         }
+        if bytes.count > limit { throw SystemError("read", "", .fileTooLarge) }
+        return bytes
     }
 
     /// Takes flock(2); false if somebody else holds it and `wait` is false.

@@ -36,6 +36,9 @@ extension Wait {
 }
 
 extension Files {
+    /// Whether the caller may write to a file, or make something in a directory; false on a read-only file system.
+    public static func isWritable(_ path: String) -> Bool { unsafe ck_access(path, 2) == 0 }
+
     /// The number of links of a file; a directory of cgroupfs has 2, and one for each directory in it.
     public static func linkCount(_ path: String, at base: Base = .workingDirectory) throws(SystemError) -> UInt32 {
         var result = ck_status()

@@ -12,7 +12,7 @@ public struct Process: Sendable, Equatable {
     public var env: [String]
     /// Working directory, absolute inside the container.
     public var cwd: String
-    /// Capability sets; `nil` leaves the caller's.
+    /// Capability sets; `nil` means that all are empty, as in runc.
     public var capabilities: Capabilities?
     /// Resource limits; each kind at most once.
     public var rlimits: [Rlimit]
@@ -73,7 +73,7 @@ public struct ConsoleSize: Sendable, Equatable {
 public struct User: Sendable, Equatable {
     public var uid: UInt32
     public var gid: UInt32
-    /// File mode creation mask, 0...0o777; `nil` leaves the caller's.
+    /// File mode creation mask, 0...0o777; `nil` means 0o022, as in runc.
     public var umask: UInt32?
     /// Supplementary groups: exactly these, also when empty.
     public var additionalGids: [UInt32]

@@ -1,9 +1,9 @@
 internal import OCI
 
-extension Planner {
+extension PlanBuilder {
     /// A mount of type `cgroup`: what the container sees of its cgroups, in the version that the host has.
     mutating func mountCgroups(_ mount: Mount, _ origin: Origin) {
-        if host.cgroups.isV2 {
+        if host.cgroups.isV2 || mount.type == "cgroup2" {
             mountUnified(at: mount.destination, mount, origin)
         } else {
             mountHierarchies(mount, origin)

@@ -1,6 +1,6 @@
 internal import OCI
 
-extension Planner {
+extension PlanBuilder {
     /// The nodes and links of /dev. Not where the bundle brings a /dev of its own.
     mutating func makeDevices() {
         guard !spec.mounts.contains(where: { $0.isBind && lexicallyClean($0.destination) == "/dev" }) else {

@@ -244,6 +244,7 @@ struct Encoder {
                     directory: directory.number, unused: (0, 0, 0)), to: &records)
         case .enter(let target): slot(.APUS_OPERATION_ENTER, step, target)
         case .pivotRoot: nothing(.APUS_OPERATION_PIVOT_ROOT, step)
+        case .detachMount(let path): text(.APUS_OPERATION_DETACH_MOUNT, step, path)
         case .detachOldRoot(let root): slot(.APUS_OPERATION_DETACH_OLD_ROOT, step, root)
         case .changeRoot: nothing(.APUS_OPERATION_CHANGE_ROOT, step)
         case .changeDirectory(let path): text(.APUS_OPERATION_CHANGE_DIRECTORY, step, path)

@@ -1,6 +1,6 @@
 internal import OCI
 
-extension Planner {
+extension PlanBuilder {
     /// The mounts, in the order given.
     mutating func makeMounts() {
         for (index, mount) in spec.mounts.enumerated() {
@@ -42,7 +42,8 @@ extension Planner {
         for (index, mount) in spec.mounts.enumerated() where mount.isBind && takenSources[index] == nil {
             let source = bindSource(mount)
             let origin = Origin.element("mounts", index, ".source")
-            if mount.idMap != nil { continue }
+            // What is to be copied as a link need not lead anywhere.
+            if mount.idMap != nil || mount.copySymlink { continue }
             guard isInUserNamespace else {
                 let slot = reserveSlot()
                 copy(source, into: slot, origin)
@@ -77,7 +78,7 @@ extension Planner {
     /// that does so.
     private mutating func copyLink(_ path: String, _ mount: Mount, _ origin: Origin) -> Int {
         let (parent, name) = Self.split(mount.destination)
-        add(.makeTarget(root: .root, path: parent, .directory, rules(mount), into: .parent), origin)
+        add(.makeTarget(root: .root, path: parent, .directory, rules(mount).subtracting(.noFollow), into: .parent), origin)
         add(.copyLink(source: path, directory: .parent, name: name), origin, tolerating: [Tolerated.exists])
         return plan.steps.count - 1
     }
@@ -86,7 +87,7 @@ extension Planner {
 
     private mutating func mountNew(_ mount: Mount, _ origin: Origin) {
         add(.openFileSystem(type: mount.type ?? "", into: .fileSystem), origin)
-        for setting in settings(of: mount) { add(.configure(.fileSystem, setting), origin) }
+        for setting in settings(of: mount) { configure(setting, origin) }
         add(.configure(.fileSystem, .create), origin)
         var attributes = mount.attributes.set
         if isLateReadOnly(mount) { attributes.subtract(.readOnly) }
@@ -133,10 +134,21 @@ extension Planner {
     private mutating func remount(_ mount: Mount, _ origin: Origin) {
         add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
         add(.pickFileSystem(.target, into: .fileSystem), origin)
-        for setting in settings(of: mount) where !Self.isSource(setting) { add(.configure(.fileSystem, setting), origin) }
-        if mount.superblock.clear.contains(.readOnly) { add(.configure(.fileSystem, .flag("rw")), origin) }
+        for setting in settings(of: mount) where !Self.isSource(setting) { configure(setting, origin) }
+        let opposites: [(SuperblockFlags, String)] = [
+            (.readOnly, "rw"), (.synchronous, "async"), (.lazyTime, "nolazytime"), (.mandatoryLocks, "nomand"),
+        ]
+        for (flag, name) in opposites where mount.superblock.clear.contains(flag) {
+            add(.configure(.fileSystem, .flag(name)), origin)
+        }
         add(.configure(.fileSystem, .reconfigure), origin)
         replaceAttributes(mount, origin)
+    }
+
+    private mutating func configure(_ setting: Setting, _ origin: Origin) {
+        // mount(2) takes these two from anybody and drops them where a file system does not know them.
+        let mayBeUnknown = setting == .flag("iversion") || setting == .flag("acl")
+        add(.configure(.fileSystem, setting), origin, tolerating: mayBeUnknown ? [Tolerated.invalidArgument] : [])
     }
 
     private static func isSource(_ setting: Setting) -> Bool {

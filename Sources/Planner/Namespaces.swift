@@ -1,6 +1,6 @@
 internal import OCI
 
-extension Planner {
+extension PlanBuilder {
     /// On cgroup v1 the process moves itself, through descriptors that the host opened: no global lock is taken. On
     /// v2 it is born in its cgroup.
     mutating func joinCgroups() {
@@ -20,8 +20,8 @@ extension Planner {
         // Nobody's groups come along into a namespace that may not permit to drop them.
         if joinsByPath(.user) { add(.setGroups([]), .field("process.user.additionalGids")) }
         if forks(new: newFlags) {
-            joinNamespaces()
             makeTimeNamespace()
+            joinNamespaces()
             add(.fork(flags: newFlags), .field("linux.namespaces"))
         } else {
             plan.cloneFlags = newFlags
@@ -111,7 +111,9 @@ extension Planner {
     /// of the image is touched, and that no other process can reach (CVE-2019-16884, CVE-2025-52881).
     mutating func openPrivateProc(_ process: Process) {
         guard !spec.linux.sysctl.isEmpty || process.apparmorProfile != nil || process.selinuxLabel != nil else { return }
-        let origin = Origin.field("linux.sysctl")
+        let origin = Origin.field(
+            !spec.linux.sysctl.isEmpty ? "linux.sysctl"
+                : process.apparmorProfile != nil ? "process.apparmorProfile" : "process.selinuxLabel")
         // A user namespace may mount procfs only for a pid namespace of its own; else a copy of the host's has to do.
         let mayBeRefused = isInUserNamespace && !spec.linux.creates(.pid)
         if mayBeRefused { add(.openTree(nil, path: "/proc", flags: TreeFlag.clone | TreeFlag.recursive, into: .procfs), origin) }
@@ -124,16 +126,8 @@ extension Planner {
 
     mutating func setSysctls() {
         for sysctl in spec.linux.sysctl {
-            add(.writeFile(.procfs, path: "sys/" + Self.path(ofSysctl: sysctl.key), value: sysctl.value),
+            add(.writeFile(.procfs, path: "sys/\(sysctl.path ?? sysctl.key)", value: sysctl.value),
                 .field("linux.sysctl"))
         }
-    }
-
-    /// Dots separate, and slashes are literal, unless the first separator is a slash (sysctl.d(5)).
-    static func path(ofSysctl key: String) -> String {
-        guard let first = key.utf8.first(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }),
-            first == UInt8(ascii: ".")
-        else { return key }
-        return String(key.map { $0 == "." ? "/" : $0 == "/" ? "." : $0 })
     }
 }

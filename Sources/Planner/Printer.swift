@@ -3,7 +3,7 @@
 extension Plan {
     /// The plan as text: the clone, what the host provides, and a line for each step and its origin.
     public func printed() -> String {
-        var text = "clone \(FlagNames.namespaces(cloneFlags))\n"
+        var text = "clone \(FlagNames.namespaces(cloneFlags))\(birthplace.map { " into cgroup \($0)" } ?? "")\n"
         for provision in provisions {
             text += "give  \(provision.slot.name) \(provision.source)\(Self.pad(provision.origin))\n"
         }
@@ -94,6 +94,7 @@ extension Operation: CustomStringConvertible {
         case .remove(let directory, let name): "unlink \(directory.name)/\(name)"
         case .enter(let slot): "fchdir \(slot.name)"
         case .pivotRoot: "pivot_root"
+        case .detachMount(let path): "umount \(path) detach"
         case .detachOldRoot: "detach the old root"
         case .changeRoot: "chroot"
         case .changeDirectory(let path): "chdir \(path)"
@@ -112,9 +113,11 @@ extension Operation: CustomStringConvertible {
             "setrlimit \(limit.name) \(FlagNames.limit(limit.soft)) \(FlagNames.limit(limit.hard))"
         case .setFileModeMask(let mask): "umask \(FlagNames.octal(mask))"
         case .setPersonality(let value): "personality \(FlagNames.hex(value))"
-        case .setScheduler(let s): "sched_setattr policy \(s.policy) nice \(s.nice) priority \(s.priority)"
+        case .setScheduler(let s):
+            "sched_setattr policy \(s.policy) nice \(s.nice) priority \(s.priority) flags \(FlagNames.hex(s.flags))"
+                + (s.period == 0 && s.runtime == 0 ? "" : " runtime \(s.runtime) deadline \(s.deadline) period \(s.period) ns")
         case .setIOPriority(let value): "ioprio_set class \(value >> 13) level \(value & 0x1fff)"
-        case .setMemoryPolicy(let mode, let nodes): "set_mempolicy \(FlagNames.hex(UInt64(mode))) mask of \(nodes.count * 8) nodes"
+        case .setMemoryPolicy(let mode, let nodes): "set_mempolicy \(FlagNames.hex(UInt64(mode))) nodes \(FlagNames.bytes(nodes))"
         case .keepCapabilities: "keep capabilities across setuid"
         case .dropBounding(let set): "drop bounding \(FlagNames.hex(set))"
         case .setCapabilities(let effective, let permitted, let inheritable):
@@ -122,13 +125,15 @@ extension Operation: CustomStringConvertible {
         case .setAmbient(let set): "set ambient \(FlagNames.hex(set))"
         case .setNoNewPrivileges: "set no_new_privs"
         case .findHome(let uid): "find HOME of \(uid)"
-        case .findExecutable(let name, let candidates): "find \(name)\(candidates.count > 1 ? " in PATH" : "")"
+        case .findExecutable(let name, let candidates):
+            candidates == [name] ? "find \(name)" : "find \(name) among \(candidates)"
         case .waitAtGate: "wait at the gate"
-        case .runHook(let path, let arguments, _, let timeout):
-            "run hook \(path) \(arguments)\(timeout > 0 ? " for at most \(timeout) s" : "")"
+        case .runHook(let path, let arguments, let environment, let timeout):
+            "run hook \(path) \(arguments)\(environment.isEmpty ? "" : " with \(environment)")"
+                + (timeout > 0 ? " for at most \(timeout) s" : "")
         case .closeOnExec(let first): "close from \(first) on exec"
         case .loadSeccomp(let filter): "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
-        case .execute(let arguments, _): "execve \(arguments)"
+        case .execute(let arguments, let environment): "execve \(arguments) with \(environment)"
         }
     }
 
@@ -217,7 +222,9 @@ enum FlagNames {
     static func change(set: UInt64, clear: UInt64, propagation: UInt64) -> String {
         var text = ""
         if set != 0 { text += " +" + attributes(set) }
-        if clear != 0 { text += " -" + (clear & 0x70 == 0x70 ? "atime," : "") + attributes(clear & ~0x70) }
+        let cleared = clear & ~0x70 == 0 ? [] : [attributes(clear & ~0x70)]
+        let all = (clear & 0x70 == 0x70 ? ["atime"] : []) + cleared
+        if !all.isEmpty { text += " -" + all.joined(separator: ",") }
         switch propagation {
         case 0x2_0000: text += " unbindable"
         case 0x4_0000: text += " private"
@@ -251,6 +258,9 @@ enum FlagNames {
     }
 
     static func octal(_ value: UInt32) -> String { "0" + String(value, radix: 8) }
+
+    /// A bit mask of bytes, the lowest first.
+    static func bytes(_ mask: [UInt8]) -> String { mask.map { String($0, radix: 16) }.joined(separator: ":") }
 
     static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 

@@ -1,6 +1,6 @@
 internal import OCI
 
-extension Planner {
+extension PlanBuilder {
     /// Puts a copy of the root's tree onto the root itself, so that it is a mount of this namespace alone.
     ///
     /// Nothing that is mounted from here on goes to the host: everything becomes a slave of the host's mounts, or private.
@@ -35,6 +35,11 @@ extension Planner {
     mutating func pivot() {
         let origin = Origin.field("root.path")
         if options.noPivot {
+            // A procfs or sysfs of the host that stays mounted below the moved root would permit a container to mount a
+            // fresh one without masks (mount_too_revealing in the kernel). In a user namespace both are locked (EINVAL).
+            for path in ["/proc", "/sys"] {
+                add(.detachMount(path: path), origin, tolerating: [Tolerated.invalidArgument, Tolerated.noEntry])
+            }
             add(.openPath(nil, path: "/", flags: OpenFlag.directoryPath, into: .target), origin)
             add(.enter(.root), origin)
             add(.moveMount(.root, to: .target), origin)

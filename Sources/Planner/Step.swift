@@ -11,6 +11,8 @@ public struct Plan: Sendable {
     public var firstUnkept: Int32 = 3
     /// What the configuration asks for in vain, in words.
     public var warnings: [String] = []
+    /// The cgroup2 directory that the process is born in (CLONE_INTO_CGROUP); nil if the host has none.
+    public var birthplace: String?
     /// Limits that the host sets at ``Meeting/limits``, by index in `process.rlimits`.
     public var hostLimits: [(index: Int, limit: ResourceLimit)] = []
 
@@ -220,6 +222,7 @@ public enum Operation: Sendable {
     case enter(Slot)
     case pivotRoot
     case detachOldRoot(Slot)
+    case detachMount(path: String)
     case changeRoot
     case changeDirectory(String)
     case retryDirectory(String)

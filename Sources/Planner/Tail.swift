@@ -1,6 +1,6 @@
 internal import OCI
 
-extension Planner {
+extension PlanBuilder {
     /// Meetings and hooks between the mounts and the pivot.
     mutating func meetForHooks() {
         if !spec.hooks.prestart.isEmpty || !spec.hooks.createRuntime.isEmpty {

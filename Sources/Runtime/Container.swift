@@ -32,7 +32,8 @@ struct Container {
     func status() -> ContainerStatus {
         guard record.pid > 0 else { return isBeingCreated ? .creating : .stopped }
         guard isAlive else { return .stopped }
-        if isWaiting { return .created }
+        // Before its exec the process is apus-init: at the gate, or on the way to it.
+        if isStillInit { return Files.exists("\(store.path(of: record.id))/\(Entry.gateName)") ? .created : .creating }
         // A freezer that cannot be read does not freeze.
         return (try? cgroup.isFrozen()) == true ? .paused : .running
     }
@@ -42,10 +43,10 @@ struct Container {
         return (try? directory.lock(exclusive: false, wait: false)) == false
     }
 
-    /// Whether the process waits at the gate: nobody has opened it, and it has not executed its program.
-    private var isWaiting: Bool {
-        guard Files.exists("\(store.path(of: record.id))/\(Entry.gateName)") else { return false }
-        guard let image = try? Files.readLink("/proc/\(record.pid)/exe") else { return true }
+    /// Whether the process has not executed its program yet.
+    private var isStillInit: Bool {
+        // A link that cannot be read is that of a process that is ending.
+        guard let image = try? Files.readLink("/proc/\(record.pid)/exe") else { return false }
         return image.hasPrefix("/memfd:apus-init")
     }
 

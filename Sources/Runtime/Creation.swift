@@ -42,7 +42,7 @@ struct Creation: ~Copyable {
             throw error
         }
         do {
-            let child = try launch(preparation, cgroup, gatePath: entry.gatePath)
+            let child = try launch(preparation, cgroup, gatePath: entry.futureGatePath)
             cgroup.notes.forEach { warn("\($0)") }
             return Creation(
                 store: store, request: request, preparation: preparation, entry: entry, cgroup: cgroup,
@@ -111,12 +111,16 @@ struct Creation: ~Copyable {
 
     /// Keeps every meeting up to the one at which the process is ready.
     mutating func keepMeetings() throws(RuntimeError) {
+        // The process is busy with its first steps: this is the time to write it down.
+        try writeProcess()
         while true {
             let next: Request
             do { next = try child.nextRequest() } catch { throw lost(error) }
             switch next {
             case .ended: throw explainEnd()
             case .meeting(let meeting, let descriptors):
+                // It may have gone on in a sibling.
+                if child.process.pid != record.pid { try writeProcess() }
                 if meeting == .ready { return }
                 try keep(meeting, descriptors)
             }
@@ -183,20 +187,24 @@ struct Creation: ~Copyable {
 
     // MARK: The end of the creation
 
-    /// Writes down that the process is there: the state first, then the pid file.
+    private mutating func writeProcess() throws(RuntimeError) {
+        record.pid = child.process.pid
+        do { record.startTime = try Kernel.Process.startTime(of: record.pid) } catch {
+            throw .system(error, field: "process")
+        }
+        try entry.write(record)
+    }
+
+    /// Makes it known that the process is ready: the gate gets its name, and the pid file is written.
     mutating func publish() throws(RuntimeError) {
         try adjustOOMScore()
         do {
-            record.pid = child.process.pid
-            record.startTime = try Kernel.Process.startTime(of: record.pid)
-            try entry.write(record)
+            if preparation.plan.gate != nil {
+                try Files.rename(Entry.futureGateName, to: Entry.gateName, at: .directory(entry.directory.number))
+            }
             if let path = request.pidFile { try Files.replace(path, with: Array("\(record.pid)".utf8), mode: 0o644) }
-        } catch let error as RuntimeError {
-            throw error
-        } catch let error as SystemError {
-            throw .system(error, field: "--pid-file")
         } catch {
-            throw .brokenState(path: entry.path, reason: "\(error)")
+            throw .system(error, field: request.pidFile == nil ? "--root" : "--pid-file")
         }
     }
 

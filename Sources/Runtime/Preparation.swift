@@ -49,9 +49,6 @@ public struct Preparation {
     public init(
         _ request: CreateRequest, hasGate: Bool, givesStreams: Bool = true, cache: String?
     ) throws(RuntimeError) {
-        guard request.preservedDescriptors <= 65_536 else {
-            throw .usage("--preserve-fds: more than 65536 descriptors")
-        }
         do { id = try ContainerID(request.id) } catch { throw .invalidID(error) }
         let bundle = try Self.realPath(request.bundle, "--bundle")
         spec = try Self.readSpec(bundle: bundle, config: request.config)
@@ -132,6 +129,9 @@ public struct Preparation {
     /// Every descriptor from 3 on that is not to be passed on gets close-on-exec; those that are have to be open. To be
     /// called before anything is opened that could be taken for one of them.
     static func checkDescriptors(_ request: CreateRequest) throws(RuntimeError) {
+        guard request.preservedDescriptors <= 65_536 else {
+            throw .usage("--preserve-fds: more than 65536 descriptors")
+        }
         let kept = try listenDescriptors() + request.preservedDescriptors
         for number in 3..<(3 + kept) where !ThisProcess.isOpen(number) {
             throw .usage("descriptor \(number) is to be passed on to the container, and is not open")

@@ -116,9 +116,12 @@ struct Entry: ~Copyable {
     }
 
     static let gateName = "gate"
+    /// The gate before the process stands at it.
+    static let futureGateName = "gate.new"
     static let configName = "config.json"
 
     var gatePath: String { "\(path)/\(Self.gateName)" }
+    var futureGatePath: String { "\(path)/\(Self.futureGateName)" }
 
     borrowing func write(_ record: Record) throws(RuntimeError) {
         do {

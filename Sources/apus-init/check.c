@@ -2,7 +2,8 @@
 #include "init.h"
 
 static bool inside(const struct init *init, uint32_t offset, uint64_t size) {
-    return offset >= sizeof(struct apus_plan) && (uint64_t)offset + size <= init->plan->size;
+    // Nothing lies among the records: what is written there could change what was checked already.
+    return offset >= init->plan->steps_end && (uint64_t)offset + size <= init->plan->size;
 }
 
 static bool sound_text(const struct init *init, struct apus_text text) {
@@ -106,8 +107,9 @@ static bool sound_step(const struct init *init, const struct apus_step *step) {
 bool plan_is_sound(struct init *init, size_t size) {
     const struct apus_plan *plan = init->plan;
     if (plan->magic != APUS_PLAN_MAGIC || plan->version != APUS_PLAN_VERSION || plan->size != size) return false;
-    if (init->base[size - 1] != 0 || plan->first_unkept < 3 || !sound_texts(init, plan->notes)) return false;
-    if (plan->steps % 8 || plan->steps < sizeof *plan || plan->steps_end > plan->size) return false;
+    if (plan->steps % 8 || plan->steps < sizeof *plan || plan->steps > plan->steps_end) return false;
+    if (plan->steps_end > plan->size || init->base[size - 1] != 0 || plan->first_unkept < 3) return false;
+    if (!sound_texts(init, plan->notes)) return false;
     uint32_t offset = plan->steps, count = 0;
     while (offset < plan->steps_end) {
         if (plan->steps_end - offset < sizeof(struct apus_step)) return false;

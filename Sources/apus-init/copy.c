@@ -114,10 +114,8 @@ long copy_tree(struct init *init, const struct apus_two_slots *s) {
     long from = sys(openat, init->slots[s->from], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (from < 0) return from;
     long to = sys(openat, init->slots[s->to], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    struct statx status;
+    // The directory itself stays as it was made: its mode and owner may have been asked for.
     long result = to < 0 ? to : copy_directory((int)from, (int)to, 0);
-    if (result == 0) result = status_of((int)from, "", AT_EMPTY_PATH, &status);
-    if (result == 0) result = set_metadata((int)to, &status);
     if (to >= 0) sys(close, to);
     sys(close, from);
     return result;

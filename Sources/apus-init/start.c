@@ -88,6 +88,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     }
     case APUS_OPERATION_ENTER: return sys(fchdir, init->slots[slot->slot]);
     case APUS_OPERATION_PIVOT_ROOT: return sys(pivot_root, ".", ".");
+    case APUS_OPERATION_DETACH_MOUNT: return sys(umount2, text(init, named->text), 2 /* MNT_DETACH */);
     case APUS_OPERATION_DETACH_OLD_ROOT: return detach_old_root(init, record);
     case APUS_OPERATION_CHANGE_ROOT: return sys(chroot, ".");
     case APUS_OPERATION_CHANGE_DIRECTORY: return change_directory(init, record);

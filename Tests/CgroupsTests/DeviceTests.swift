@@ -60,7 +60,9 @@ extension HostTests {
                 let error = #expect(throws: CgroupError.self) {
                     try cgroup.apply(Resources(devices: [Rule(allow: true)]), .update)
                 }
-                #expect(error.map { "\($0)" }?.hasSuffix("(the cgroup has cgroups below it, which keep what they are allowed)") == true)
+                #expect(
+                    error.map { "\($0)" }?.hasSuffix(
+                        "(the cgroup has cgroups below it, which keep what they are allowed)") == true)
             }
         }
 
@@ -83,7 +85,9 @@ extension HostTests {
                 #expect(try BPF.devicePrograms(of: directory).count == 2)
                 for _ in 0..<3 { _ = try cgroup.apply(Resources(devices: [kmsg]), .update) }
                 var names: [String] = []
-                for id in try BPF.devicePrograms(of: directory) { names.append(try BPF.name(of: BPF.openProgram(id: id))) }
+                for id in try BPF.devicePrograms(of: directory) {
+                    names.append(try BPF.name(of: BPF.openProgram(id: id)))
+                }
                 #expect(names.sorted() == ["another", "apus_devices"])
             }
         }

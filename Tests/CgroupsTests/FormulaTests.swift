@@ -4,10 +4,11 @@ import Testing
 @testable import Cgroups
 
 @Suite struct FormulaTests {
-    @Test(arguments: [
-        (0, 1), (1, 1), (2, 1), (3, 2), (10, 4), (100, 17), (256, 35), (512, 59), (1024, 100), (2048, 174),
-        (4096, 303), (10_000, 627), (262_143, 10_000), (262_144, 10_000), (300_000, 10_000), (UInt64.max, 10_000),
-    ] as [(UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (0, 1), (1, 1), (2, 1), (3, 2), (10, 4), (100, 17), (256, 35), (512, 59), (1024, 100), (2048, 174),
+            (4096, 303), (10_000, 627), (262_143, 10_000), (262_144, 10_000), (300_000, 10_000), (UInt64.max, 10_000),
+        ] as [(UInt64, UInt64)])
     func `shares become a weight`(shares: UInt64, weight: UInt64) {
         #expect(CPUV2.weight(ofShares: shares) == weight)
     }
@@ -26,19 +27,22 @@ import Testing
         #expect(IOV2.ioWeight(ofBlkio: weight) == expected)
     }
 
-    @Test(arguments: [
-        (nil, nil, nil), (nil, 100, nil), (nil, -1, -1), (-1, nil, -1), (-1, 100, -1), (-1, -1, -1), (300, 100, 200),
-        (100, 100, 0),
-    ] as [(Int64?, Int64?, Int64?)])
+    @Test(
+        arguments: [
+            (nil, nil, nil), (nil, 100, nil), (nil, -1, -1), (-1, nil, -1), (-1, 100, -1), (-1, -1, -1),
+            (300, 100, 200),
+            (100, 100, 0),
+        ] as [(Int64?, Int64?, Int64?)])
     func `swap alone is what is left of both`(both: Int64?, memory: Int64?, expected: Int64?) throws {
         #expect(try MemoryV2.swapAlone(both: both, memory: memory) == expected)
     }
 
-    @Test(arguments: [
-        (300, nil, "unable to set swap limit without memory limit"),
-        (300, -1, "unable to set swap limit without memory limit"),
-        (100, 300, "memory+swap limit should be >= memory limit: 100 < 300"),
-    ] as [(Int64?, Int64?, String)])
+    @Test(
+        arguments: [
+            (300, nil, "unable to set swap limit without memory limit"),
+            (300, -1, "unable to set swap limit without memory limit"),
+            (100, 300, "memory+swap limit should be >= memory limit: 100 < 300"),
+        ] as [(Int64?, Int64?, String)])
     func `a limit of both needs a limit of memory that is not higher`(both: Int64?, memory: Int64?, reason: String) {
         #expect(throws: MemoryV2.SwapProblem(reason: reason)) { try MemoryV2.swapAlone(both: both, memory: memory) }
     }
@@ -59,7 +63,8 @@ import Testing
         #expect(Resources.Memory(limit: 0, reservation: 0, swap: 0).given == nil)
         #expect(Resources.Memory(swappiness: 0).given?.hasLimits == true)
         #expect(Resources.Memory(disableOOMKiller: false).given?.hasLimits == false)
-        #expect(Resources.CPU(shares: 0, quota: 0, period: 0, realtimeRuntime: 0, realtimePeriod: 0, cpus: "").given == nil)
+        #expect(
+            Resources.CPU(shares: 0, quota: 0, period: 0, realtimeRuntime: 0, realtimePeriod: 0, cpus: "").given == nil)
         #expect(Resources.CPU(burst: 0).given?.hasTime == true)
         #expect(Resources.CPU(cpus: "0").given?.hasTime == false)
         #expect(Resources.BlockIO(weight: 0, leafWeight: 0).given == nil)

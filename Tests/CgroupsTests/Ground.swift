@@ -75,8 +75,10 @@ enum Ground {
         return try? Files.readText(path)
     }
 
-    static func write(_ cgroup: Cgroup, _ controller: String, _ file: String, _ value: String, v2 other: String) throws {
-        try Files.writeExisting(cgroup.v1(controller).map { "\($0)/\(file)" } ?? "\(cgroup.unified ?? "")/\(other)", value)
+    static func write(_ cgroup: Cgroup, _ controller: String, _ file: String, _ value: String, v2 other: String) throws
+    {
+        try Files.writeExisting(
+            cgroup.v1(controller).map { "\($0)/\(file)" } ?? "\(cgroup.unified ?? "")/\(other)", value)
     }
 
     /// A shell that goes into the cgroup as a container's first process does, and then runs a script.
@@ -123,6 +125,8 @@ extension Trait where Self == ConditionTrait {
     static func needsV1(_ controller: String) -> Self {
         .enabled(if: Ground.isUsable && Ground.isV1(controller), "no v1 hierarchy of this host has \(controller)")
     }
-    static var needsUnified: Self { .enabled(if: Ground.isUsable && Ground.unifiedRoot != nil, "this host has no cgroup2") }
+    static var needsUnified: Self {
+        .enabled(if: Ground.isUsable && Ground.unifiedRoot != nil, "this host has no cgroup2")
+    }
     static var needsV2Alone: Self { .enabled(if: Ground.isUsable && Ground.isV2, "this host has not cgroup v2 alone") }
 }

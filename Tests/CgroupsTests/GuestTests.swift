@@ -6,7 +6,9 @@ import Testing
 
 /// The same tests on other kinds of hosts: a virtual machine with cgroup v2 alone, as it is and with some controllers
 /// taken out into v1 hierarchies.
-@Suite(.serialized, .enabled(if: Guest.program != nil, "APUS_VM does not name a program that runs a command in a virtual machine"))
+@Suite(
+    .serialized,
+    .enabled(if: Guest.program != nil, "APUS_VM does not name a program that runs a command in a virtual machine"))
 struct GuestTests {
     @Test func `everything holds with cgroup v2 alone`() throws { try Guest.runTests() }
 
@@ -29,7 +31,9 @@ private enum Guest {
     static func runTests(after preparation: String = "true") throws {
         let tests = try Files.readLink("/proc/self/exe")
         var arguments = [program ?? "", "run", "--timeout", "900", "--share", parent(of: tests)]
-        for library in try libraryDirectories() where library != parent(of: tests) { arguments += ["--share", library] }
+        for library in try libraryDirectories() where library != parent(of: tests) {
+            arguments += ["--share", library]
+        }
         let command = "\(tests) --testing-library swift-testing --filter CgroupsTests"
         arguments += ["--", "unshare", "-m", "sh", "-ec", "\(preparation)\nexec \(command)"]
         var spawn = Spawn(.path("/usr/bin/env"), arguments: ["env"] + arguments)
@@ -44,7 +48,9 @@ private enum Guest {
         _ = consume pipe
         let output = String(decoding: try reader.readAll(limit: 16 << 20), as: UTF8.self)
         let status = try process.wait().shellStatus
-        let failures = output.split(separator: "\n").filter { !$0.contains(" passed after ") && !$0.contains(" started") }
+        let failures = output.split(separator: "\n").filter {
+            !$0.contains(" passed after ") && !$0.contains(" started")
+        }
         #expect(status == 0, "\(failures.joined(separator: "\n"))")
     }
 

@@ -9,7 +9,8 @@ import Testing
             layout
                 == .v1(
                     [
-                        Hierarchy(label: "name=systemd", mountPoint: "/sys/fs/cgroup/systemd", ownPath: "/user.slice/x"),
+                        Hierarchy(
+                            label: "name=systemd", mountPoint: "/sys/fs/cgroup/systemd", ownPath: "/user.slice/x"),
                         Hierarchy(label: "memory", mountPoint: "/sys/fs/cgroup/memory", ownPath: "/user.slice"),
                         Hierarchy(label: "cpu,cpuacct", mountPoint: "/sys/fs/cgroup/cpu,cpuacct", ownPath: ""),
                     ],
@@ -107,7 +108,8 @@ import Testing
     @Test func `damaged input is survived`() {
         let whole = Array(hybridMounts.utf8)
         for length in stride(from: 0, to: whole.count, by: 3) {
-            _ = CgroupLayout.parse(mountinfo: Array(whole.prefix(length)), cgroup: Array(hybridOwn.utf8.prefix(length / 4)))
+            _ = CgroupLayout.parse(
+                mountinfo: Array(whole.prefix(length)), cgroup: Array(hybridOwn.utf8.prefix(length / 4)))
         }
         for text in [" - cgroup", "x - cgroup", "x - cgroup2", " - cgroup cgroup rw,pids", "\n - cgroup\n:\n::\n"] {
             _ = parse(text, text)

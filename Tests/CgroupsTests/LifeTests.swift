@@ -96,7 +96,8 @@ extension HostTests {
                 #expect(throws: CgroupError.self) { try cgroup.child("missing") }
                 #expect(throws: CgroupError.self) { try cgroup.child("../\(cgroup.directories[0].path)") }
                 for directory in cgroup.directories { try Files.makeDirectory("\(directory.path)/inner", mode: 0o755) }
-                #expect(try cgroup.child("inner").directories.map(\.path) == cgroup.directories.map { "\($0.path)/inner" })
+                #expect(
+                    try cgroup.child("inner").directories.map(\.path) == cgroup.directories.map { "\($0.path)/inner" })
             }
         }
 
@@ -105,7 +106,9 @@ extension HostTests {
         @Test func `cgroups that the container made go with it`() throws {
             try Ground.withCgroup { cgroup in
                 for directory in cgroup.directories {
-                    for name in ["a", "a/b", "a/b/c", "d"] { try Files.makeDirectory("\(directory.path)/\(name)", mode: 0o755) }
+                    for name in ["a", "a/b", "a/b/c", "d"] {
+                        try Files.makeDirectory("\(directory.path)/\(name)", mode: 0o755)
+                    }
                 }
                 try cgroup.remove()
                 #expect(cgroup.directories.allSatisfy { !Files.exists($0.path) })
@@ -201,7 +204,8 @@ extension HostTests {
 
         private func isEverywhere(_ pid: Int32, in cgroup: Cgroup) -> Bool {
             cgroup.directories.allSatisfy { directory in
-                (try? Files.readText("\(directory.path)/cgroup.procs"))?.split(separator: "\n").contains("\(pid)") == true
+                (try? Files.readText("\(directory.path)/cgroup.procs"))?.split(separator: "\n").contains("\(pid)")
+                    == true
             }
         }
 

@@ -23,10 +23,13 @@ struct Limit: Sendable, CustomTestStringConvertible {
     static let all: [Limit] = [
         Limit(
             "memory.limit", Resources(memory: .init(limit: 64 << 20)),
-            v1: [("memory", "memory.limit_in_bytes", "67108864")], v2: [("memory.max", "67108864"), ("memory.swap.max", "max")]),
+            v1: [("memory", "memory.limit_in_bytes", "67108864")],
+            v2: [("memory.max", "67108864"), ("memory.swap.max", "max")]),
         Limit(
             "memory.swap", Resources(memory: .init(limit: 64 << 20, swap: 96 << 20)),
-            v1: [("memory", "memory.limit_in_bytes", "67108864"), ("memory", "memory.memsw.limit_in_bytes", "100663296")],
+            v1: [
+                ("memory", "memory.limit_in_bytes", "67108864"), ("memory", "memory.memsw.limit_in_bytes", "100663296"),
+            ],
             v2: [("memory.max", "67108864"), ("memory.swap.max", "33554432")]),
         Limit(
             "memory.swap = limit", Resources(memory: .init(limit: 64 << 20, swap: 64 << 20)),
@@ -38,12 +41,14 @@ struct Limit: Sendable, CustomTestStringConvertible {
             "memory.reservation", Resources(memory: .init(reservation: 32 << 20)),
             v1: [("memory", "memory.soft_limit_in_bytes", "33554432")], v2: [("memory.low", "33554432")]),
         Limit(
-            "memory.swappiness", Resources(memory: .init(swappiness: 7)), v1: [("memory", "memory.swappiness", "7")], v2: []),
+            "memory.swappiness", Resources(memory: .init(swappiness: 7)), v1: [("memory", "memory.swappiness", "7")],
+            v2: []),
         Limit(
             "memory.disableOOMKiller", Resources(memory: .init(disableOOMKiller: true)),
             v1: [("memory", "memory.oom_control", "oom_kill_disable 1\nunder_oom 0\noom_kill 0")], v2: []),
         Limit(
-            "cpu.shares", Resources(cpu: .init(shares: 512)), v1: [("cpu", "cpu.shares", "512")], v2: [("cpu.weight", "59")]),
+            "cpu.shares", Resources(cpu: .init(shares: 512)), v1: [("cpu", "cpu.shares", "512")],
+            v2: [("cpu.weight", "59")]),
         Limit(
             "cpu.quota", Resources(cpu: .init(quota: 50_000)),
             v1: [("cpu", "cpu.cfs_quota_us", "50000"), ("cpu", "cpu.cfs_period_us", "100000")],
@@ -60,21 +65,30 @@ struct Limit: Sendable, CustomTestStringConvertible {
             v2: [("cpu.max", "30000 60000"), ("cpu.max.burst", "10000")]),
         Limit("cpu.idle", Resources(cpu: .init(idle: 1)), v1: [("cpu", "cpu.idle", "1")], v2: [("cpu.idle", "1")]),
         Limit(
-            "cpu.realtimePeriod", Resources(cpu: .init(realtimePeriod: 500_000)), v1: [("cpu", "cpu.rt_period_us", "500000")],
+            "cpu.realtimePeriod", Resources(cpu: .init(realtimePeriod: 500_000)),
+            v1: [("cpu", "cpu.rt_period_us", "500000")],
             v2: []),
         Limit(
             "cpu.cpus and mems", Resources(cpu: .init(cpus: "0", mems: "0")),
             v1: [("cpuset", "cpuset.cpus", "0"), ("cpuset", "cpuset.mems", "0")],
             v2: [("cpuset.cpus", "0"), ("cpuset.mems", "0")]),
-        Limit("pids.limit", Resources(pids: .init(limit: 77)), v1: [("pids", "pids.max", "77")], v2: [("pids.max", "77")]),
-        Limit("pids.limit = 0", Resources(pids: .init(limit: 0)), v1: [("pids", "pids.max", "1")], v2: [("pids.max", "1")]),
-        Limit("pids.limit = -1", Resources(pids: .init(limit: -1)), v1: [("pids", "pids.max", "max")], v2: [("pids.max", "max")]),
+        Limit(
+            "pids.limit", Resources(pids: .init(limit: 77)), v1: [("pids", "pids.max", "77")], v2: [("pids.max", "77")]),
+        Limit(
+            "pids.limit = 0", Resources(pids: .init(limit: 0)), v1: [("pids", "pids.max", "1")], v2: [("pids.max", "1")]
+        ),
+        Limit(
+            "pids.limit = -1", Resources(pids: .init(limit: -1)), v1: [("pids", "pids.max", "max")],
+            v2: [("pids.max", "max")]),
         Limit(
             "blockIO.weight", Resources(blockIO: .init(weight: 500)), v1: [("blkio", "blkio.bfq.weight", "500")],
             v2: [("io.weight", "default 4950")]),
         Limit(
             "hugepageLimits", Resources(hugepageLimits: [.init(pageSize: "2MB", limit: 4 << 20)]),
-            v1: [("hugetlb", "hugetlb.2MB.limit_in_bytes", "4194304"), ("hugetlb", "hugetlb.2MB.rsvd.limit_in_bytes", "4194304")],
+            v1: [
+                ("hugetlb", "hugetlb.2MB.limit_in_bytes", "4194304"),
+                ("hugetlb", "hugetlb.2MB.rsvd.limit_in_bytes", "4194304"),
+            ],
             v2: [("hugetlb.2MB.max", "4194304"), ("hugetlb.2MB.rsvd.max", "4194304")]),
         Limit(
             "network.classID", Resources(network: .init(classID: 0x10_0001)),
@@ -217,7 +231,9 @@ extension HostTests {
             try Ground.withCgroup { cgroup in
                 // tail holds what it read until its input ends.
                 let process = try Ground.shell(in: cgroup, "(head -c 30m /dev/zero; sleep 60) | tail -c 29m >/dev/null")
-                let usage = { Int(Ground.read(cgroup, "memory", "memory.usage_in_bytes", v2: "memory.current") ?? "") ?? 0 }
+                let usage = {
+                    Int(Ground.read(cgroup, "memory", "memory.usage_in_bytes", v2: "memory.current") ?? "") ?? 0
+                }
                 #expect(Ground.eventually { usage() > 29 << 20 })
                 let memory = Resources.Memory(limit: 8 << 20, checkBeforeUpdate: true)
                 let error = #expect(throws: CgroupError.self) { try cgroup.apply(Resources(memory: memory), .update) }
@@ -237,7 +253,9 @@ extension HostTests {
                 let error = #expect(throws: CgroupError.self) {
                     try Ground.withCgroup(Resources(cpu: .init(shares: shares))) { _ in }
                 }
-                #expect(error.map { "\($0)" }?.hasPrefix("linux.resources.cpu.shares: the \(word) allowed cpu-shares is ") == true)
+                #expect(
+                    error.map { "\($0)" }?.hasPrefix("linux.resources.cpu.shares: the \(word) allowed cpu-shares is ")
+                        == true)
             }
         }
 
@@ -258,7 +276,8 @@ extension HostTests {
 
         @Test func `what has no effect on this version is noted`() throws {
             let resources = Resources(
-                memory: .init(kernel: 1 << 30, swappiness: 3, disableOOMKiller: true), cpu: .init(realtimePeriod: 500_000))
+                memory: .init(kernel: 1 << 30, swappiness: 3, disableOOMKiller: true),
+                cpu: .init(realtimePeriod: 500_000))
             try Ground.withCgroup(resources) { cgroup in
                 let fields = cgroup.notes.map(\.path)
                 #expect(fields.contains("linux.resources.memory.kernel"))
@@ -311,7 +330,8 @@ extension HostTests {
 
         @Test func `forks beyond the limit fail`() throws {
             try Ground.withCgroup(Resources(pids: .init(limit: 3))) { cgroup in
-                let result = try Ground.run(in: cgroup, "exec 2>&1; for i in 1 2 3 4; do sleep 9 >/dev/null 2>&1 & done")
+                let result = try Ground.run(
+                    in: cgroup, "exec 2>&1; for i in 1 2 3 4; do sleep 9 >/dev/null 2>&1 & done")
                 #expect(result.output.contains("can't fork"))
                 try cgroup.killAll()
             }

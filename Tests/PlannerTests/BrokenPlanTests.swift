@@ -74,7 +74,8 @@ import Testing
     }
 
     @Test func skipBeyondTheEndIsTheEnd() throws {
-        let step = Step(.changeDirectory("/there is no such directory"), .field("process.cwd"), tolerating: [2], skip: 255)
+        let fails = Planner.Operation.changeDirectory("/there is no such directory")
+        let step = Step(fails, .field("process.cwd"), tolerating: [2], skip: 255)
         #expect(try InitProgram().run(Blob([step])).end == .exited(1))
     }
 
@@ -98,7 +99,8 @@ import Testing
 
     @Test(arguments: [
         (Blob.Field.magic, 0), (.magic, 0x7573_7061), (.version, 0), (.version, 2), (.size, 0), (.size, 8), (.size, -8),
-        (.steps, 0), (.steps, 1076), (.steps, 1064), (.steps, -8), (.stepsEnd, -8), (.stepsEnd, 1080), (.stepsEnd, 1088),
+        (.steps, 0), (.steps, 1076), (.steps, 1064), (.steps, -8), (.stepsEnd, -8), (.stepsEnd, 1080),
+        (.stepsEnd, 1088),
         (.stepCount, 0), (.stepCount, 13), (.stepCount, 15), (.stepCount, -1), (.notesOffset, 1), (.notesOffset, 0),
         (.notesOffset, -8), (.notesCount, 1), (.notesCount, -1), (.firstUnkept, 2), (.firstUnkept, -1),
         (.report, 200), (.report, -1),

@@ -11,7 +11,9 @@ import Testing
             ], aliases: [(name: "cpu", target: "cpu,cpuacct")], unified: "/c/unified/box")
     }
 
-    private func lines(on host: HostFacts, _ namespaces: [NamespaceKind], _ attributes: MountAttributes = []) throws -> [String] {
+    private func lines(
+        on host: HostFacts, _ namespaces: [NamespaceKind], _ attributes: MountAttributes = []
+    ) throws -> [String] {
         try plan(on: host) {
             $0.linux.namespaces = namespaces.map { Namespace($0) }
             $0.mounts = [
@@ -58,9 +60,11 @@ import Testing
                 "fsmount - -> hierarchies", "make target root:/sys/fs/cgroup directory (not in proc) -> target",
                 "move_mount hierarchies to target",
                 "open_tree /c/cpu/box clone -> mount", "mount_setattr mount +ro",
-                "make target root:/sys/fs/cgroup/cpu,cpuacct directory (not in proc) -> target", "move_mount mount to target",
+                "make target root:/sys/fs/cgroup/cpu,cpuacct directory (not in proc) -> target",
+                "move_mount mount to target",
                 "open_tree /c/systemd/box clone -> mount", "mount_setattr mount +ro",
-                "make target root:/sys/fs/cgroup/systemd directory (not in proc) -> target", "move_mount mount to target",
+                "make target root:/sys/fs/cgroup/systemd directory (not in proc) -> target",
+                "move_mount mount to target",
                 "symlink hierarchies/cpu -> cpu,cpuacct", "mount_setattr hierarchies +ro",
             ])
     }

@@ -77,7 +77,8 @@ struct RangePlace: Sendable, CustomTestStringConvertible {
 
     static let all: [RangePlace] = [
         RangePlace(.setHostName("a"), 8), RangePlace(.joinSessionKeyring(name: "a", permissions: 0), 8),
-        RangePlace(.writeFile(.procfs, path: "a", value: "b"), 8), RangePlace(.writeFile(.procfs, path: "a", value: "b"), 16),
+        RangePlace(.writeFile(.procfs, path: "a", value: "b"), 8),
+        RangePlace(.writeFile(.procfs, path: "a", value: "b"), 16),
         RangePlace(.openPath(.root, path: "a", flags: 0, into: .target), 8),
         RangePlace(.openTree(.root, path: "a", flags: 0, into: .target), 8),
         RangePlace(.openFileSystem(type: "a", into: .fileSystem), 8),

@@ -60,7 +60,9 @@ import Testing
     }
 
     @Test func ownDeviceTakesThePlaceOfTheDefaultOne() throws {
-        let plan = try plan { $0.linux.devices = [Device(.character, path: "/dev/null", major: 1, minor: 3, fileMode: 0o600)] }
+        let plan = try plan {
+            $0.linux.devices = [Device(.character, path: "/dev/null", major: 1, minor: 3, fileMode: 0o600)]
+        }
         #expect(plan.index("mknod dev/null c 1:3 mode 0666") == nil)
         #expect(plan.lines("linux.devices[0]") == ["mknod dev/null c 1:3 mode 0600"])
     }
@@ -107,7 +109,9 @@ import Testing
             $0.linux.devices = [Device(.character, path: "/dev/x", major: 1, minor: 2, uid: 5)]
         }
         #expect(
-            plan.warnings == ["linux.devices[0]: in a user namespace the host's device is bound, with its mode and owner"])
+            plan.warnings == [
+                "linux.devices[0]: in a user namespace the host's device is bound, with its mode and owner"
+            ])
     }
 
     @Test func fifosCanBeMadeThere() throws {

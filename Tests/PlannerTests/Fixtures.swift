@@ -68,7 +68,9 @@ private struct HostFile: Decodable {
         return HostFacts(
             bundle: bundle, rootfs: root.hasPrefix("/") ? root : "\(bundle)/\(root)",
             cgroups: CgroupFacts(
-                hierarchies: cgroups.hierarchies.map { .init(name: $0.name, options: $0.options, directory: $0.directory) },
+                hierarchies: cgroups.hierarchies.map {
+                    .init(name: $0.name, options: $0.options, directory: $0.directory)
+                },
                 aliases: cgroups.aliases.map { (name: $0.name, target: $0.target) }, unified: cgroups.unified),
             lastCapability: lastCapability, hasAppArmor: hasAppArmor, hasSELinux: hasSELinux, hasCore: hasCore)
     }

@@ -107,7 +107,10 @@ import Testing
             $0.mounts = [bind(), bind { $0.idMap = MountIDMap() }]
         }
         #expect(plan.provisions.contains { "\($0.source)" == "id-mapped tree /srv" })
-        #expect(plan.provisions.contains { if case .mappedTree(_, let index) = $0.source { index == 1 } else { false } })
+        #expect(
+            plan.provisions.contains { provision in
+                if case .mappedTree(_, let index) = provision.source { index == 1 } else { false }
+            })
     }
 
     /// Everything else of the mount is passed over once the link has been made.
@@ -148,7 +151,8 @@ import Testing
     @Test func fileSystemIsConfiguredMadeAndPutInPlace() throws {
         let mount = Mount(
             destination: "/x", source: "overlay", type: "overlay", attributes: AttributeChange(set: [.noATime]),
-            superblock: SuperblockChange(set: [.readOnly, .synchronous]), data: ["lowerdir=/a:/b", "userxattr", "x=y=z"])
+            superblock: SuperblockChange(set: [.readOnly, .synchronous]),
+            data: ["lowerdir=/a:/b", "userxattr", "x=y=z"])
         #expect(
             try lines(of: mount) == [
                 "fsopen overlay -> fs", "fsconfig source=overlay", "fsconfig ro", "fsconfig sync",
@@ -216,11 +220,13 @@ import Testing
 
     @Test func remountConfiguresTheFileSystemAndReplacesTheAttributes() throws {
         let mount = Mount(
-            destination: "/x", source: "none", action: .remount, attributes: AttributeChange(set: [.noExec], clear: [.readOnly]),
+            destination: "/x", source: "none", action: .remount,
+            attributes: AttributeChange(set: [.noExec], clear: [.readOnly]),
             superblock: SuperblockChange(clear: .readOnly), data: ["size=2m"])
         #expect(
             try lines(of: mount) == [
-                "open root:/x -> target", "fspick target -> fs", "fsconfig size=2m", "fsconfig rw", "fsconfig reconfigure",
+                "open root:/x -> target", "fspick target -> fs", "fsconfig size=2m", "fsconfig rw",
+                "fsconfig reconfigure",
                 "mount_setattr target +noexec -ro,nosuid,nodev,nodiratime,nosymfollow",
             ])
     }

@@ -51,7 +51,8 @@ import Testing
 
     /// CVE-2016-3697: a number is never a name. An empty HOME is none.
     @Test(arguments: [
-        ([], true), (["HOME="], true), (["HOME=/x", "HOME="], true), (["HOME=/x"], false), (["HOME=", "HOME=/x"], false),
+        ([], true), (["HOME="], true), (["HOME=/x", "HOME="], true), (["HOME=/x"], false),
+        (["HOME=", "HOME=/x"], false),
         (["HOMES=/x"], true),
     ])
     func homeIsLookedUpByNumberWhereItIsNotGiven(env: [String], isLookedUp: Bool) throws {
@@ -103,7 +104,9 @@ import Testing
     }
 
     @Test func runHasNoGate() throws {
-        let plan = try plan(with: PlanOptions(id: "box", hasGate: false)) { $0.hooks.startContainer = [Hook(path: "/h")] }
+        let plan = try plan(with: PlanOptions(id: "box", hasGate: false)) {
+            $0.hooks.startContainer = [Hook(path: "/h")]
+        }
         #expect(plan.gate == nil)
         #expect(plan.provisions.isEmpty)
         #expect(plan.index("meet the host: ready taking 2 descriptors") != nil)

@@ -122,7 +122,7 @@ extension Planner.Operation {
     fileprivate var textFields: [Int] {
         switch self {
         case .joinSessionKeyring, .openPath, .openTree, .openFileSystem, .setMountAttributes, .makeTarget, .makeNode,
-            .remove, .changeDirectory, .retryDirectory, .setHostName, .setDomainName, .runHook:
+            .remove, .detachMount, .changeDirectory, .retryDirectory, .setHostName, .setDomainName, .runHook:
             [8]
         case .writeFile, .configure, .copyLink, .makeLink: [8, 16]
         default: []

@@ -19,7 +19,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(operation)" }
 
     /// Every operation once.
-    static let all: [RecordCase] = nothing + slots + numbers + texts + files + mounts + targets + devices + identity + ends
+    static let all: [RecordCase] =
+        nothing + slots + numbers + texts + files + mounts + targets + devices + identity + ends
 
     private static let nothing: [RecordCase] = [
         RecordCase(.newSession, .APUS_OPERATION_NEW_SESSION, "08 00 00 00 00 00"),
@@ -50,9 +51,11 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .pickFileSystem(.target, into: .fileSystem), .APUS_OPERATION_PICK_FILE_SYSTEM,
             "10 00 00 00 00 00 04 00 06 00 00 00 00 00"),
         RecordCase(
-            .copyMode(from: .target, to: .mount), .APUS_OPERATION_COPY_MODE, "10 00 00 00 00 00 04 00 05 00 00 00 00 00"),
+            .copyMode(from: .target, to: .mount), .APUS_OPERATION_COPY_MODE,
+            "10 00 00 00 00 00 04 00 05 00 00 00 00 00"),
         RecordCase(
-            .copyTree(from: .target, to: .mount), .APUS_OPERATION_COPY_TREE, "10 00 00 00 00 00 04 00 05 00 00 00 00 00"),
+            .copyTree(from: .target, to: .mount), .APUS_OPERATION_COPY_TREE,
+            "10 00 00 00 00 00 04 00 05 00 00 00 00 00"),
         RecordCase(
             .openPeer(.terminal, into: .terminalPeer), .APUS_OPERATION_OPEN_PEER,
             "10 00 00 00 00 00 0c 00 0d 00 00 00 00 00"),
@@ -68,7 +71,13 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             "10 00 00 00 00 00\n 0c 00 | slot\n 19 00 | rows\n 2c 01 | columns\n 00 00 | unused"),
         RecordCase(
             .setOwner(.standardError, uid: 1000, gid: .max), .APUS_OPERATION_SET_OWNER,
-            "18 00 00 00 00 00\n e8 03 00 00 | uid\n ff ff ff ff | gid: unchanged\n 02 00 | slot\n 00 00 00 00 00 00 | unused"),
+            """
+            18 00 00 00 00 00
+            e8 03 00 00       | uid
+            ff ff ff ff       | gid: unchanged
+            02 00             | slot
+            00 00 00 00 00 00 | unused
+            """),
         RecordCase(
             .duplicate(.terminalPeer, number: 2), .APUS_OPERATION_DUPLICATE,
             "10 00 00 00 00 00\n 0d 00 | slot\n 00 00 | unused\n 02 00 00 00 | number"),
@@ -123,6 +132,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             "10 00 00 00 00 00\n 80 04 00 00 05 00 00 00 | text"),
         RecordCase(
             .retryDirectory("/work"), .APUS_OPERATION_RETRY_DIRECTORY, "10 00 00 00 00 00 80 04 00 00 05 00 00 00"),
+        RecordCase(
+            .detachMount(path: "/proc"), .APUS_OPERATION_DETACH_MOUNT, "10 00 00 00 00 00 80 04 00 00 05 00 00 00"),
         RecordCase(.setHostName("box"), .APUS_OPERATION_SET_HOST_NAME, "10 00 00 00 00 00 80 04 00 00 03 00 00 00"),
         RecordCase(.setDomainName("d"), .APUS_OPERATION_SET_DOMAIN_NAME, "10 00 00 00 00 00 80 04 00 00 01 00 00 00"),
         RecordCase(
@@ -401,6 +412,7 @@ extension Planner.Operation {
         case .enter: .APUS_OPERATION_ENTER
         case .pivotRoot: .APUS_OPERATION_PIVOT_ROOT
         case .detachOldRoot: .APUS_OPERATION_DETACH_OLD_ROOT
+        case .detachMount: .APUS_OPERATION_DETACH_MOUNT
         case .changeRoot: .APUS_OPERATION_CHANGE_ROOT
         case .changeDirectory: .APUS_OPERATION_CHANGE_DIRECTORY
         case .retryDirectory: .APUS_OPERATION_RETRY_DIRECTORY

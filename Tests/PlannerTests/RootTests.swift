@@ -113,7 +113,8 @@ import Testing
     // MARK: The whole order (mounts, devices, hooks, pivot, covers, identity, gate, exec)
 
     @Test func orderOfEverything() throws {
-        let plan = try plan(on: .plain { $0.hasAppArmor = true }, with: PlanOptions(id: "box", filter: FilterProgram(instructions: [], flags: 0))) {
+        let options = PlanOptions(id: "box", filter: FilterProgram(instructions: [], flags: 0))
+        let plan = try plan(on: .plain { $0.hasAppArmor = true }, with: options) {
             $0.linux.namespaces = [Namespace(.mount), Namespace(.network), Namespace(.uts)]
             $0.linux.sysctl = [Sysctl(key: "net.a", value: "1")]
             $0.mounts = [Mount(destination: "/proc", type: "proc")]

@@ -68,6 +68,7 @@ import Testing
             spec(&$0)
             $0.linux.sysctl = [Sysctl(key: "net.b", value: "1"), Sysctl(key: "net.a", value: "2")]
         }
-        #expect(plan.lines("linux.sysctl").suffix(2) == [#"write procfs:sys/net/b "1""#, #"write procfs:sys/net/a "2""#])
+        let writes = plan.lines("linux.sysctl").suffix(2)
+        #expect(writes == [#"write procfs:sys/net/b "1""#, #"write procfs:sys/net/a "2""#])
     }
 }

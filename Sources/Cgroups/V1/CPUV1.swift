@@ -14,7 +14,9 @@ enum CPUV1 {
         if cpu.idle == 0, !files.isNew { try files.write("0", to: "cpu.idle", "cpu.idle") }
         if let shares = cpu.shares {
             // The kernel would take the nearest value without a word (sched.h: MIN_SHARES, MAX_SHARES).
-            if shares < 2 { throw .value(field: files.field("cpu.shares"), reason: "the minimum allowed cpu-shares is 2") }
+            if shares < 2 {
+                throw .value(field: files.field("cpu.shares"), reason: "the minimum allowed cpu-shares is 2")
+            }
             if shares > 262_144 {
                 throw .value(field: files.field("cpu.shares"), reason: "the maximum allowed cpu-shares is 262144")
             }

@@ -17,7 +17,9 @@ struct DeviceList: Equatable {
             return "\(kind.rawValue) \(major):\(minor) \(access.letters)"
         }
 
-        func isSameDevice(as other: Entry) -> Bool { kind == other.kind && major == other.major && minor == other.minor }
+        func isSameDevice(as other: Entry) -> Bool {
+            kind == other.kind && major == other.major && minor == other.minor
+        }
 
         /// Whether every device of `other` is one of this entry.
         func covers(_ other: Entry) -> Bool {

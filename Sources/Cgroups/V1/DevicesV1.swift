@@ -11,7 +11,9 @@ enum DevicesV1 {
     }
 
     /// The list that the rules make, with the rules that every container gets.
-    private static func wanted(_ rules: [Resources.DeviceRule], _ files: ControlFiles) throws(CgroupError) -> DeviceList {
+    private static func wanted(
+        _ rules: [Resources.DeviceRule], _ files: ControlFiles
+    ) throws(CgroupError) -> DeviceList {
         var list = DeviceList()
         for (index, rule) in DeviceRules.complete(rules).enumerated() {
             do { try list.apply(rule) } catch {

@@ -66,19 +66,27 @@ struct DeviceProgram {
         static func move(_ target: Register, _ constant: UInt32) -> UInt64 { word(0xb7, target, constant: constant) }
 
         /// BPF_ALU | BPF_MOV | BPF_X: `w(target) = w(source)`
-        static func copy(_ target: Register, _ source: Register) -> UInt64 { word(0xbc, target, source: source.rawValue) }
+        static func copy(_ target: Register, _ source: Register) -> UInt64 {
+            word(0xbc, target, source: source.rawValue)
+        }
 
         /// BPF_ALU | BPF_AND | BPF_K
         static func and(_ target: Register, _ constant: UInt32) -> UInt64 { word(0x54, target, constant: constant) }
 
         /// BPF_ALU | BPF_RSH | BPF_K
-        static func shiftRight(_ target: Register, _ constant: UInt32) -> UInt64 { word(0x74, target, constant: constant) }
+        static func shiftRight(_ target: Register, _ constant: UInt32) -> UInt64 {
+            word(0x74, target, constant: constant)
+        }
 
         /// BPF_JMP32 | BPF_JNE | BPF_K
-        static func jumpIfNot(_ register: Register, _ constant: UInt32) -> UInt64 { word(0x56, register, constant: constant) }
+        static func jumpIfNot(_ register: Register, _ constant: UInt32) -> UInt64 {
+            word(0x56, register, constant: constant)
+        }
 
         /// BPF_JMP32 | BPF_JEQ | BPF_K
-        static func jumpIf(_ register: Register, _ constant: UInt32) -> UInt64 { word(0x16, register, constant: constant) }
+        static func jumpIf(_ register: Register, _ constant: UInt32) -> UInt64 {
+            word(0x16, register, constant: constant)
+        }
 
         /// BPF_JMP32 | BPF_JSET | BPF_K: jumps if the register has one of the bits
         static func jumpIfAny(_ register: Register, _ bits: UInt32) -> UInt64 { word(0x46, register, constant: bits) }

@@ -31,7 +31,8 @@ enum MemoryV2 {
         let isThere = try files.writeIfPresent(value(swap), to: "memory.swap.max", "memory.swap")
         // A kernel that does not account for swap gives the container none, or all: both can be what was asked for.
         if !isThere, swap > 0 {
-            throw .noController("memory", field: files.field("memory.swap"), reason: "the kernel does not account for swap")
+            throw .noController(
+                "memory", field: files.field("memory.swap"), reason: "the kernel does not account for swap")
         }
     }
 
@@ -49,8 +50,12 @@ enum MemoryV2 {
     static func swapAlone(both: Int64?, memory: Int64?) throws(SwapProblem) -> Int64? {
         guard let both else { return memory == -1 ? -1 : nil }
         if both < 0 { return -1 }
-        guard let memory, memory >= 0 else { throw SwapProblem(reason: "unable to set swap limit without memory limit") }
-        if both < memory { throw SwapProblem(reason: "memory+swap limit should be >= memory limit: \(both) < \(memory)") }
+        guard let memory, memory >= 0 else {
+            throw SwapProblem(reason: "unable to set swap limit without memory limit")
+        }
+        if both < memory {
+            throw SwapProblem(reason: "memory+swap limit should be >= memory limit: \(both) < \(memory)")
+        }
         return both - memory
     }
 

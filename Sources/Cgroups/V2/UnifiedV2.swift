@@ -24,7 +24,8 @@ enum UnifiedV2 {
     static func isLimit(_ name: String) -> Bool {
         if name.utf8.contains(UInt8(ascii: "/")) { return false }
         switch name {
-        case "", ".", "..", "cgroup.procs", "cgroup.threads", "cgroup.kill", "cgroup.freeze", "cgroup.type", "cgroup.subtree_control":
+        case "", ".", "..", "cgroup.procs", "cgroup.threads", "cgroup.kill", "cgroup.freeze", "cgroup.type",
+            "cgroup.subtree_control":
             return false
         default: return true
         }

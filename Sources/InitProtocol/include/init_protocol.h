@@ -132,6 +132,7 @@ struct apus_message {
     X(ENTER, apus_slot_step)                        \
     X(PIVOT_ROOT, apus_nothing)                     \
     X(DETACH_OLD_ROOT, apus_slot_step)              \
+    X(DETACH_MOUNT, apus_text_step)                 \
     X(CHANGE_ROOT, apus_nothing)                    \
     X(CHANGE_DIRECTORY, apus_text_step)             \
     X(RETRY_DIRECTORY, apus_text_step)              \

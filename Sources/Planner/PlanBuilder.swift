@@ -6,14 +6,14 @@ extension Plan {
     public static func create(
         _ spec: Spec, on host: HostFacts, options: PlanOptions
     ) throws(PlanError) -> Plan {
-        var planner = Planner(spec: spec, host: host, options: options)
-        try planner.planCreate()
-        return planner.plan
+        var builder = PlanBuilder(spec: spec, host: host, options: options)
+        try builder.planCreate()
+        return builder.plan
     }
 }
 
 /// Builds a plan. The order of everything stands in `planCreate`; the parts are extensions, by concern.
-struct Planner {
+struct PlanBuilder {
     let spec: Spec
     let host: HostFacts
     let options: PlanOptions
@@ -33,6 +33,11 @@ struct Planner {
     mutating func planCreate() throws(PlanError) {
         guard let process = spec.process else { throw PlanError(field: "process", message: "is missing") }
         try refuseUnavailable(process)
+        let kept = options.listenDescriptors.addingReportingOverflow(options.preservedDescriptors)
+        guard !kept.overflow, kept.partialValue <= Self.mostKept else {
+            throw PlanError(field: "process", message: "more than \(Self.mostKept) descriptors are to be passed on")
+        }
+        plan.birthplace = host.cgroups.unified
         plan.firstUnkept = 3 + options.listenDescriptors + options.preservedDescriptors
 
         joinCgroups()
@@ -42,18 +47,18 @@ struct Planner {
             attachRoot()
             becomeRootOfUserNamespace()
             openPrivateProc(process)
-            setSysctls()
             makeMounts()
             makeDevices()
             prepareCovers()
             meetForHooks()
+            setSysctls()
             pivot()
         } else {
             openPrivateProc(process)
             enterRoot()
             becomeRootOfUserNamespace()
-            setSysctls()
             meetForHooks()
+            setSysctls()
         }
         makeWorkingDirectory(process)
         if process.terminal { openTerminal(process) }
@@ -66,6 +71,8 @@ struct Planner {
             throw PlanError(field: "mounts", message: "more than \(Slot.count) descriptors are needed at once")
         }
     }
+
+    static let mostKept: Int32 = 65_536
 
     /// Whether the container has a mount namespace of its own to arrange.
     var makesMounts: Bool { spec.linux.creates(.mount) }
@@ -96,13 +103,13 @@ struct Planner {
 
     /// What this version does not do is refused: accepting it in silence would be worse than not having it.
     private func refuseUnavailable(_ process: Process) throws(PlanError) {
-        let unavailable: [(Bool, String)] = [
-            (!spec.linux.netDevices.isEmpty, "linux.netDevices"),
-            (spec.linux.intelRdt != nil, "linux.intelRdt"),
-            (spec.linux.seccomp?.notifies == true, "linux.seccomp: SCMP_ACT_NOTIFY"),
+        let unavailable: [(Bool, String, String)] = [
+            (!spec.linux.netDevices.isEmpty, "linux.netDevices", "moving network devices"),
+            (spec.linux.intelRdt != nil, "linux.intelRdt", "resource control through resctrl"),
+            (spec.linux.seccomp?.notifies == true, "linux.seccomp", "SCMP_ACT_NOTIFY"),
         ]
-        for (isUsed, field) in unavailable where isUsed {
-            throw PlanError(field: field, message: "is not available in this version of apus")
+        for (isUsed, field, what) in unavailable where isUsed {
+            throw PlanError(field: field, message: "\(what) is not available in this version of apus")
         }
         if process.apparmorProfile != nil, !host.hasAppArmor {
             throw PlanError(field: "process.apparmorProfile", message: "AppArmor is not enabled on this host")
@@ -117,7 +124,7 @@ struct Planner {
     }
 }
 
-extension Planner {
+extension PlanBuilder {
     private func refuseUnavailable(_ mount: Mount, at index: Int) throws(PlanError) {
         if mount.idMap != nil, !mount.isBind {
             throw PlanError(field: "mounts[\(index)]", message: "id mapping of a new file system is not available in this version of apus")
