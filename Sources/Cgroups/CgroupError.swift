@@ -11,6 +11,8 @@ public enum CgroupError: Error, Sendable {
     case occupied(directory: String, processes: Int)
     /// A new container would be frozen before it starts.
     case frozen(directory: String)
+    /// A container cannot be below a threaded cgroup (cgroups(7), "Thread mode").
+    case threaded(directory: String)
     /// A limit needs a controller that the cgroup does not have.
     case noController(String, field: String, reason: String)
     /// A limit needs a file that the controller does not have on this kernel.
@@ -40,6 +42,7 @@ extension CgroupError: CustomStringConvertible {
         case .occupied(let directory, let processes):
             "linux.cgroupsPath: container's cgroup is not empty: \(processes) process(es) found in \(directory)"
         case .frozen(let directory): "linux.cgroupsPath: container's cgroup unexpectedly frozen: \(directory)"
+        case .threaded(let directory): "linux.cgroupsPath: below a threaded cgroup: \(directory)"
         case .noController(let name, let field, let reason):
             "\(field): the \(name) controller is not available: \(reason)"
         case .noFile(let path, let field): "\(field): there is no \(path) on this kernel"

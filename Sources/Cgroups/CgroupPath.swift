@@ -11,7 +11,8 @@ public struct CgroupPath: Sendable, Equatable {
     public init(_ path: String?, id: String) throws(CgroupError) {
         let given = path.map { $0.isEmpty ? id : $0 } ?? id
         isAbsolute = given.utf8.first == UInt8(ascii: "/")
-        var names: [String] = []
+        // Appending, where joined(separator:) has the runtime look up generic types: every create comes by here.
+        var text = ""
         for name in given.utf8.split(separator: UInt8(ascii: "/")) {
             if name.elementsEqual(".".utf8) { continue }
             // runc takes such names away with what is before them; what is meant then is anybody's guess.
@@ -19,10 +20,11 @@ public struct CgroupPath: Sendable, Equatable {
             if name.count > 255 { throw .path(given, reason: .tooLong) }
             // The kernel refuses a newline, which would forge a line of /proc/PID/cgroup (Linux 3.17).
             if name.contains(where: { $0 == 0 || $0 == 10 }) { throw .path(given, reason: .badCharacter) }
-            names.append(String(decoding: name, as: UTF8.self))
+            if !text.isEmpty { text += "/" }
+            text += String(decoding: name, as: UTF8.self)
         }
-        if names.isEmpty { throw .path(given, reason: .namesNothing) }
-        text = names.joined(separator: "/")
+        if text.isEmpty { throw .path(given, reason: .namesNothing) }
+        self.text = text
     }
 
     /// The container's directory in a v1 hierarchy, or in the cgroup2 hierarchy of a hybrid host.

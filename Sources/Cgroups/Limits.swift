@@ -43,7 +43,7 @@ struct Limits {
     }
 
     mutating func apply() throws(CgroupError) {
-        enableControllers()
+        try enableControllers()
         try setMemory()
         try setCPU()
         try setPids()
@@ -148,16 +148,10 @@ struct Limits {
     private mutating func setDevices() throws(CgroupError) {
         if occasion == .update, resources.devices.isEmpty { return }
         if cgroup.v1("devices") != nil {
-            var files = try v1Files("devices", "devices")
-            try DevicesV1.set(resources.devices, &files)
-            notes += files.notes
+            try DevicesV1.set(resources.devices, try v1Files("devices", "devices"))
         } else if let unified = cgroup.unified {
-            var files = self.files("devices", unified)
-            try DevicesV2.set(resources.devices, &files, isPermissive: cgroup.isPermissive)
-            notes += files.notes
-        } else if cgroup.isPermissive {
-            note("devices", "the caller may not restrict access to devices")
-        } else {
+            try DevicesV2.set(resources.devices, files("devices", unified), isPermissive: cgroup.isPermissive)
+        } else if !cgroup.isPermissive {
             throw .noController("devices", field: "\(origin).devices", reason: "it is not mounted on this host")
         }
     }
@@ -226,7 +220,7 @@ struct Limits {
     // MARK: Controllers of cgroup2
 
     /// Enables what the limits need, and for a new container what accounts for it; never what a v1 hierarchy has.
-    private mutating func enableControllers() {
+    private mutating func enableControllers() throws(CgroupError) {
         guard let unified = cgroup.unified else { return }
         var wanted = neededControllers()
         if occasion == .creation { wanted += ["memory", "pids", "cpu", "io"] }
@@ -239,7 +233,9 @@ struct Limits {
                 missing.append(name)
             }
         }
-        enabling.enable(missing, for: unified)
+        if !enabling.enable(missing, for: unified), occasion == .creation, ControllerEnabling.isThreaded(unified) {
+            throw .threaded(directory: unified)
+        }
     }
 
     private func neededControllers() -> [String] {

@@ -187,11 +187,21 @@ extension PlanBuilder {
 
     /// Of several values for one name the last one counts.
     static func withoutDuplicates(_ environment: [String]) -> [String] {
-        var seen: Set<Substring> = []
-        let kept = environment.reversed().filter { entry in
-            seen.insert(entry.prefix { $0 != "=" }).inserted
+        if environment.count > 64 { return withoutDuplicatesOfMany(environment) }
+        // Comparing each with each costs less than a set, whose types have to be made first.
+        return environment.enumerated().compactMap { index, entry in
+            let name = entry.utf8.prefix { $0 != UInt8(ascii: "=") }
+            let isOverridden = environment[(index + 1)...].contains { later in
+                later.utf8.count > name.count && later.utf8.starts(with: name)
+                    && later.utf8.dropFirst(name.count).first == UInt8(ascii: "=")
+            }
+            return isOverridden ? nil : entry
         }
-        return kept.reversed()
+    }
+
+    private static func withoutDuplicatesOfMany(_ environment: [String]) -> [String] {
+        var seen: Set<Substring> = []
+        return environment.reversed().filter { seen.insert($0.prefix { $0 != "=" }).inserted }.reversed()
     }
 
     /// Everything up to here has been done: the host may say so, and `start` decides when it goes on.

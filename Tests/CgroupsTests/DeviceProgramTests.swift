@@ -24,7 +24,9 @@ import Testing
         let rules = [
             Rule(allow: true, kind: .block, major: 8),  // made void by the next one
             Rule(allow: false),
+            Rule(allow: true, kind: .character, major: 136),
             Rule(allow: true, kind: .character, major: 1, minor: 3),
+            Rule(allow: true, kind: .character, major: 1, minor: 5),
             Rule(allow: false, major: 1, access: .write),
             Rule(allow: true, kind: .block, access: [.read, .mknod]),
         ]
@@ -38,20 +40,21 @@ import Testing
             // allow b *:* rm
             0x0000_0001_0002_0256,  //  6: if w2 != 1 goto 9
             0xffff_fffc_0000_0354,  //  7: w3 &= ~3
-            0x0000_0000_0008_0316,  //  8: if w3 == 0 goto 17
+            0x0000_0000_0009_0316,  //  8: if w3 == 0 goto 18
             // deny * 1:* w
             0x0000_0001_0001_0456,  //  9: if w4 != 1 goto 11
-            0x0000_0004_0004_0346,  // 10: if w3 & 4 goto 15
-            // allow c 1:3 rwm
-            0x0000_0002_0003_0256,  // 11: if w2 != 2 goto 15
-            0x0000_0001_0002_0456,  // 12: if w4 != 1 goto 15
-            0x0000_0003_0001_0556,  // 13: if w5 != 3 goto 15
-            0x0000_0000_0002_0005,  // 14: goto 17
+            0x0000_0004_0005_0346,  // 10: if w3 & 4 goto 16
+            // allow c 1:3 rwm, c 1:5 rwm, c 136:* rwm
+            0x0000_0002_0004_0256,  // 11: if w2 != 2 goto 16
+            0x0000_0088_0005_0416,  // 12: if w4 == 136 goto 18
+            0x0000_0001_0002_0456,  // 13: if w4 != 1 goto 16
+            0x0000_0003_0003_0516,  // 14: if w5 == 3 goto 18
+            0x0000_0005_0002_0516,  // 15: if w5 == 5 goto 18
             // deny a
-            0x0000_0000_0000_00b7,  // 15: r0 = 0
-            0x0000_0000_0000_0095,  // 16: exit
-            0x0000_0001_0000_00b7,  // 17: r0 = 1
-            0x0000_0000_0000_0095,  // 18: exit
+            0x0000_0000_0000_00b7,  // 16: r0 = 0
+            0x0000_0000_0000_0095,  // 17: exit
+            0x0000_0001_0000_00b7,  // 18: r0 = 1
+            0x0000_0000_0000_0095,  // 19: exit
         ]
         #expect(DeviceProgram.compile(rules) == expected)
     }

@@ -101,6 +101,45 @@ extension HostTests {
             }
         }
 
+        // MARK: cgroup v2
+
+        @Test(.needsV2Alone) func `below a threaded cgroup there is no container`() throws {
+            try Ground.withCgroup { outer in
+                let directory = outer.unified ?? ""
+                try Files.makeDirectory("\(directory)/threads", mode: 0o755)
+                try Files.writeExisting("\(directory)/threads/cgroup.type", "threaded")
+                let error = #expect(throws: CgroupError.self) { try inner("threads/c", of: outer).create() }
+                #expect(error.map { "\($0)" } == "linux.cgroupsPath: below a threaded cgroup: \(directory)/threads/c")
+                #expect(!Files.exists("\(directory)/threads/c"))
+            }
+        }
+
+        @Test(.needsV2Alone) func `where processes are no controller is enabled, and no cgroup becomes threaded`()
+            throws
+        {
+            try Ground.withCgroup { outer in
+                let process = try Ground.shell(in: outer, "exec sleep 60")
+                let place = try inner("c", of: outer)
+                let limits = Resources(memory: .init(limit: 64 << 20))
+                let error = #expect(throws: CgroupError.self) { try place.create(limits) }
+                let text = error.map { "\($0)" } ?? ""
+                #expect(text.hasPrefix("linux.resources.memory.limit: the memory controller is not available: "))
+                #expect(text.hasSuffix("/cgroup.subtree_control: processes are in that cgroup itself"))
+                let cgroup = try place.create()
+                #expect(try Ground.run(in: cgroup, "true").status == 0)
+                #expect(try Files.readText("\(outer.unified ?? "")/cgroup.type") == "domain")
+                try cgroup.discard()
+                try outer.killAll()
+                _ = try process.wait()
+            }
+        }
+
+        private func inner(_ path: String, of outer: Cgroup) throws -> CgroupLocation {
+            let root = Ground.unifiedRoot?.mountPoint ?? ""
+            let place = (outer.unified ?? "").dropFirst(root.count)
+            return try CgroupLocation(CgroupPath("\(place)/\(path)", id: "i"), in: Ground.layout)
+        }
+
         // MARK: Removal
 
         @Test func `cgroups that the container made go with it`() throws {

@@ -1,3 +1,4 @@
+import OCI
 import Testing
 
 @testable import Cgroups
@@ -63,6 +64,25 @@ import Testing
             try CgroupLocation(CgroupPath("/x", id: "i"), in: CgroupLayout.none)
         }
         #expect(error.map { "\($0)" } == "linux.cgroupsPath: no cgroup file system is mounted on this host")
+    }
+
+    @Test func `a caller without privileges goes without what he may not write to`() throws {
+        let missing = Hierarchy(label: "", mountPoint: "/nonexistent", ownPath: "")
+        let path = try CgroupPath("/x", id: "i")
+        for layout in [CgroupLayout.none, .v2(missing), .v1([pids], unified: missing)] {
+            let location = try CgroupLocation(path, in: layout, permissive: true)
+            #expect(location.directories.isEmpty)
+            #expect(location.view == CgroupView())
+            let cgroup = try location.create()
+            #expect(try cgroup.processes().isEmpty)
+            try cgroup.killAll()
+            try cgroup.discard()
+            let error = #expect(throws: CgroupError.self) { try location.create(Resources(pids: .init(limit: 5))) }
+            #expect(
+                error.map { "\($0)" } == "linux.resources.pids: the pids controller is not available: "
+                    + "it is not mounted, or not delegated to the caller")
+        }
+        #expect(try CgroupLocation(path, in: .v2(missing)).directories.count == 1)
     }
 
     // MARK: What the container sees

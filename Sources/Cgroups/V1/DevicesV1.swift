@@ -3,7 +3,7 @@ internal import OCI
 
 /// The devices controller of cgroup v1 (Documentation/admin-guide/cgroup-v1/devices.rst).
 enum DevicesV1 {
-    static func set(_ rules: [Resources.DeviceRule], _ files: inout ControlFiles) throws(CgroupError) {
+    static func set(_ rules: [Resources.DeviceRule], _ files: ControlFiles) throws(CgroupError) {
         let list = try wanted(rules, files)
         var current: DeviceList?
         if !files.isNew { current = DeviceList(text: try files.read("devices.list", "devices")) }

@@ -12,12 +12,15 @@ struct ControllerEnabling {
     mutating func note(_ controller: String, _ reason: String) { obstacles.append((controller, reason)) }
 
     /// Enables what is missing. Whether that is a failure, only the limits know that need it.
-    mutating func enable(_ controllers: [String], for directory: String) {
-        if controllers.isEmpty { return }
+    ///
+    /// - Returns: whether everything is there.
+    mutating func enable(_ controllers: [String], for directory: String) -> Bool {
+        if controllers.isEmpty { return true }
         let found = available(controllers, in: directory)
         for name in controllers where !found.contains(name) && obstacle(to: name).isEmpty {
             obstacles.append((name, "the cgroup2 hierarchy does not offer it"))
         }
+        return found.count == controllers.count
     }
 
     /// Which of the controllers a directory has in the end.
@@ -37,20 +40,40 @@ struct ControllerEnabling {
     private mutating func enable(_ controllers: [String], in directory: String) -> [String] {
         if controllers.isEmpty { return [] }
         let file = "\(directory)/cgroup.subtree_control"
+        if Self.hasOwnProcesses(directory) {
+            for name in controllers {
+                note(name, "cannot be enabled in \(file): processes are in that cgroup itself")
+            }
+            return []
+        }
         do {
             try Files.writeExisting(file, controllers.map { "+\($0)" }.joined(separator: " "))
             return controllers
         } catch {
             // The kernel takes all or none.
             if controllers.count > 1 { return controllers.flatMap { enable([$0], in: directory) } }
-            obstacles.append((controllers[0], "cannot be enabled in \(file): \(error.errno)\(Self.hint(error.errno))"))
+            note(controllers[0], "cannot be enabled in \(file): \(error.errno)\(Self.hint(error.errno))")
             return []
         }
     }
 
+    /// Whether processes are in a directory other than the root. The kernel would refuse most controllers there, but
+    /// with the others alone the directory became a threaded one, and those in it useless for containers.
+    private static func hasOwnProcesses(_ directory: String) -> Bool {
+        // The root has no type; what cannot be read will not be written either.
+        guard Files.exists("\(directory)/cgroup.type") else { return false }
+        return (try? Files.readOnce("\(directory)/cgroup.procs"))?.isEmpty == false
+    }
+
+    /// Whether a process can be in a directory: nothing below a threaded cgroup takes one from outside.
+    static func isThreaded(_ directory: String) -> Bool {
+        // Without the file it is the root.
+        guard let type = try? Files.readOnce("\(directory)/cgroup.type") else { return false }
+        return type.starts(with: "threaded".utf8) || type.starts(with: "domain invalid".utf8)
+    }
+
     private static func hint(_ errno: Errno) -> String {
         switch errno {
-        case .busy: " (processes are in that cgroup itself)"
         case .notSupported: " (threaded cgroups take only controllers of threads)"
         case .accessDenied, .notPermitted: " (not delegated to the caller)"
         default: ""

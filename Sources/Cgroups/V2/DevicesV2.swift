@@ -7,20 +7,17 @@ enum DevicesV2 {
     /// What our programs are called, so that those of others (systemd's) are told apart.
     private static var programName: String { "apus_devices" }
 
-    /// - Parameter isPermissive: a caller who may not load programs goes without; in a user namespace no device node
-    ///   can be made anyway.
+    /// - Parameter isPermissive: a caller who may not load programs goes without: he cannot make device nodes either,
+    ///   nor let anybody open those that he may not open himself.
     static func set(
-        _ rules: [Resources.DeviceRule], _ files: inout ControlFiles, isPermissive: Bool
+        _ rules: [Resources.DeviceRule], _ files: ControlFiles, isPermissive: Bool
     ) throws(CgroupError) {
         let code = DeviceProgram.compile(DeviceRules.complete(rules))
         if files.isNew, DeviceProgram.allowsEverything(code) { return }
         // 16 bits hold the distance of a jump, and no container needs as many rules.
         if code.count > 0x7FFF { throw .value(field: files.field("devices"), reason: "too many rules: \(rules.count)") }
         do { try attach(code, to: files.directory, isNew: files.isNew) } catch {
-            if isPermissive, error.errno == .notPermitted {
-                files.note("devices", "the caller may not restrict access to devices")
-                return
-            }
+            if isPermissive, error.errno == .notPermitted { return }
             throw .system(error, field: files.field("devices"), hint: files.directory)
         }
     }
