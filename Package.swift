@@ -60,6 +60,8 @@ let package = Package(
         .testTarget(name: "OCITests", dependencies: ["OCI", "JSON"], swiftSettings: testSettings),
         .testTarget(
             name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
+        .testTarget(
+            name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Kernel"], swiftSettings: testSettings),
         .target(name: "SeccompLoader", path: "Tests/SeccompTests/Loader", cSettings: strictC),
         .testTarget(
             name: "SeccompTests", dependencies: ["Seccomp", "OCI", "Kernel", "CSeccomp", "SeccompLoader"],

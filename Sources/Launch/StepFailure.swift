@@ -80,7 +80,7 @@ extension Plan {
         if case .findExecutable(let name, let candidates) = step.operation {
             program = StepFailure.Program(name: name, isSearched: candidates.count > 1 || candidates.first != name)
         }
-        return StepFailure(
-            field: step.origin.text, step: "\(step.operation)", report: report, exit: exit, program: program)
+        let what = program.map { "find \($0.name)" } ?? "\(step.operation)"
+        return StepFailure(field: step.origin.text, step: what, report: report, exit: exit, program: program)
     }
 }

@@ -16,12 +16,19 @@ struct Log: Sendable {
         switch options.destination {
         case .standardError:
             let isForPeople = options.format == .text && Terminal.isTerminal(2)
-            Output.standardError(
-                isForPeople ? record.forTerminal(colour: Output.hasColour(2)) : record.line(options.format, at: now))
+            Output.standardError(isForPeople ? Self.textForPeople(record) : record.line(options.format, at: now))
         case .file(let path):
             append(record.line(options.format, at: now), to: path)
             if level == .error { Output.standardError(message + "\n") }
         }
+    }
+
+    /// A message of several lines keeps them.
+    private static func textForPeople(_ record: LogRecord) -> String {
+        let lines = record.message.split(separator: "\n")
+        let first = LogRecord(record.level, lines.first.map(String.init) ?? "", record.fields)
+        return first.forTerminal(colour: Output.hasColour(2))
+            + lines.dropFirst().map { "  \(Quoting.plain(String($0)))\n" }.joined()
     }
 
     private func append(_ line: String, to path: String) {

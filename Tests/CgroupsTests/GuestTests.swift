@@ -51,6 +51,7 @@ private enum Guest {
         let failures = output.split(separator: "\n").filter {
             !$0.contains(" passed after ") && !$0.contains(" started")
         }
+        #expect(output.contains("Suite HostTests passed"))
         #expect(status == 0, "\(failures.joined(separator: "\n"))")
     }
 
