@@ -94,7 +94,10 @@ public struct Lifecycle: Sendable {
             case .system(let error) where error.errno == .connectionRefused:
                 throw .status("cannot start a container that has stopped")
             case .system(let error): throw .system(error, field: "process")
-            case .step(let failure): throw .step(failure)
+            case .step(let failure):
+                // Its end of the connection closes a moment before it is gone; who deletes it next finds it stopped.
+                _ = try? container.process()?.hasEnded(within: 1000)
+                throw .step(failure)
             }
         } catch let error as SystemError {
             throw .system(error, field: "hooks.startContainer")
