@@ -41,30 +41,44 @@ public enum CgroupLayout: Sendable, Equatable {
         // Not there, or not readable: mountinfo knows more.
         let isUnified = (try? Files.fileSystemType(usualMountPoint)) == unifiedType
         if isUnified {
-            let path = LayoutParser(mountinfo: [], cgroup: own).unifiedPath
+            let path = LayoutParser(cgroup: own).unifiedPath
             // Without a cgroup namespace, a container's mount shows a part of the hierarchy under a shorter path.
             if path.isEmpty || Files.exists(usualMountPoint + path) {
                 return .v2(Hierarchy(label: "", mountPoint: usualMountPoint, ownPath: path))
             }
         }
-        do {
-            let mountinfo = try Files.read("/proc/self/mountinfo")
-            // If there is a line for cgroup2 at the usual place nevertheless, something else is mounted over it.
-            return parse(mountinfo: mountinfo, cgroup: own, hidden: isUnified ? nil : usualMountPoint)
-        } catch {
-            throw .system(error, field: "", hint: "")
+        // If there is a line for cgroup2 at the usual place nevertheless, something else is mounted over it.
+        var parser = LayoutParser(cgroup: own, hidden: isUnified ? nil : usualMountPoint)
+        do { try readMountinfo(into: &parser) } catch { throw .system(error, field: "", hint: "") }
+        return CgroupLayout(parser)
+    }
+
+    /// Reads no more than is needed: a part at a time, as the kernel gives it.
+    private static func readMountinfo(into parser: inout LayoutParser) throws(SystemError) {
+        let file = try Descriptor.open("/proc/self/mountinfo", [.readOnly])
+        while true {
+            let part = try file.read(atMost: 16_384)
+            if part.isEmpty { break }
+            if parser.append(part) { return }
         }
+        parser.finish()
     }
 
     /// Reads the layout from the content of /proc/self/mountinfo and /proc/self/cgroup (proc(5), cgroups(7)).
     ///
     /// - Parameter hidden: a mount point where cgroup2 cannot be seen.
     public static func parse(mountinfo: [UInt8], cgroup: [UInt8], hidden: String? = nil) -> CgroupLayout {
-        var parser = LayoutParser(mountinfo: mountinfo, cgroup: cgroup, hidden: hidden)
-        parser.readMounts()
-        if let unified = parser.unified, parser.hierarchies.isEmpty || unified.mountPoint == usualMountPoint {
-            return .v2(unified)
+        var parser = LayoutParser(cgroup: cgroup, hidden: hidden)
+        if !parser.append(mountinfo) { parser.finish() }
+        return CgroupLayout(parser)
+    }
+
+    private init(_ parser: LayoutParser) {
+        let hierarchies = parser.hierarchies
+        if let unified = parser.unified, hierarchies.isEmpty || unified.mountPoint == Self.usualMountPoint {
+            self = .v2(unified)
+        } else {
+            self = hierarchies.isEmpty ? .none : .v1(hierarchies, unified: parser.unified)
         }
-        return parser.hierarchies.isEmpty ? .none : .v1(parser.hierarchies, unified: parser.unified)
     }
 }

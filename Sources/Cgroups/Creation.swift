@@ -1,4 +1,4 @@
-internal import Kernel
+public import Kernel
 public import OCI
 
 extension CgroupLocation {
@@ -8,11 +8,15 @@ extension CgroupLocation {
     /// An existing cgroup is used if it has neither processes nor is frozen, as runc does; it keeps what the limits do
     /// not mention.
     ///
-    /// - Parameter resources: `linux.resources`; the device rules that every container gets are set without them too.
-    public func create(_ resources: Resources? = nil) throws(CgroupError) -> Cgroup {
-        var maker = CgroupMaker()
+    /// - Parameters:
+    ///   - resources: `linux.resources`; the device rules that every container gets are set without them too.
+    ///   - birthplace: the cgroup2 directory, where the container's process may be already.
+    public func create(
+        _ resources: Resources? = nil, after birthplace: Birthplace? = nil
+    ) throws(CgroupError) -> Cgroup {
+        var maker = CgroupMaker(made: birthplace?.made ?? [])
         do {
-            for directory in directories { try maker.make(directory) }
+            for directory in directories where directory.path != birthplace?.path { try maker.make(directory) }
             var cgroup = Cgroup(directories, made: maker.made, isPermissive: isPermissive)
             cgroup.notes = try cgroup.apply(resources ?? Resources(), .creation)
             return cgroup
@@ -22,6 +26,18 @@ extension CgroupLocation {
         }
     }
 
+    /// Makes only the directory in cgroup2, for a process to be born in while the v1 hierarchies, which it joins later,
+    /// are still being made; nil on a host without cgroup2.
+    public func makeBirthplace() throws(CgroupError) -> Birthplace? {
+        guard let unified = directories.last, unified.isUnified else { return nil }
+        var maker = CgroupMaker()
+        do { try maker.make(unified) } catch {
+            maker.undo()
+            throw error
+        }
+        return Birthplace(path: unified.path, made: maker.made)
+    }
+
     /// Refuses a place that another container, or anybody else, is in; `create` does so too. For who writes the place
     /// down before it is made: what is written down may be killed and removed later.
     public func requireUnused() throws(CgroupError) {
@@ -29,9 +45,30 @@ extension CgroupLocation {
     }
 }
 
+/// The cgroup2 directory of a container whose other directories are still to be made.
+public struct Birthplace: Sendable {
+    let path: String
+    let made: [String]
+
+    /// The directory, for CLONE_INTO_CGROUP.
+    public func open() throws(CgroupError) -> Descriptor {
+        do {
+            return try Descriptor.open(
+                path, [.path, .directory], at: .workingDirectory, resolve: [.noSymbolicLinks, .noMagicLinks])
+        } catch {
+            throw .system(error, field: "linux.cgroupsPath", hint: "")
+        }
+    }
+
+    /// Removes what was made, as far as nobody else uses it by now.
+    public func discard() { CgroupMaker(made: made).undo() }
+}
+
 /// Makes directories, and remembers which.
 struct CgroupMaker {
-    private(set) var made: [String] = []
+    private(set) var made: [String]
+
+    init(made: [String] = []) { self.made = made }
 
     /// Makes a directory of the cgroup, or accepts it as it is.
     mutating func make(_ directory: CgroupDirectory) throws(CgroupError) {

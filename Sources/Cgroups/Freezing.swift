@@ -33,7 +33,7 @@ extension Cgroup {
     var freezer: CgroupDirectory? { directories.first { $0.has("freezer") } ?? directories.first { $0.isUnified } }
 }
 
-/// The freezer of both versions: `freezer.state` (freezer-subsystem.rst) and `cgroup.freeze` (cgroup-v2.rst, Linux 5.2).
+/// The freezer of both versions: `freezer.state` (freezer-subsystem.rst) and `cgroup.freeze` (cgroup-v2.rst).
 enum Freezer {
     /// Whether a directory is frozen, by itself or (v1) from above; a directory without a freezer is not.
     static func isFrozen(_ directory: CgroupDirectory) throws(CgroupError) -> Bool {

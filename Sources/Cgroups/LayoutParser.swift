@@ -10,14 +10,18 @@ struct LayoutParser {
         var isCovered = false
     }
 
-    private let mountinfo: [UInt8]
+    private var mountinfo: [UInt8] = []
+    /// How much of it has been looked at; always at the beginning of a line.
+    private var position = 0
     private let cgroup: [UInt8]
     /// Where a mount of cgroup2 does not count.
     private let hidden: String?
     private var memberships: [Membership] = []
 
-    init(mountinfo: [UInt8], cgroup: [UInt8], hidden: String? = nil) {
-        self.mountinfo = mountinfo
+    /// - Parameters:
+    ///   - cgroup: the content of /proc/self/cgroup.
+    ///   - hidden: a mount point where cgroup2 cannot be seen.
+    init(cgroup: [UInt8], hidden: String? = nil) {
         self.cgroup = cgroup
         self.hidden = hidden
         readMemberships()
@@ -51,10 +55,21 @@ struct LayoutParser {
 
     // MARK: /proc/self/mountinfo
 
+    /// Takes a part of the file; true when the rest has nothing more to tell. The mounts that are looked for are among
+    /// the first that a host makes.
+    mutating func append(_ part: [UInt8]) -> Bool {
+        mountinfo += part
+        readLines(to: (mountinfo.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1)
+        return memberships.allSatisfy { $0.isCovered }
+    }
+
+    /// Reads what has no newline at its end.
+    mutating func finish() { readLines(to: mountinfo.count) }
+
     /// Looks for `" - cgroup"`: the separator and the beginning of the type.
-    mutating func readMounts() {
-        var line = 0
-        for index in mountinfo.indices {
+    private mutating func readLines(to end: Int) {
+        var line = position
+        for index in position..<max(position, end) {
             let byte = mountinfo[index]
             if byte == UInt8(ascii: "\n") {
                 line = index + 1
@@ -62,6 +77,7 @@ struct LayoutParser {
                 readMount(line, separator: index)
             }
         }
+        position = max(position, end)
     }
 
     private func isCgroupType(at start: Int) -> Bool {

@@ -104,7 +104,7 @@ extension Descriptor {
             let part = try read(atMost: min(size, limit - bytes.count + 1))
             if part.isEmpty { break }
             bytes.append(contentsOf: part)
-            size *= 2
+            size = min(size * 2, 1 << 20)
             if bytes.count > limit { break }
         }
         if bytes.count > limit { throw SystemError("read", "", .fileTooLarge) }

@@ -123,6 +123,7 @@ extension Meeting {
         switch code {
         case .APUS_MEETING_FORKED: return nil
         case .APUS_MEETING_ID_MAPS: self = .idMaps
+        case .APUS_MEETING_CGROUPS: self = .cgroups
         case .APUS_MEETING_RUNTIME_HOOKS: self = .runtimeHooks
         case .APUS_MEETING_CONTAINER_HOOKS: self = .containerHooks
         case .APUS_MEETING_CONSOLE: self = .console

@@ -418,6 +418,7 @@ extension Meeting {
     var protocolCase: apus_meeting {
         switch self {
         case .idMaps: .APUS_MEETING_ID_MAPS
+        case .cgroups: .APUS_MEETING_CGROUPS
         case .runtimeHooks: .APUS_MEETING_RUNTIME_HOOKS
         case .containerHooks: .APUS_MEETING_CONTAINER_HOOKS
         case .console: .APUS_MEETING_CONSOLE

@@ -2,7 +2,7 @@ internal import OCI
 
 extension PlanBuilder {
     /// The mounts, in the order given.
-    mutating func makeMounts() {
+    mutating func makeMounts() throws(PlanError) {
         for (index, mount) in spec.mounts.enumerated() {
             let origin = Origin.element("mounts", index)
             switch mount.action {
@@ -11,7 +11,9 @@ extension PlanBuilder {
             case .bindRemount: changeMount(mount, origin)
             case .new:
                 switch mount.type {
-                case "cgroup", "cgroup2": mountCgroups(mount, origin)
+                case "cgroup", "cgroup2":
+                    try joinCgroups()
+                    mountCgroups(mount, origin)
                 default: mountNew(mount, origin)
                 }
             }

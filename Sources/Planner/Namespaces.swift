@@ -3,11 +3,30 @@ internal import OCI
 extension PlanBuilder {
     /// On cgroup v1 the process moves itself, through descriptors that the host opened: no global lock is taken. On
     /// v2 it is born in its cgroup.
-    mutating func joinCgroups() {
-        for index in host.cgroups.hierarchies.indices {
-            add(.joinCgroup(provide(.cgroupTasks(index), .field("linux.cgroupsPath"))), .field("linux.cgroupsPath"))
+    ///
+    /// The host makes the hierarchies' directories while the process is busy with its first mounts. So this comes late:
+    /// before the first thing that depends on it, a mount of cgroups, or else after the mounts.
+    mutating func joinCgroups() throws(PlanError) {
+        if hasJoinedCgroups { return }
+        hasJoinedCgroups = true
+        let origin = Origin.field("linux.cgroupsPath")
+        let count = host.cgroups.hierarchies.count
+        if count > Self.mostHierarchies {
+            throw PlanError(field: "linux.cgroupsPath", message: "more than \(Self.mostHierarchies) cgroup hierarchies")
+        }
+        if count > 0 {
+            let slots = (0..<count).map { _ in reserveSlot() }
+            add(.meet(.cgroups, receive: slots[0], count: count), origin)
+            for slot in slots { add(.joinCgroup(slot), origin) }
+        }
+        // The root of a new cgroup namespace is the cgroup that its maker is in.
+        if let index = index(of: .cgroup), spec.linux.creates(.cgroup) {
+            add(.unshare(flags: NamespaceKind.cgroup.cloneFlag), .element("linux.namespaces", index))
         }
     }
+
+    /// As many descriptors as one message carries.
+    private static let mostHierarchies = 16
 
     /// Joins the namespaces that are given by path and makes the new ones.
     ///
@@ -28,10 +47,6 @@ extension PlanBuilder {
             joinNamespaces()
         }
         if hasNewUserNamespace { add(.meet(.idMaps), .field("linux.uidMappings")) }
-        // The root of a new cgroup namespace is the cgroup that its maker is in: after joining, not at the clone.
-        if let index = index(of: .cgroup), spec.linux.creates(.cgroup) {
-            add(.unshare(flags: NamespaceKind.cgroup.cloneFlag), .element("linux.namespaces", index))
-        }
         if spec.linux.creates(.network) { add(.bringUpLoopback, .field("linux.namespaces")) }
     }
 

@@ -20,6 +20,8 @@ struct PlanBuilder {
     var plan = Plan()
     /// Slots of the bind sources that were taken early, by index in `mounts`.
     var takenSources: [Int: Slot] = [:]
+    /// Whether the process is in its cgroups at this point of the plan.
+    var hasJoinedCgroups = false
     private var nextSlot = Slot.firstProvided
 
     init(spec: Spec, host: HostFacts, options: PlanOptions) {
@@ -40,14 +42,14 @@ struct PlanBuilder {
         plan.birthplace = host.cgroups.unified
         plan.firstUnkept = 3 + options.listenDescriptors + options.preservedDescriptors
 
-        joinCgroups()
         separateNamespaces()
         add(.newSession, .field("process"))
         if makesMounts {
             attachRoot()
             becomeRootOfUserNamespace()
             openPrivateProc(process)
-            makeMounts()
+            try makeMounts()
+            try joinCgroups()
             makeDevices()
             prepareCovers()
             meetForHooks()
@@ -57,6 +59,7 @@ struct PlanBuilder {
             openPrivateProc(process)
             enterRoot()
             becomeRootOfUserNamespace()
+            try joinCgroups()
             meetForHooks()
             setSysctls()
         }

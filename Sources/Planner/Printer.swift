@@ -41,7 +41,6 @@ extension Step: CustomStringConvertible {
 extension Provision.Source: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .cgroupTasks(let index): "tasks of cgroup hierarchy \(index)"
         case .namespace(let path): "namespace \(path)"
         case .gateListener: "listening socket"
         case .tree(let source): "tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
@@ -150,6 +149,7 @@ extension Meeting: CustomStringConvertible {
     public var description: String {
         switch self {
         case .idMaps: "the host to write the id maps"
+        case .cgroups: "the host to make the cgroups"
         case .runtimeHooks: "the host to run its hooks"
         case .containerHooks: "the host for the state that hooks read"
         case .console: "the host to take the terminal"

@@ -120,8 +120,6 @@ public struct Slot: Sendable, Equatable {
 /// A descriptor that the host opens before the clone.
 public struct Provision: Sendable {
     public enum Source: Sendable, Equatable {
-        /// The `tasks` file of the nth cgroup v1 hierarchy.
-        case cgroupTasks(Int)
         /// A namespace to join.
         case namespace(path: String)
         /// The listening socket of the gate.
@@ -149,6 +147,8 @@ public struct BindSource: Sendable, Equatable {
 public enum Meeting: Sendable, CaseIterable {
     /// Write the id mappings of the new user namespace.
     case idMaps
+    /// Hand over the `tasks` files of the cgroup v1 hierarchies, which were made meanwhile.
+    case cgroups
     /// Run `prestart` and `createRuntime` hooks.
     case runtimeHooks
     /// Hand over the state for `createContainer` hooks.

@@ -12,7 +12,8 @@ struct Creation: ~Copyable {
     let request: CreateRequest
     let preparation: Preparation
     let entry: Entry
-    let cgroup: Cgroup
+    private var group: ContainerCgroup
+    private let warn: (String) -> Void
     var record: Record
     var child: Child
     /// The master of the terminal, if the caller keeps it (`run` in the foreground).
@@ -22,7 +23,7 @@ struct Creation: ~Copyable {
 
     /// Reserves the container's state, makes its cgroup, and clones its process.
     static func begin(
-        _ request: CreateRequest, _ preparation: Preparation, in store: Store, warn: (String) -> Void
+        _ request: CreateRequest, _ preparation: Preparation, in store: Store, warn: @escaping (String) -> Void
     ) throws(RuntimeError) -> Creation {
         let entry = try store.reserve(preparation.id.text)
         let spec = preparation.spec
@@ -34,84 +35,66 @@ struct Creation: ~Copyable {
         record.hooks.poststop = spec.hooks.poststop
         record.hooks.startContainer = spec.hooks.startContainer
         record.cgroup = preparation.location.stateText
-        let cgroup: Cgroup
         do {
-            cgroup = try makeCgroup(preparation, record, entry)
-        } catch {
-            undo(nil, entry)
+            // What the state names, `delete` kills and removes: a cgroup that belongs to somebody else never gets there.
+            do { try preparation.location.requireUnused() } catch { throw RuntimeError.cgroup(error) }
+            try entry.write(record)
+        } catch let error as RuntimeError {
+            try? entry.remove()  // The first error is the one to tell.
             throw error
+        } catch {
+            throw .brokenState(path: entry.path, reason: "\(error)")
         }
+        var group = ContainerCgroup(preparation)
         do {
-            let child = try launch(preparation, cgroup, gatePath: entry.futureGatePath)
-            cgroup.notes.forEach { warn("\($0)") }
+            let child = try launch(preparation, try group.prepare(), gatePath: entry.futureGatePath)
             return Creation(
-                store: store, request: request, preparation: preparation, entry: entry, cgroup: cgroup,
-                record: record, child: child)
+                store: store, request: request, preparation: preparation, entry: entry, group: group,
+                record: record, child: child, warn: warn)
         } catch {
-            undo(cgroup, entry)
+            group.discard()
+            try? entry.remove()
             throw error
         }
-    }
-
-    /// What the state names, `delete` kills and removes: a cgroup that belongs to somebody else never gets there.
-    private static func makeCgroup(
-        _ preparation: Preparation, _ record: Record, _ entry: borrowing Entry
-    ) throws(RuntimeError) -> Cgroup {
-        do { try preparation.location.requireUnused() } catch { throw .cgroup(error) }
-        try entry.write(record)
-        do { return try preparation.location.create(preparation.spec.linux.resources) } catch { throw .cgroup(error) }
     }
 
     private init(
-        store: Store, request: CreateRequest, preparation: Preparation, entry: consuming Entry, cgroup: Cgroup,
-        record: Record, child: consuming Child
+        store: Store, request: CreateRequest, preparation: Preparation, entry: consuming Entry,
+        group: ContainerCgroup, record: Record, child: consuming Child, warn: @escaping (String) -> Void
     ) {
         self.store = store
         self.request = request
         self.preparation = preparation
         self.entry = entry
-        self.cgroup = cgroup
+        self.group = group
         self.record = record
         self.child = child
+        self.warn = warn
         terminal = nil
         hookFiles = nil
     }
 
     /// Opens what the plan needs, and clones.
     private static func launch(
-        _ preparation: Preparation, _ cgroup: Cgroup, gatePath: String
+        _ preparation: Preparation, _ birthplace: consuming Descriptor?, gatePath: String
     ) throws(RuntimeError) -> Child {
-        if let owner = Cgroup.owner(for: preparation.spec) {
-            do { try cgroup.delegate(to: owner) } catch { throw .cgroup(error) }
-        }
-        var provider = try Provider(preparation, cgroup, gatePath: gatePath)
-        let child: Child
+        var provider = try Provider(preparation, gatePath: gatePath)
+        let cgroup = provider.add(birthplace)
         do {
-            child = try Child(
-                running: preparation.plan, descriptors: provider.descriptors, cgroup: try provider.birthplace(),
+            return try Child(
+                running: preparation.plan, descriptors: provider.descriptors, cgroup: cgroup,
                 keepsCapabilities: preparation.plan.cloneFlags & NamespaceKind.user.cloneFlag != 0)
-        } catch let error as RuntimeError {
-            throw error
-        } catch let error as SystemError {
-            throw .system(error, field: "linux.namespaces")
         } catch {
-            throw .system(SystemError("clone3", "", .inputOutput), field: "linux.namespaces")
+            throw .system(error, field: "linux.namespaces")
         }
-        return child
-    }
-
-    /// Takes back a cgroup and a state directory; nothing can be done about a failure to do so.
-    private static func undo(_ cgroup: Cgroup?, _ entry: borrowing Entry) {
-        try? cgroup?.killAll()
-        try? cgroup?.discard()
-        try? entry.remove()
     }
 
     // MARK: Meetings
 
     /// Keeps every meeting up to the one at which the process is ready.
     mutating func keepMeetings() throws(RuntimeError) {
-        // The process is busy with its first steps: this is the time to write it down.
+        // The process is busy with its first steps: this is the time for what it does not wait for yet.
+        try group.complete().forEach(warn)
         try writeProcess()
         while true {
             let next: Request
@@ -131,6 +114,10 @@ struct Creation: ~Copyable {
         let spec = preparation.spec
         switch meeting {
         case .idMaps: try IDMaps.write(spec.linux, for: child.process.pid)
+        case .cgroups:
+            var table = DescriptorTable()
+            try reply(try group.openTasks(into: &table))
+            return
         case .runtimeHooks:
             let runner = HookRunner(state: state(.creating, pid: child.process.pid))
             try runner.run(spec.hooks.prestart, .prestart)
@@ -232,7 +219,7 @@ struct Creation: ~Copyable {
     /// Why the process did not come to its next meeting.
     private borrowing func explainEnd() -> RuntimeError {
         let exit = child.kill()
-        if child.currentReport().errno == nil, cgroup.hasRunOutOfMemory() {
+        if child.currentReport().errno == nil, group.hasRunOutOfMemory {
             return .outOfMemory(limit: preparation.spec.linux.resources?.memory?.limit)
         }
         var failure = child.failure(exit)
@@ -257,7 +244,8 @@ struct Creation: ~Copyable {
     /// Takes everything back: no process, cgroup or state remains. What the poststop hooks say is in vain.
     borrowing func undo() -> [String] {
         _ = child.kill()
-        Self.undo(cgroup, entry)
+        group.discard()
+        try? entry.remove()
         return HookRunner(state: state(.stopped, pid: 0)).runAll(record.hooks.poststop, .poststop)
     }
 }
@@ -266,31 +254,24 @@ struct Creation: ~Copyable {
 struct Provider: ~Copyable {
     private(set) var descriptors: [(Slot, Int32)] = []
     private var table = DescriptorTable()
-    private let cgroup: Cgroup
 
-    init(_ preparation: Preparation, _ cgroup: Cgroup, gatePath: String) throws(RuntimeError) {
-        self.cgroup = cgroup
+    init(_ preparation: Preparation, gatePath: String) throws(RuntimeError) {
         for provision in preparation.plan.provisions {
             let number: Int32
             do {
-                guard let opened = try Self.open(provision.source, preparation, cgroup, gatePath) else { continue }
+                guard let opened = try Self.open(provision.source, preparation, gatePath) else { continue }
                 number = table.add(opened)
-            } catch let error as SystemError {
-                throw .system(error, field: provision.origin.text)
-            } catch let error as CgroupError {
-                throw .cgroup(error)
             } catch {
-                throw .usage("\(error)")
+                throw .system(error, field: provision.origin.text)
             }
             descriptors.append((provision.slot, number))
         }
     }
 
     private static func open(
-        _ source: Provision.Source, _ preparation: Preparation, _ cgroup: Cgroup, _ gatePath: String
-    ) throws -> Descriptor? {
+        _ source: Provision.Source, _ preparation: Preparation, _ gatePath: String
+    ) throws(SystemError) -> Descriptor? {
         switch source {
-        case .cgroupTasks(let index): try cgroup.openTasks(index)
         case .namespace(let path): try Descriptor.open(path, [.readOnly])
         case .gateListener: try listenAtGate(gatePath)
         case .tree(let source): try tree(source)
@@ -335,13 +316,11 @@ struct Provider: ~Copyable {
         return tree
     }
 
-    /// The cgroup2 directory that the process is born in.
-    mutating func birthplace() throws(RuntimeError) -> Int32? {
-        do {
-            guard let directory = try cgroup.openUnified() else { return nil }
-            return table.add(directory)
-        } catch {
-            throw .cgroup(error)
+    /// Keeps a descriptor as long as the others; returns its number.
+    mutating func add(_ descriptor: consuming Descriptor?) -> Int32? {
+        switch consume descriptor {
+        case .some(let descriptor): table.add(descriptor)
+        case .none: nil
         }
     }
 }

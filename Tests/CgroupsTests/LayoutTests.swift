@@ -34,6 +34,26 @@ import Testing
                 == .v2(Hierarchy(label: "", mountPoint: "/mnt/cg", ownPath: "")))
     }
 
+    @Test func `mounts may come in parts of any size, and no more of them than needed`() {
+        let whole = Array(hybridMounts.utf8)
+        let expected = CgroupLayout.parse(mountinfo: whole, cgroup: Array(hybridOwn.utf8))
+        let last = hybridMounts.utf8.split(separator: 10).last?.count ?? 0
+        for size in [1, 7, 100, 4096] {
+            var parser = LayoutParser(cgroup: Array(hybridOwn.utf8))
+            var used = 0
+            while used < whole.count {
+                let part = Array(whole[used..<min(used + size, whole.count)])
+                used += part.count
+                if parser.append(part) { break }
+            }
+            #expect(parser.hierarchies.count == 3 && parser.unified != nil)
+            if case .v1(let hierarchies, let unified) = expected {
+                #expect(parser.hierarchies == hierarchies && parser.unified == unified)
+            }
+            if size < last { #expect(used < whole.count) }
+        }
+    }
+
     @Test func `cgroup2 under another mount does not count`() {
         let mounts = """
             30 24 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate

@@ -73,7 +73,8 @@ struct Limit: Sendable, CustomTestStringConvertible {
             v1: [("cpuset", "cpuset.cpus", "0"), ("cpuset", "cpuset.mems", "0")],
             v2: [("cpuset.cpus", "0"), ("cpuset.mems", "0")]),
         Limit(
-            "pids.limit", Resources(pids: .init(limit: 77)), v1: [("pids", "pids.max", "77")], v2: [("pids.max", "77")]),
+            "pids.limit", Resources(pids: .init(limit: 77)), v1: [("pids", "pids.max", "77")],
+            v2: [("pids.max", "77")]),
         Limit(
             "pids.limit = 0", Resources(pids: .init(limit: 0)), v1: [("pids", "pids.max", "1")], v2: [("pids.max", "1")]
         ),

@@ -78,11 +78,14 @@ import Testing
         let steps = [
             Step(.newSession, .field("process")),
             Step(.closeOnExec(from: 3), .field("process")),
-            Step(.execute(arguments: ["a"], environment: []), .element("process.args", 0)),
+            Step(.execute(arguments: ["a"], environment: ["A=1"]), .element("process.args", 0)),
         ]
         let blob = Blob(steps, gate: 1)
         #expect(blob[.notesCount] == 2)
-        #expect(blob.texts(blob[.notesOffset]) == ["process\tclose from 3 on exec", "process.args[0]\texecve [\"a\"]"])
+        #expect(
+            blob.texts(blob[.notesOffset]) == [
+                "process\tclose from 3 on exec", "process.args[0]\texecve [\"a\"] with [\"A=1\"]",
+            ])
     }
 
     // MARK: Texts and lists

@@ -123,10 +123,18 @@ import Testing
 
     @Test func labelsAreWrittenThroughThePrivateProcfs() throws {
         let armoured = try plan(on: .plain { $0.hasAppArmor = true }) { $0.theProcess.apparmorProfile = "own" }
-        #expect(armoured.lines("process.apparmorProfile") == [#"write procfs:self/attr/apparmor/exec "exec own""#])
+        let profile = #"write procfs:self/attr/apparmor/exec "exec own""#
+        #expect(armoured.lines("process.apparmorProfile") == privateProcfs + [profile])
         let labelled = try plan(on: .plain { $0.hasSELinux = true }) { $0.theProcess.selinuxLabel = "u:r:t:s0" }
-        #expect(labelled.lines("process.selinuxLabel") == [#"write procfs:self/attr/exec "u:r:t:s0""#])
-        for plan in [armoured, labelled] { #expect(plan.index("fsmount nosuid,nodev,noexec -> procfs") != nil) }
+        let label = #"write procfs:self/attr/exec "u:r:t:s0""#
+        #expect(labelled.lines("process.selinuxLabel") == privateProcfs + [label])
+        // One is enough for everything: it comes from what is written first.
+        let both = try plan(on: .plain { $0.hasAppArmor = true }) {
+            $0.theProcess.apparmorProfile = "own"
+            $0.linux.sysctl = [Sysctl(key: "kernel.sem", value: "1")]
+        }
+        #expect(both.lines("linux.sysctl") == privateProcfs + [#"write procfs:sys/kernel/sem "1""#])
+        #expect(both.lines("process.apparmorProfile") == [profile])
     }
 
     // MARK: Scheduling
@@ -137,10 +145,21 @@ import Testing
             $0.theProcess.ioPriority = IOPriority(.idle, priority: 7)
             $0.linux.personality = .linux32
         }
-        #expect(plan.lines("process.scheduler") == ["sched_setattr policy 1 nice 0 priority 9"])
+        #expect(plan.lines("process.scheduler") == ["sched_setattr policy 1 nice 0 priority 9 flags 0x0"])
         #expect(plan.lines("process.ioPriority") == ["ioprio_set class 3 level 7"])
         #expect(plan.lines("linux.personality") == ["personality 0x8"])
         #expect(try #require(plan.index("personality 0x8")) < #require(plan.index("setresuid 0")))
+    }
+
+    @Test func deadlineIsSetWithItsTimesAndFlags() throws {
+        let plan = try plan {
+            $0.theProcess.scheduler = Scheduler(
+                policy: .deadline, flags: SchedulerFlags(rawValue: 0x5), runtime: 1, deadline: 2, period: 3)
+        }
+        #expect(
+            plan.lines("process.scheduler") == [
+                "sched_setattr policy 6 nice 0 priority 0 flags 0x5 runtime 1 deadline 2 period 3 ns"
+            ])
     }
 
     @Test(arguments: [

@@ -139,11 +139,32 @@ import Testing
     @Test func copiedLinkOfAHostTreeSkipsItsMountToo() throws {
         let plan = try plan {
             $0.linux.namespaces = Self.userNamespace
-            $0.mounts = [bind { $0.copySymlink = true }]
+            $0.mounts = [
+                bind {
+                    $0.copySymlink = true
+                    $0.idMap = MountIDMap()
+                }
+            ]
         }
         let link = try #require(plan.index("copy link /srv to parent/data"))
         #expect(plan.steps[link].skip == 2)
         #expect(plan.lines[link + 2] == "move_mount #24 to target")
+    }
+
+    /// A link may lead nowhere: neither the host nor an early step looks for what is at its end.
+    @Test func sourceOfACopiedLinkIsNotTakenEarlyInAUserNamespace() throws {
+        let plan = try plan {
+            $0.linux.namespaces = Self.userNamespace
+            $0.mounts = [bind { $0.copySymlink = true }]
+        }
+        #expect(plan.provisions.map(\.source) == [.gateListener])
+        let link = try #require(plan.index("copy link /srv to parent/data"))
+        #expect(plan.steps[link].skip == 3)
+        #expect(
+            plan.lines[(link + 1)...(link + 3)] == [
+                "open_tree /srv clone -> mount", "make target root:/data like mount (not in proc) -> target",
+                "move_mount mount to target",
+            ])
     }
 
     // MARK: New file systems

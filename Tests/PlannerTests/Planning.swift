@@ -33,6 +33,9 @@ func plan(
     try Plan.create(.minimal(change), on: host, options: options)
 }
 
+/// How a procfs is made that only the process itself can reach.
+let privateProcfs = ["fsopen proc -> fs", "fsconfig create", "fsmount nosuid,nodev,noexec -> procfs"]
+
 extension Plan {
     /// The steps that come from a place of the configuration, as they are printed.
     func lines(_ field: String) -> [String] {

@@ -44,9 +44,13 @@ import Testing
     }
 
     @Test func argumentsAreThoseOfTheConfiguration() throws {
-        let plan = try plan { $0.theProcess.args = ["a", "", "b c"] }
+        let plan = try plan {
+            $0.theProcess.args = ["a", "", "b c"]
+            $0.theProcess.env = ["PATH=/x", "B=d e"]
+        }
         #expect(plan.program?.arguments == ["a", "", "b c"])
-        #expect(plan.lines("process.args") == [#"execve ["a", "", "b c"]"#])
+        #expect(plan.lines("process.args[0]") == [#"find a among ["/x/a"]"#])
+        #expect(plan.lines("process.args") == [#"execve ["a", "", "b c"] with ["PATH=/x", "B=d e"]"#])
     }
 
     /// CVE-2016-3697: a number is never a name. An empty HOME is none.
@@ -66,7 +70,10 @@ import Testing
     }
 
     @Test func lastOfSeveralValuesCounts() throws {
-        #expect(try environment(["A=1", "PATH=/a", "B=2", "A=3", "PATH=/b"]) == ["B=2", "A=3", "PATH=/b"])
+        let env = ["A=1", "PATH=/a", "B=2", "A=3", "PATH=/b"]
+        #expect(try environment(env) == ["B=2", "A=3", "PATH=/b"])
+        let others = (0..<100).map { "X\($0)=\($0)" }
+        #expect(try environment(env + others) == ["B=2", "A=3", "PATH=/b"] + others)
     }
 
     @Test func passedSocketsAreCountedAnew() throws {
@@ -86,14 +93,15 @@ import Testing
 
     @Test func gateStandsBehindEverythingButHooksAndFilter() throws {
         let plan = try plan(with: PlanOptions(id: "box", filter: FilterProgram(instructions: [], flags: 0))) {
+            $0.theProcess.env = ["PATH=/x"]
             $0.hooks.startContainer = [Hook(path: "/h", args: ["h", "x"], env: ["A=1"], timeout: 7)]
         }
         let gate = try #require(plan.gate)
         #expect(plan.lines[gate - 2..<gate] == ["meet the host: ready", "wait at the gate"])
         #expect(
             plan.lines[gate...] == [
-                #"run hook /h ["h", "x"] for at most 7 s"#, "close from 3 on exec",
-                "load seccomp filter, 0 instructions, flags 0", #"execve ["/bin/true"]"#,
+                #"run hook /h ["h", "x"] with ["A=1"] for at most 7 s"#, "close from 3 on exec",
+                "load seccomp filter, 0 instructions, flags 0", #"execve ["/bin/true"] with ["PATH=/x"]"#,
             ])
         #expect(plan.provisions.last?.source == .gateListener)
         #expect(plan.provisions.last?.slot == .gateListener)

@@ -88,7 +88,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .meet(.console, send: .terminal, receive: .hookInput, count: 1), .APUS_OPERATION_MEET,
             """
             18 00 00 00 00 00
-            04 00 00 00       | meeting: the host takes the terminal
+            05 00 00 00       | meeting: the host takes the terminal
             0c 00             | send
             10 00             | receive
             01 00             | receive_count

@@ -19,12 +19,12 @@ import Testing
 
     @Test func networkDevicesAreNotAvailable() {
         let text = refusal { $0.linux.netDevices = [NetDevice(hostName: "eth1")] }
-        #expect(text == "linux.netDevices: is not available in this version of apus")
+        #expect(text == "linux.netDevices: moving network devices is not available in this version of apus")
     }
 
     @Test func cacheAllocationIsNotAvailable() {
         let text = refusal { $0.linux.intelRdt = IntelRdt() }
-        #expect(text == "linux.intelRdt: is not available in this version of apus")
+        #expect(text == "linux.intelRdt: resource control through resctrl is not available in this version of apus")
     }
 
     @Test(arguments: [
@@ -33,7 +33,7 @@ import Testing
     ])
     func notificationIsNotAvailable(profile: SeccompProfile) {
         let text = refusal { $0.linux.seccomp = profile }
-        #expect(text == "linux.seccomp: SCMP_ACT_NOTIFY: is not available in this version of apus")
+        #expect(text == "linux.seccomp: SCMP_ACT_NOTIFY is not available in this version of apus")
     }
 
     /// A container that would run without its confinement does not run.

@@ -28,10 +28,7 @@ import Testing
             $0.mounts = [Mount(destination: "/proc", source: "proc", type: "proc")]
         }
         #expect(
-            plan.lines("linux.sysctl") == [
-                "fsopen proc -> fs", "fsconfig create", "fsmount nosuid,nodev,noexec -> procfs",
-                "write procfs:sys/kernel/sem \"250 32000 32 128\"",
-            ])
+            plan.lines("linux.sysctl") == privateProcfs + ["write procfs:sys/kernel/sem \"250 32000 32 128\""])
         // Before anything of the image is touched.
         let first = plan.steps.firstIndex { $0.origin.text == "mounts[0]" }
         #expect(try #require(plan.index("fsmount nosuid,nodev,noexec -> procfs")) < #require(first))

@@ -18,7 +18,7 @@ enum CPUV2 {
     }
 
     /// The weight (1...10000) for v1's shares (2...262144): the curve through 2 -> 1, 1024 -> 100 and 262144 -> 10000
-    /// that is a parabola in logarithms. Both ends and both defaults keep their meaning; all runtimes use it since 2025.
+    /// that is a parabola in logarithms. Both ends and both defaults keep their meaning; the field uses it since 2025.
     static func weight(ofShares shares: UInt64) -> UInt64 {
         if shares <= 2 { return 1 }
         if shares >= 262_144 { return 10_000 }

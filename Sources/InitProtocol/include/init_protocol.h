@@ -87,6 +87,7 @@ enum {
 enum __attribute__((enum_extensibility(closed))) apus_meeting {
     APUS_MEETING_FORKED,       ///< carries the pidfd of the next process; its pid follows the number
     APUS_MEETING_ID_MAPS,
+    APUS_MEETING_CGROUPS,
     APUS_MEETING_RUNTIME_HOOKS,
     APUS_MEETING_CONTAINER_HOOKS,
     APUS_MEETING_CONSOLE,
