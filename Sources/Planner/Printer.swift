@@ -29,7 +29,7 @@ extension Step {
 
 extension Step: CustomStringConvertible {
     public var description: String {
-        var text = "\(operation)"
+        var text = operation.printed
         if !tolerated.isEmpty {
             text += " (may fail: \(toleratedNames.joined(separator: " "))"
             text += skip > 0 ? ", then skip \(skip))" : ")"
@@ -46,6 +46,17 @@ extension Provision.Source: CustomStringConvertible {
         case .tree(let source): "tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         case .mappedTree(let source, index: _): "id-mapped tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         }
+    }
+}
+
+extension Operation {
+    /// What `plan` shows, and an error does not: an environment may hold secrets, and errors go to logs.
+    public var printed: String {
+        if case .execute(_, let environment) = self { return "\(self) with \(environment)" }
+        if case .runHook(_, _, let environment, _) = self, !environment.isEmpty {
+            return "\(self) with \(environment)"
+        }
+        return description
     }
 }
 
@@ -127,12 +138,11 @@ extension Operation: CustomStringConvertible {
         case .findExecutable(let name, let candidates):
             candidates == [name] ? "find \(name)" : "find \(name) among \(candidates)"
         case .waitAtGate: "wait at the gate"
-        case .runHook(let path, let arguments, let environment, let timeout):
-            "run hook \(path) \(arguments)\(environment.isEmpty ? "" : " with \(environment)")"
-                + (timeout > 0 ? " for at most \(timeout) s" : "")
+        case .runHook(let path, let arguments, _, let timeout):
+            "run hook \(path) \(arguments)\(timeout > 0 ? " for at most \(timeout) s" : "")"
         case .closeOnExec(let first): "close from \(first) on exec"
         case .loadSeccomp(let filter): "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
-        case .execute(let arguments, let environment): "execve \(arguments) with \(environment)"
+        case .execute(let arguments, _): "execve \(arguments)"
         }
     }
 

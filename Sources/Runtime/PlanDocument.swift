@@ -28,7 +28,7 @@ public enum PlanDocument {
     private static func write(_ step: Step, _ index: Int, _ gate: Int?, _ writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("index", index)
-            writer.member("operation", "\(step.operation)")
+            writer.member("operation", step.operation.printed)
             writer.member("field", step.origin.text)
             if !step.tolerated.isEmpty {
                 writer.member("tolerates", step.toleratedNames)

@@ -57,7 +57,7 @@ def prepare(given: argparse.Namespace, names: list[str]) -> Bench:
     rootfs = make_rootfs(work / "rootfs", true, Path(shutil.which("busybox")))
     runtimes: list[Runtime] = []
     for name in names:
-        common = {"name": name, "root": work / f"state-{name}", "id": f"{work.name}-{name}"}
+        common = {"name": name, "root": work / "state" / name, "id": f"{work.name}-{name}"}
         if name == "floor":
             runtimes.append(Floor(binary=compile_c(HERE / "floor.c", work / "floor"), true=true, **common))
         else:
@@ -107,6 +107,7 @@ def inside(given: argparse.Namespace, names: list[str]) -> int:
     """The part that runs in the private mount namespace."""
     become_subreaper()
     machine.show_one_cgroup_version(given.inside / "cgroup")
+    machine.mount_tmpfs(given.inside / "state")
     bench = prepare(given, names)
     try:
         good = check(bench) if given.check else measure(given, bench)
@@ -117,14 +118,14 @@ def inside(given: argparse.Namespace, names: list[str]) -> int:
     return 0 if good and not left else 1
 
 
-def outside(names: list[str]) -> int:
+def outside() -> int:
     """Starts the same program in a mount namespace of its own, and looks afterwards for what is left here."""
     become_subreaper()
     work = Path(tempfile.mkdtemp(prefix="apus-bench-"))
     try:
         command = ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv, "--inside", str(work)]
         code = subprocess.run(command).returncode
-        left = leftovers.report(work.name, [work / f"state-{name}" for name in names], end_descendants())
+        left = leftovers.report(work.name, [], end_descendants())
     finally:
         shutil.rmtree(work)
     for line in left:
@@ -145,7 +146,7 @@ def main() -> int:
         print(f"bench: {sentence}", file=sys.stderr)
         return 1
     try:
-        return inside(given, names) if given.inside else outside(names)
+        return inside(given, names) if given.inside else outside()
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1

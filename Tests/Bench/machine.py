@@ -36,6 +36,13 @@ def cgroup_mounts() -> list[tuple[str, Path]]:
     return [(right.split()[0], Path(left.split()[4])) for left, right in lines if right.startswith("cgroup")]
 
 
+def mount_tmpfs(directory: Path) -> None:
+    """Containers' states are kept in /run, which is a tmpfs: on a disk, its journal would be measured too. Only for a
+    private mount namespace."""
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", str(directory)], check=True)
+
+
 def show_one_cgroup_version(scratch: Path) -> None:
     """crun refuses hosts with both versions, so we show it version 1 alone. Only for a private mount namespace.
 

@@ -84,7 +84,7 @@ import Testing
         #expect(blob[.notesCount] == 2)
         #expect(
             blob.texts(blob[.notesOffset]) == [
-                "process\tclose from 3 on exec", "process.args[0]\texecve [\"a\"] with [\"A=1\"]",
+                "process\tclose from 3 on exec", "process.args[0]\texecve [\"a\"]",
             ])
     }
 

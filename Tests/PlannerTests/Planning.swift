@@ -39,11 +39,11 @@ let privateProcfs = ["fsopen proc -> fs", "fsconfig create", "fsmount nosuid,nod
 extension Plan {
     /// The steps that come from a place of the configuration, as they are printed.
     func lines(_ field: String) -> [String] {
-        steps.filter { $0.origin.text == field }.map { "\($0.operation)" }
+        steps.filter { $0.origin.text == field }.map { $0.operation.printed }
     }
 
     /// All steps, as they are printed, without origins.
-    var lines: [String] { steps.map { "\($0.operation)" } }
+    var lines: [String] { steps.map { $0.operation.printed } }
 
     /// Index of the one step that is printed so.
     func index(_ line: String) -> Int? {
