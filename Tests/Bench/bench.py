@@ -112,7 +112,10 @@ def inside(given: argparse.Namespace, names: list[str]) -> int:
     try:
         good = check(bench) if given.check else measure(given, bench)
     finally:
-        left = leftovers.report(given.inside.name, [each.root for each in bench.runtimes], end_descendants())
+        descendants = end_descendants()
+        states = [each.root for each in bench.runtimes if each.root.exists() and any(each.root.glob("[!@]*"))]
+        machine.unmount(given.inside / "state")
+        left = leftovers.report(given.inside.name, [], descendants) + [f"state {path}" for path in states]
         for line in left:
             print(f"left behind: {line}", file=sys.stderr)
     return 0 if good and not left else 1

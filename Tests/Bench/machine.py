@@ -4,6 +4,7 @@ import datetime
 import os
 import platform
 import shutil
+import subprocess
 from pathlib import Path
 
 from processes import Failure, execute
@@ -41,6 +42,10 @@ def mount_tmpfs(directory: Path) -> None:
     private mount namespace."""
     directory.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", str(directory)], check=True)
+
+
+def unmount(directory: Path) -> None:
+    subprocess.run(["umount", str(directory)], check=True)
 
 
 def show_one_cgroup_version(scratch: Path) -> None:
