@@ -65,7 +65,8 @@ public struct Preparation {
         }
         host = HostFacts(
             bundle: bundle, rootfs: rootfs, cgroups: CgroupFacts(location.view), lastCapability: Host.lastCapability,
-            hasAppArmor: Host.hasAppArmor, hasSELinux: Host.hasSELinux, hasCore: Files.exists("/proc/kcore"))
+            hasAppArmor: spec.process?.apparmorProfile != nil && Host.hasAppArmor,
+            hasSELinux: (spec.process?.selinuxLabel != nil || spec.linux.mountLabel != nil) && Host.hasSELinux, hasCore: Files.exists("/proc/kcore"))
         let options = Planner.PlanOptions(
             id: id.text, hasGate: hasGate, givesStreams: givesStreams, noPivot: request.noPivot, noNewKeyring: request.noNewKeyring,
             listenDescriptors: try Self.listenDescriptors(), preservedDescriptors: request.preservedDescriptors,

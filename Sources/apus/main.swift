@@ -4,6 +4,12 @@ internal import Runtime
 
 // Parses, dispatches, and turns what went wrong into one line and an exit code. One file per command.
 
+// Engines ask for the version again and again, and by itself it needs no parsing.
+if CommandLine.argc == 2, CommandLine.arguments[1] == "--version" {
+    do { try Command.version() } catch { Output.exit(1) }
+    Output.exit(0)
+}
+
 let invocation: Invocation
 do {
     invocation = try Invocation(parsing: Array(CommandLine.arguments.dropFirst()))
