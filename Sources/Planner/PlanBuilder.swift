@@ -51,9 +51,10 @@ struct PlanBuilder {
             try makeMounts()
             try joinCgroups()
             makeDevices()
-            prepareCovers()
             meetForHooks()
             setSysctls()
+            prepareCovers()
+            coverPaths()
             pivot()
         } else {
             openPrivateProc(process)
@@ -67,7 +68,6 @@ struct PlanBuilder {
         if process.terminal { openTerminal(process) }
         finishRoot()
         nameHost()
-        coverPaths()
         if !options.noNewKeyring { joinKeyring() }
         planTail(process)
         if nextSlot > Slot.count {

@@ -82,18 +82,23 @@ extension PlanBuilder {
         mount.action == .new && mount.type == "tmpfs" && mount.attributes.set.contains(.readOnly)
     }
 
-    /// Detached mounts that will cover masked paths: a null device, whose inode is checked, for what is no
-    /// directory, and one empty read-only directory for all that are (CVE-2025-31133).
+    /// What masked paths are covered with: the host's null device, whose inode is checked, for what is no directory, and
+    /// one empty read-only directory for all that are (CVE-2025-31133).
+    ///
+    /// Before Linux 6.15 only mounts that are attached can be copied. So the empty directory is mounted in what goes away
+    /// with the host's root: over /dev, which nobody needs any more.
     mutating func prepareCovers() {
         guard !spec.linux.maskedPaths.isEmpty else { return }
         let origin = Origin.field("linux.maskedPaths")
-        add(.openTree(nil, path: "/dev/null", flags: TreeFlag.clone, into: .nullDevice), origin)
+        add(.openPath(nil, path: "/dev/null", flags: OpenFlag.path, into: .nullDevice), origin)
         add(.verifyDevice(.nullDevice, mode: FileMode.character, major: 1, minor: 3), origin)
         add(.openFileSystem(type: "tmpfs", into: .fileSystem), origin)
         add(.configure(.fileSystem, .flag("ro")), origin)
         add(.configure(.fileSystem, .text(key: "nr_inodes", value: "2")), origin)
         add(.configure(.fileSystem, .create), origin)
         add(.createMount(.fileSystem, attributes: 0xf, into: .emptyDirectory), origin)  // ro, nosuid, nodev, noexec
+        add(.openPath(nil, path: "/dev", flags: OpenFlag.directoryPath, into: .target), origin)
+        add(.moveMount(.emptyDirectory, to: .target), origin)
     }
 
     /// Masked and read-only paths. Each is opened once, and what is mounted goes onto that very descriptor: a path
