@@ -39,6 +39,8 @@ __attribute__((constructor)) static void normalise(void) {
     signal(SIGPIPE, SIG_DFL);
 }
 
+bool startup_is_version(void) { return argument_count == 2 && strcmp(argument_values[1], "--version") == 0; }
+
 char **_swift_stdlib_getUnsafeArgvArgc(int *count) {
     *count = argument_count;
     return argument_values;

@@ -70,7 +70,11 @@ public struct Child: ~Copyable {
     public mutating func nextRequest() throws(LaunchError) -> Request {
         while true {
             let message: Message
-            do { message = try control.receive() } catch { throw .system(error) }
+            do { message = try control.receive() } catch {
+                // It died with an answer unread: the error comes once, and then what it said before, and the end.
+                if error.errno == .connectionReset { continue }
+                throw .system(error)
+            }
             guard message.bytes.count == MemoryLayout<apus_message>.size else { return .ended }
             let raw = unsafe message.bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: apus_message.self) }
             guard let code = apus_meeting(rawValue: raw.meeting) else { return .ended }

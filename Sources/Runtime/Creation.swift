@@ -20,6 +20,8 @@ struct Creation: ~Copyable {
     var terminal: Descriptor?
     /// What the hooks inside the container read and write.
     private var hookFiles: HookFiles?
+    /// Whether the process has got the word to go on to its program already.
+    private var hasBeenLetGo = false
 
     /// Reserves the container's state, makes its cgroup, and clones its process.
     static func begin(
@@ -95,7 +97,12 @@ struct Creation: ~Copyable {
     mutating func keepMeetings() throws(RuntimeError) {
         // The process is busy with its first steps: this is the time for what it does not wait for yet.
         try group.complete().forEach(warn)
+        if answersAhead { try answerCgroups() }
         try writeProcess()
+        if answersAhead, mayGoOnByItself {
+            try reply([])
+            hasBeenLetGo = true
+        }
         while true {
             let next: Request
             do { next = try child.nextRequest() } catch { throw lost(error) }
@@ -110,13 +117,37 @@ struct Creation: ~Copyable {
         }
     }
 
+    /// Where nothing else is to be talked about, the answers are there before the questions, so that nobody waits for
+    /// anybody: meetings take place in order.
+    private var answersAhead: Bool {
+        preparation.plan.steps.allSatisfy { step in
+            switch step.operation {
+            case .meet(let meeting, _, _, _): meeting == .cgroups || meeting == .ready
+            case .fork: false
+            default: true
+            }
+        }
+    }
+
+    /// Whether the process needs nothing from the host between being ready and its program (`run`), or the gate.
+    private var mayGoOnByItself: Bool {
+        let process = preparation.spec.process
+        return request.pidFile == nil && process?.oomScoreAdj == nil && preparation.plan.gate == nil
+            && preparation.spec.hooks.startContainer.isEmpty
+    }
+
+    private borrowing func answerCgroups() throws(RuntimeError) {
+        guard !preparation.location.view.hierarchies.isEmpty else { return }
+        var table = DescriptorTable()
+        try reply(try group.openTasks(into: &table))
+    }
+
     private mutating func keep(_ meeting: Meeting, _ descriptors: [Int32]) throws(RuntimeError) {
         let spec = preparation.spec
         switch meeting {
         case .idMaps: try IDMaps.write(spec.linux, for: child.process.pid)
         case .cgroups:
-            var table = DescriptorTable()
-            try reply(try group.openTasks(into: &table))
+            if !answersAhead { try answerCgroups() }
             return
         case .runtimeHooks:
             let runner = HookRunner(state: state(.creating, pid: child.process.pid))
@@ -206,10 +237,10 @@ struct Creation: ~Copyable {
 
     /// Lets a process without a gate go on (`run`), and waits until it executes its program.
     mutating func execute() throws(RuntimeError) {
-        if preparation.spec.hooks.startContainer.isEmpty {
-            try reply([])
-        } else {
+        if !preparation.spec.hooks.startContainer.isEmpty {
             try replyWithHookFiles(.created, "hooks.startContainer")
+        } else if !hasBeenLetGo {
+            try reply([])
         }
         let next: Request
         do { next = try child.nextRequest() } catch { throw lost(error) }

@@ -1,11 +1,12 @@
+internal import CStartup
 internal import CommandLineInterface
 internal import Kernel
 internal import Runtime
 
 // Parses, dispatches, and turns what went wrong into one line and an exit code. One file per command.
 
-// Engines ask for the version again and again, and by itself it needs no parsing.
-if CommandLine.argc == 2, CommandLine.arguments[1] == "--version" {
+// By itself the version needs no parsing.
+if startup_is_version() {
     do { try Command.version() } catch { Output.exit(1) }
     Output.exit(0)
 }
