@@ -9,8 +9,8 @@ VERSION := $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/apus/C
 
 # Debian packages. What the build links statically, what the demo and the tests run, and the benchmark's peers.
 BUILD_PACKAGES := libseccomp-dev libjson-c-dev
-TEST_PACKAGES  := busybox-static runc python3
-BENCH_PACKAGES := busybox-static hyperfine runc crun python3
+TEST_PACKAGES  := busybox-static runc gcc libc6-dev binutils util-linux
+BENCH_PACKAGES := busybox-static hyperfine runc crun python3 gcc libc6-dev util-linux
 
 # Installs the packages of $(1) that are missing; one sentence says what is wrong if that cannot be done.
 define install
