@@ -10,6 +10,13 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
+    // A short command makes dozens of generic types once each. Calling their accessors, and laying out what can be
+    // while compiling, takes a fifth fewer instructions on the way of `run` than having the runtime parse their
+    // mangled names.
+    .unsafeFlags([
+        "-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors",
+        "-Xfrontend", "-prespecialize-generic-metadata", "-Xfrontend", "-disable-type-layout",
+    ]),
 ]
 
 /// C that runs with the container's fate in its hands is held to the same standard.

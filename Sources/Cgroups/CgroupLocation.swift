@@ -27,7 +27,13 @@ public struct CgroupDirectory: Sendable, Equatable {
 
     /// Whether a v1 controller is in this hierarchy.
     func has(_ controller: String) -> Bool {
-        label.utf8.split(separator: UInt8(ascii: ",")).contains { $0.elementsEqual(controller.utf8) }
+        var rest = label.utf8[...]
+        while !rest.isEmpty {
+            let name = rest.prefix { $0 != UInt8(ascii: ",") }
+            if name.elementsEqual(controller.utf8) { return true }
+            rest = rest.dropFirst(name.count + 1)
+        }
+        return false
     }
 }
 

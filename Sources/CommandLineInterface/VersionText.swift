@@ -18,10 +18,25 @@ public struct VersionText: Equatable, Sendable {
 
     /// In runc's shape, every line ended: managers show the first line and look for `commit:` and `spec:`.
     public var text: String {
-        var text = "\(programName) version \(version)\n"
-        if let commit { text += "commit: \(commit)\n" }
-        text += "spec: \(specification)\n"
-        if let libseccomp { text += "libseccomp: \(libseccomp)\n" }
+        var text = ""
+        write { text += $0 }
         return text
+    }
+
+    /// The same text, part by part: this is how it is written in the least time.
+    public func write<Failure>(_ put: (String) throws(Failure) -> Void) throws(Failure) {
+        try put(programName)
+        try line(" version ", version, put)
+        if let commit { try line("commit: ", commit, put) }
+        try line("spec: ", specification, put)
+        if let libseccomp { try line("libseccomp: ", libseccomp, put) }
+    }
+
+    private func line<Failure>(
+        _ name: String, _ value: String, _ put: (String) throws(Failure) -> Void
+    ) throws(Failure) {
+        try put(name)
+        try put(value)
+        try put("\n")
     }
 }

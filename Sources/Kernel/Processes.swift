@@ -253,11 +253,19 @@ public struct ProcessStatus: Sendable {
         let bytes = try Files.read(path)
         // The name, in parentheses, may hold anything: count from the last one.
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { throw SystemError("read", path, .invalidArgument) }
-        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
-        guard fields.count > 19, let state = fields[0].first,
-            let start = UInt64(String(decoding: fields[19], as: UTF8.self))
-        else { throw SystemError("read", path, .invalidArgument) }
-        self.state = state
+        // " S 1 ...": the state is the first field after the name, the start time the twentieth.
+        var field = 0
+        var start: UInt64 = 0
+        for byte in bytes[(end + 1)...] {
+            if byte == UInt8(ascii: " ") {
+                field += 1
+                if field > 20 { break }
+            } else if field == 20, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+                start = start * 10 + UInt64(byte - UInt8(ascii: "0"))
+            }
+        }
+        guard field > 20, end + 2 < bytes.count else { throw SystemError("read", path, .invalidArgument) }
+        state = bytes[end + 2]
         startTime = start
     }
 

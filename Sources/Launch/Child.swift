@@ -59,9 +59,7 @@ public struct Child: ~Copyable {
     /// (CVE-2019-5736).
     private static func sealedImage() throws(SystemError) -> Descriptor {
         let image = try Descriptor.memoryFile("apus-init", executable: true)
-        let words = InitImage.words
-        let bytes = unsafe words.withUnsafeBytes { unsafe [UInt8]($0.prefix(InitImage.size)) }
-        try image.write(bytes)
+        try image.write(InitImage.words, size: InitImage.size)
         try image.seal()
         return image
     }

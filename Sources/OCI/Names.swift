@@ -8,8 +8,14 @@ extension Named {
     /// The value with a name, or `nil`. Looks at one after the other: a string switch would build a table first, which
     /// takes longer than all look-ups of a start together.
     init?(named name: String) {
-        guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = value
+        // Most differ in length already, which takes less to see than that they differ.
+        let size = name.utf8.count
+        let found = Self.allCases.first { value in
+            let candidate = value.name
+            return candidate.utf8.count == size && candidate == name
+        }
+        guard let found else { return nil }
+        self = found
     }
 }
 

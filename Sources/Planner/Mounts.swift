@@ -113,11 +113,16 @@ extension PlanBuilder {
         if let source = mount.source, !source.isEmpty { settings.append(.text(key: "source", value: source)) }
         var flags = mount.superblock.set
         if isLateReadOnly(mount) { flags.subtract(.readOnly) }
-        let names: [(SuperblockFlags, String)] = [
-            (.readOnly, "ro"), (.synchronous, "sync"), (.dirSync, "dirsync"), (.mandatoryLocks, "mand"),
-            (.lazyTime, "lazytime"), (.iVersion, "iversion"), (.posixACL, "acl"),
-        ]
-        for (flag, name) in names where flags.contains(flag) { settings.append(.flag(name)) }
+        func name(_ flag: SuperblockFlags, _ name: String) {
+            if flags.contains(flag) { settings.append(.flag(name)) }
+        }
+        name(.readOnly, "ro")
+        name(.synchronous, "sync")
+        name(.dirSync, "dirsync")
+        name(.mandatoryLocks, "mand")
+        name(.lazyTime, "lazytime")
+        name(.iVersion, "iversion")
+        name(.posixACL, "acl")
         settings += mount.data.map(Self.setting)
         if let label = spec.linux.mountLabel, host.hasSELinux, mount.type != "proc", mount.type != "sysfs" {
             settings.append(.text(key: "context", value: label))

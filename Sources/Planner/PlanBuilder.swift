@@ -106,14 +106,9 @@ struct PlanBuilder {
 
     /// What this version does not do is refused: accepting it in silence would be worse than not having it.
     private func refuseUnavailable(_ process: Process) throws(PlanError) {
-        let unavailable: [(Bool, String, String)] = [
-            (!spec.linux.netDevices.isEmpty, "linux.netDevices", "moving network devices"),
-            (spec.linux.intelRdt != nil, "linux.intelRdt", "resource control through resctrl"),
-            (spec.linux.seccomp?.notifies == true, "linux.seccomp", "SCMP_ACT_NOTIFY"),
-        ]
-        for (isUsed, field, what) in unavailable where isUsed {
-            throw PlanError(field: field, message: "\(what) is not available in this version of apus")
-        }
+        try refuse(!spec.linux.netDevices.isEmpty, "linux.netDevices", "moving network devices")
+        try refuse(spec.linux.intelRdt != nil, "linux.intelRdt", "resource control through resctrl")
+        try refuse(spec.linux.seccomp?.notifies == true, "linux.seccomp", "SCMP_ACT_NOTIFY")
         if process.apparmorProfile != nil, !host.hasAppArmor {
             throw PlanError(field: "process.apparmorProfile", message: "AppArmor is not enabled on this host")
         }
@@ -124,6 +119,10 @@ struct PlanBuilder {
             throw PlanError(field: "linux.mountLabel", message: "SELinux is not enabled on this host")
         }
         for (index, mount) in spec.mounts.enumerated() { try refuseUnavailable(mount, at: index) }
+    }
+
+    private func refuse(_ isUsed: Bool, _ field: String, _ what: String) throws(PlanError) {
+        if isUsed { throw PlanError(field: field, message: "\(what) is not available in this version of apus") }
     }
 }
 

@@ -38,16 +38,16 @@ extension PlanBuilder {
     }
 
     private mutating func limitResources(_ process: Process) {
-        let limits = process.rlimits.enumerated().compactMap { index, limit in
-            Self.earlyLimit(limit).map { (index: index, limit: $0) }
+        for (index, limit) in process.rlimits.enumerated() {
+            guard let limit = Self.earlyLimit(limit) else { continue }
+            // In a user namespace nobody can raise a hard limit; the host does it.
+            if isInUserNamespace {
+                plan.hostLimits.append((index: index, limit: limit))
+            } else {
+                add(.setLimit(limit), .element("process.rlimits", index))
+            }
         }
-        // In a user namespace nobody can raise a hard limit; the host does it.
-        if isInUserNamespace, !limits.isEmpty {
-            plan.hostLimits = limits
-            add(.meet(.limits), .field("process.rlimits"))
-        } else {
-            for (index, limit) in limits { add(.setLimit(limit), .element("process.rlimits", index)) }
-        }
+        if !plan.hostLimits.isEmpty { add(.meet(.limits), .field("process.rlimits")) }
     }
 
     /// What of a limit is set early, while hard limits may still be raised. Few descriptors would leave none for the
@@ -116,12 +116,16 @@ extension PlanBuilder {
     /// The user can open /dev/stdout and its like again.
     private mutating func ownStandardStreams(_ process: Process) {
         guard process.user.uid != 0, !process.terminal, options.givesStreams else { return }
-        for slot in [Slot.standardInput, .standardOutput, .standardError] {
-            add(
-                .setOwner(slot, uid: process.user.uid, gid: .max), .field("process.user.uid"),
-                // Streams that belong to nobody here, or to somebody else: they work as they are.
-                tolerating: [Tolerated.notPermitted, Tolerated.invalidArgument, Tolerated.readOnlyFileSystem])
-        }
+        ownStream(.standardInput, process.user.uid)
+        ownStream(.standardOutput, process.user.uid)
+        ownStream(.standardError, process.user.uid)
+    }
+
+    private mutating func ownStream(_ slot: Slot, _ uid: UInt32) {
+        add(
+            .setOwner(slot, uid: uid, gid: .max), .field("process.user.uid"),
+            // Streams that belong to nobody here, or to somebody else: they work as they are.
+            tolerating: [Tolerated.notPermitted, Tolerated.invalidArgument, Tolerated.readOnlyFileSystem])
     }
 
     private mutating func becomeUser(_ process: Process) {

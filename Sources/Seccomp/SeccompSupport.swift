@@ -5,8 +5,7 @@ public import OCI
 public enum SeccompSupport {
     /// The version of libseccomp, such as `2.5.4`.
     public static var libraryVersion: String {
-        guard let version = unsafe seccomp_version()?.pointee else { return "unknown" }
-        return "\(version.major).\(version.minor).\(version.micro)"
+        unsafe String(cString: cs_library_version())
     }
 
     /// The flags that work here. It is the kernel alone that decides: apus loads filters itself.

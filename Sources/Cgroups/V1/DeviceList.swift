@@ -51,11 +51,19 @@ struct DeviceList: Equatable {
             exceptions = []
             return
         }
-        let kinds: [Resources.DeviceRuleKind] = rule.kind == .all ? [.block, .character] : [rule.kind]
-        for kind in kinds {
-            let entry = Entry(kind: kind, major: rule.major, minor: rule.minor, access: rule.access)
-            if rule.allow == allowsByDefault { try take(entry) } else { add(entry) }
+        if rule.kind == .all {
+            try apply(rule, to: .block)
+            try apply(rule, to: .character)
+        } else {
+            try apply(rule, to: rule.kind)
         }
+    }
+
+    private mutating func apply(
+        _ rule: Resources.DeviceRule, to kind: Resources.DeviceRuleKind
+    ) throws(Inexpressible) {
+        let entry = Entry(kind: kind, major: rule.major, minor: rule.minor, access: rule.access)
+        if rule.allow == allowsByDefault { try take(entry) } else { add(entry) }
     }
 
     private mutating func add(_ entry: Entry) {

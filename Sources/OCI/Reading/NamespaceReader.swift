@@ -4,7 +4,7 @@ extension Reader {
     /// `linux.namespaces` and the mappings of the user namespace; sets `namespaces` if nothing is wrong with them.
     mutating func readNamespaces(_ linux: JSONNode) -> Linux {
         let before = problemCount
-        var seen: [NamespaceKind] = []
+        var seen: UInt64 = 0
         var read = Linux()
         read.namespaces = objects(linux, "namespaces") { reader, node in reader.namespace(node, &seen) }
         read.uidMappings = idMappings(linux, "uidMappings")
@@ -16,16 +16,16 @@ extension Reader {
         return read
     }
 
-    private mutating func namespace(_ node: JSONNode, _ seen: inout [NamespaceKind]) -> Namespace? {
+    private mutating func namespace(_ node: JSONNode, _ seen: inout UInt64) -> Namespace? {
         let path = absolutePath(node, "path")
         guard let kindNode = required(node, "type"), let kind: NamespaceKind = named(kindNode, "namespace") else {
             return nil
         }
-        guard !seen.contains(kind) else {
+        guard seen & kind.cloneFlag == 0 else {
             report(kindNode, "given twice: \(JSONWriter.quoted(kind.name))")
             return nil
         }
-        seen.append(kind)
+        seen |= kind.cloneFlag
         return Namespace(kind, path: path)
     }
 

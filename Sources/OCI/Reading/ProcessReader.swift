@@ -140,15 +140,16 @@ extension Reader {
     }
 
     private mutating func rlimits(_ node: JSONNode) -> [Rlimit] {
-        var seen: [RlimitKind] = []
+        var seen: UInt64 = 0
         return objects(node, "rlimits") { reader, element in
             let kindNode = reader.required(element, "type")
             let kind: RlimitKind? = kindNode.flatMap { reader.named($0, "rlimit") }
             let soft: UInt64? = reader.requiredInteger(element, "soft")
             let hard: UInt64? = reader.requiredInteger(element, "hard")
             if let kind, let kindNode {
-                if seen.contains(kind) { reader.report(kindNode, "given twice: \(JSONWriter.quoted(kind.name))") }
-                seen.append(kind)
+                let bit: UInt64 = 1 << UInt64(kind.rawValue)
+                if seen & bit != 0 { reader.report(kindNode, "given twice: \(JSONWriter.quoted(kind.name))") }
+                seen |= bit
             }
             guard let kind, let soft, let hard else { return nil }
             if soft > hard { reader.report(element, "soft", "above hard: \(soft) > \(hard)") }

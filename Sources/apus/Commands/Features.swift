@@ -1,4 +1,5 @@
 internal import CommandLineInterface
+internal import Kernel
 internal import OCI
 internal import Runtime
 internal import Seccomp
@@ -26,7 +27,7 @@ extension Command {
     static func version() throws {
         let text = VersionText(
             version: Version.number, specification: Spec.currentVersion, libseccomp: SeccompSupport.libraryVersion)
-        try Output.standard(text.text)
+        try text.write { part throws(SystemError) in try Streams.write(part, to: 1) }
     }
 
     static func help(_ command: CommandLineInterface.Command?) throws {
