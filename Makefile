@@ -8,8 +8,8 @@ BINARY  := .build/release/apus
 VERSION := $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/apus/Commands/Features.swift)
 
 # Debian packages. What the build links statically, what the demo and the tests run, and the benchmark's peers.
-BUILD_PACKAGES := libseccomp-dev libjson-c-dev
-TEST_PACKAGES  := busybox-static runc gcc libc6-dev binutils util-linux
+BUILD_PACKAGES := libseccomp-dev libjson-c-dev libdbus-1-dev
+TEST_PACKAGES  := busybox-static runc gcc libc6-dev binutils util-linux uidmap bash zsh fish python3 python3-pexpect tmux
 BENCH_PACKAGES := busybox-static hyperfine runc crun python3 gcc libc6-dev util-linux
 
 # Installs the packages of $(1) that are missing; one sentence says what is wrong if that cannot be done.

@@ -35,6 +35,8 @@ let package = Package(
         .target(name: "CKernel", cSettings: strictC),
         .target(name: "CJSON", linkerSettings: [.linkedLibrary("json-c")]),
         .target(name: "CSeccomp", cSettings: strictC, linkerSettings: [.linkedLibrary("seccomp")]),
+        .systemLibrary(name: "CLibDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
+        .target(name: "CDBus", dependencies: ["CLibDBus"], cSettings: strictC),
         .target(name: "InitProtocol", cSettings: strictC),
         .target(name: "CStartup", cSettings: strictC),
 
@@ -50,7 +52,8 @@ let package = Package(
         .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: strict),
         .target(name: "OCI", dependencies: ["JSON"], swiftSettings: strict),
         .target(name: "Seccomp", dependencies: ["OCI", "Kernel", "CSeccomp"], swiftSettings: strict),
-        .target(name: "Cgroups", dependencies: ["OCI", "Kernel"], swiftSettings: strict),
+        .target(name: "DBus", dependencies: ["CDBus"], swiftSettings: strict),
+        .target(name: "Cgroups", dependencies: ["OCI", "Kernel", "DBus"], swiftSettings: strict),
         .target(name: "Planner", dependencies: ["OCI", "InitProtocol"], swiftSettings: strict),
         .target(name: "Launch", dependencies: ["Planner", "Kernel", "InitImage", "InitProtocol"], swiftSettings: strict),
         .target(
@@ -59,7 +62,7 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "CommandLineInterface", swiftSettings: strict),
         .executableTarget(
-            name: "apus", dependencies: ["Runtime", "OCI", "Kernel", "Planner", "Seccomp", "CommandLineInterface", "CStartup"], swiftSettings: strict,
+            name: "apus", dependencies: ["Runtime", "OCI", "Kernel", "Planner", "Seccomp", "Cgroups", "CommandLineInterface", "CStartup"], swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
         // Tests. Those of the life cycle run the built binary as root on real bundles.
@@ -68,7 +71,7 @@ let package = Package(
         .testTarget(
             name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
         .testTarget(
-            name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Kernel"], swiftSettings: testSettings),
+            name: "CgroupsTests", dependencies: ["Cgroups", "DBus", "OCI", "Kernel"], swiftSettings: testSettings),
         .target(name: "SeccompLoader", path: "Tests/SeccompTests/Loader", cSettings: strictC),
         .testTarget(
             name: "SeccompTests", dependencies: ["Seccomp", "OCI", "Kernel", "CSeccomp", "SeccompLoader"],

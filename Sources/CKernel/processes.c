@@ -19,7 +19,6 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -156,6 +155,14 @@ int ck_prlimit(int pid, int resource, uint64_t soft, uint64_t hard) {
     return (int)RESULT(syscall(SYS_prlimit64, pid, resource, &limit, NULL));
 }
 
+int ck_set_scheduler(int pid, const struct ck_scheduler *attributes) {
+    return (int)RESULT(syscall(SYS_sched_setattr, pid, attributes, 0));
+}
+
+int ck_set_affinity(const void *cpus, size_t size) {
+    return (int)RESULT(syscall(SYS_sched_setaffinity, 0, size, cpus));
+}
+
 int ck_setns(int fd, int type) { return (int)RESULT(syscall(SYS_setns, fd, type)); }
 
 int ck_unshare(uint64_t flags) { return (int)RESULT(syscall(SYS_unshare, flags)); }
@@ -241,11 +248,4 @@ int ck_matches(const char *pattern, const char *text) {
 
 int ck_bpf(int command, void *attributes, unsigned size) {
     return (int)RESULT(syscall(SYS_bpf, command, attributes, size));
-}
-
-int ck_syslog(const char *identifier, int priority, const char *text) {
-    openlog(identifier, 0, LOG_DAEMON);
-    syslog(priority, "%s", text);
-    closelog();
-    return 0;
 }

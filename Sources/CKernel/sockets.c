@@ -2,6 +2,7 @@
 #include "ckernel.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,15 +19,20 @@
 
 int ck_socketpair(int ends[2]) { return RESULT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)); }
 
-/// The address of a path. One that does not fit (108 bytes) goes through a descriptor of its directory,
-/// which the caller closes.
+/// The address of a path; `@` begins an abstract one (unix(7)). A path that does not fit (108 bytes) goes through a
+/// descriptor of its directory, which the caller closes. Gives the size of the address.
 static int address_of(const char *path, struct sockaddr_un *address, int *directory) {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     *directory = -1;
     size_t length = strlen(path);
+    if (path[0] == '@') {
+        if (length > sizeof address->sun_path) return -ENAMETOOLONG;
+        memcpy(address->sun_path + 1, path + 1, length - 1);
+        return (int)(offsetof(struct sockaddr_un, sun_path) + length);
+    }
     if (length < sizeof address->sun_path) {
         memcpy(address->sun_path, path, length + 1);
-        return 0;
+        return (int)sizeof *address;
     }
     const char *slash = strrchr(path, '/');
     if (!slash || length >= 4096) return -ENAMETOOLONG;
@@ -36,15 +42,16 @@ static int address_of(const char *path, struct sockaddr_un *address, int *direct
     *directory = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*directory < 0) return -errno;
     int size = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", *directory, slash + 1);
-    return size < (int)sizeof address->sun_path ? 0 : -ENAMETOOLONG;
+    return size < (int)sizeof address->sun_path ? (int)sizeof *address : -ENAMETOOLONG;
 }
 
 static int open_socket(const char *path, int type, int (*attach)(int, const struct sockaddr *, socklen_t)) {
     struct sockaddr_un address;
     int directory;
-    int result = address_of(path, &address, &directory);
-    int fd = result < 0 ? result : RESULT(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-    if (fd >= 0 && attach(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int size = address_of(path, &address, &directory);
+    int result = size;
+    int fd = size < 0 ? size : RESULT(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+    if (fd >= 0 && attach(fd, (struct sockaddr *)&address, (socklen_t)size) < 0) {
         result = -errno;
         close(fd);
         fd = result;
@@ -61,6 +68,8 @@ int ck_listen(const char *path, int type, int backlog) {
     close(fd);
     return -error;
 }
+
+int ck_bind(const char *path, int type) { return open_socket(path, type, bind); }
 
 int ck_connect(const char *path, int type) { return open_socket(path, type, connect); }
 
@@ -131,31 +140,65 @@ int ck_isatty(int fd) { return isatty(fd) ? 1 : -errno; }
 int ck_window_get(int fd, struct ck_window *window) {
     struct winsize size;
     if (ioctl(fd, TIOCGWINSZ, &size) < 0) return -errno;
-    *window = (struct ck_window){.rows = size.ws_row, .columns = size.ws_col};
+    *window = (struct ck_window){
+        .rows = size.ws_row, .columns = size.ws_col, .width = size.ws_xpixel, .height = size.ws_ypixel};
     return 0;
 }
 
 int ck_window_set(int fd, struct ck_window window) {
-    struct winsize size = {.ws_row = window.rows, .ws_col = window.columns};
+    struct winsize size = {
+        .ws_row = window.rows, .ws_col = window.columns, .ws_xpixel = window.width, .ws_ypixel = window.height};
     return RESULT(ioctl(fd, TIOCSWINSZ, &size));
 }
 
-static struct termios saved;
-static bool is_saved;
+_Static_assert(sizeof(struct termios) <= sizeof(struct ck_terminal_mode), "room for a struct termios");
 
-int ck_terminal_raw(int fd) {
-    if (tcgetattr(fd, &saved) < 0) return -errno;
-    is_saved = true;
-    struct termios raw = saved;
-    cfmakeraw(&raw);
-    // Output keeps its processing: the inner terminal has done the line discipline already, and what
-    // the runtime itself prints still begins at the left margin.
-    raw.c_oflag = saved.c_oflag;
-    return RESULT(tcsetattr(fd, TCSANOW, &raw));
+int ck_terminal_mode_get(int fd, struct ck_terminal_mode *mode) {
+    memset(mode, 0, sizeof *mode);
+    return RESULT(tcgetattr(fd, (struct termios *)mode));
 }
 
-int ck_terminal_restore(int fd) {
-    if (!is_saved) return 0;
-    is_saved = false;
-    return RESULT(tcsetattr(fd, TCSANOW, &saved));
+int ck_terminal_mode_set(int fd, const struct ck_terminal_mode *mode) {
+    return RESULT(tcsetattr(fd, TCSANOW, (const struct termios *)mode));
+}
+
+void ck_terminal_mode_raw(struct ck_terminal_mode *mode) { cfmakeraw((struct termios *)mode); }
+
+bool ck_terminal_mode_equals(const struct ck_terminal_mode *one, const struct ck_terminal_mode *other) {
+    return memcmp(one, other, sizeof *one) == 0;
+}
+
+uint8_t ck_terminal_mode_eof(const struct ck_terminal_mode *mode) {
+    return ((const struct termios *)mode)->c_cc[VEOF];
+}
+
+bool ck_terminal_mode_takes_lines(const struct ck_terminal_mode *mode) {
+    return (((const struct termios *)mode)->c_lflag & ICANON) != 0;
+}
+
+bool ck_terminal_mode_echoes(const struct ck_terminal_mode *mode) {
+    return (((const struct termios *)mode)->c_lflag & ECHO) != 0;
+}
+
+int ck_terminal_is_foreground(int fd) {
+    pid_t foreground = tcgetpgrp(fd);
+    return foreground < 0 || foreground == getpgrp();
+}
+
+int ck_terminal_await_foreground(int fd) { return RESULT(tcdrain(fd)); }
+
+int ck_terminal_hang_up(int master) {
+    pid_t foreground = tcgetpgrp(master);
+    if (foreground < 0) return -errno;
+    return foreground > 1 ? RESULT(kill(-foreground, SIGHUP)) : -ESRCH;
+}
+
+int ck_stop(void) {
+    sigset_t stop, before;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    if (raise(SIGTSTP) != 0) return -errno;
+    // It takes effect here, and this returns once somebody continues the process.
+    if (sigprocmask(SIG_UNBLOCK, &stop, &before) < 0) return -errno;
+    return RESULT(sigprocmask(SIG_SETMASK, &before, NULL));
 }

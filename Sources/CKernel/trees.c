@@ -24,6 +24,12 @@ int ck_tree_slave(int tree) {
     return syscall(SYS_mount_setattr, tree, "", flags, &attributes, sizeof attributes) < 0 ? -errno : 0;
 }
 
+int ck_tree_restrict(int tree) {
+    struct mount_attr attributes = {
+        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ? -errno : 0;
+}
+
 int ck_is_restricted(const char *path) {
     struct statvfs status;
     if (statvfs(path, &status) < 0) return -errno;

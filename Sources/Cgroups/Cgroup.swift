@@ -12,11 +12,21 @@ public struct Cgroup: Sendable, Equatable {
     let made: [String]
     /// Whether what this user may not do is left undone (rootless).
     let isPermissive: Bool
+    /// Whether device rules that cannot be set are an error also then.
+    let needsDeviceRules: Bool
+    /// The unit of systemd that the cgroup belongs to: its properties change with the limits, and it ends before the
+    /// cgroup is removed.
+    public let unit: SystemdUnit?
 
-    init(_ directories: [CgroupDirectory], made: [String], isPermissive: Bool) {
+    init(
+        _ directories: [CgroupDirectory], made: [String], isPermissive: Bool, needsDeviceRules: Bool = true,
+        unit: SystemdUnit? = nil
+    ) {
         self.directories = directories
         self.made = made
         self.isPermissive = isPermissive
+        self.needsDeviceRules = needsDeviceRules
+        self.unit = unit
     }
 
     /// The cgroup that a container's state describes. A text that is no description of a directory is skipped.
@@ -29,10 +39,17 @@ public struct Cgroup: Sendable, Equatable {
         }
         made = []
         isPermissive = false
+        unit = stateText.lazy.compactMap { SystemdUnit(restoring: $0) }.first
+        needsDeviceRules = true
     }
 
-    /// The directories as the container's state keeps them: `label:path` each.
-    public var stateText: [String] { directories.map { "\($0.label):\($0.path)" } }
+    /// The directories as the container's state keeps them: `label:path` each, and the unit.
+    public var stateText: [String] {
+        directories.map { "\($0.label):\($0.path)" } + (unit.map { [$0.stateText] } ?? [])
+    }
+
+    /// Whether there is none: the container is in the cgroup of who created it.
+    public var isAbsent: Bool { directories.isEmpty }
 
     /// The cgroup2 directory, if the container has one.
     public var unified: String? { directories.last.flatMap { $0.isUnified ? $0.path : nil } }

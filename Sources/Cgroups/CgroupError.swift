@@ -25,8 +25,14 @@ public enum CgroupError: Error, Sendable {
     case write(SystemError, value: String, field: String, hint: String)
     /// Processes, or cgroups that came into being again and again, kept a cgroup from being removed.
     case inUse(directory: String, processes: [Int32])
+    /// No bus leads to the systemd that is to make the cgroup.
+    case noBus(SystemdUnit.Instance, address: String, reason: String)
+    /// systemd refused something, or did not do it. `unit` is empty where it is about none.
+    case systemd(String, unit: String, reason: String, hint: String)
     /// Some task did not freeze in time, and everything was thawed again.
     case freezing(directory: String)
+    /// An update failed, and not everything that it had changed could be restored.
+    indirect case notRestored(CgroupError, [String])
 
     /// What is wrong with a `cgroupsPath`.
     public enum PathReason: Sendable, Equatable {
@@ -38,7 +44,7 @@ extension CgroupError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .path(let text, let reason): "linux.cgroupsPath: \(reason): \"\(text)\""
-        case .noCgroups: "linux.cgroupsPath: no cgroup file system is mounted on this host"
+        case .noCgroups: "linux.cgroupsPath: no cgroup file system is mounted on this host (with --rootless=true containers without limits go without)"
         case .occupied(let directory, let processes):
             "linux.cgroupsPath: container's cgroup is not empty: \(processes) process(es) found in \(directory)"
         case .frozen(let directory): "linux.cgroupsPath: container's cgroup unexpectedly frozen: \(directory)"
@@ -51,7 +57,14 @@ extension CgroupError: CustomStringConvertible {
         case .write(let error, let value, let field, let hint):
             Self.prefix(field) + "write \"\(value)\" to \(error.path): \(error.errno)" + Self.suffix(hint)
         case .inUse(let directory, let processes): Self.inUse(directory, processes)
+        case .noBus(let instance, let address, let reason):
+            "cannot connect to the \(instance.rawValue) bus" + (address.isEmpty ? "" : " at \(address)") + ": \(reason)"
+                + Self.suffix(SystemdManager.advice(instance))
+        case .systemd(let operation, let unit, let reason, let hint):
+            "systemd: \(operation)" + (unit.isEmpty ? "" : " \(unit)") + ": \(reason)" + Self.suffix(hint)
         case .freezing(let directory): "some task did not freeze in time: \(directory)"
+        case .notRestored(let error, let failures):
+            "\(error); former values that could not be restored: \(failures.joined(separator: "; "))"
         }
     }
 

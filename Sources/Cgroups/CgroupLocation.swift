@@ -22,6 +22,16 @@ public struct CgroupDirectory: Sendable, Equatable {
         return Files.isWritable(path)
     }
 
+    /// Whether the caller may move a process from one directory of cgroup2 into this one: that takes the right to write
+    /// to `cgroup.procs` of the nearest directory above both (cgroups(7), "Cgroup delegation containment").
+    func canBeEntered(from own: String) -> Bool {
+        var common = path
+        while common != own, !own.hasPrefix(common + "/"), common.utf8.count > mountPoint.utf8.count {
+            common = parent(of: common)
+        }
+        return common == path || Files.isWritable("\(common)/cgroup.procs")
+    }
+
     /// Whether this is cgroup v2.
     public var isUnified: Bool { label.isEmpty }
 
@@ -43,39 +53,126 @@ public struct CgroupLocation: Sendable, Equatable {
     public let directories: [CgroupDirectory]
     /// What a container sees of its cgroup.
     public let view: CgroupView
+    /// Whether the host has cgroup v2 alone.
+    public let isUnifiedHost: Bool
     /// Whether the container goes without what the caller may not do.
     let isPermissive: Bool
+    /// Whether device rules are enforced, or the container does not start. They need not be for who can make no device
+    /// nodes.
+    let needsDeviceRules: Bool
+    /// The unit that the cgroup is to belong to, if systemd makes it.
+    let place: SystemdPlace?
+    /// How the container's process comes to be in the cgroup.
+    public let entrance: CgroupEntrance
 
-    /// The place that `linux.cgroupsPath` names on this host.
+    /// The place that `linux.cgroupsPath` names on this host, for the manager that is to make it.
     ///
-    /// - Parameter permissive: for a caller without privileges: hierarchies in which it may not make the container's
-    ///   directory are left out, all of them if need be. A limit that needs one of those is an error later.
-    public init(cgroupsPath: String?, id: String, permissive: Bool = false) throws(CgroupError) {
-        try self.init(CgroupPath(cgroupsPath, id: id), in: .gather(), permissive: permissive)
+    /// - Parameter permissive: for the manager `cgroupfs` and a caller without privileges: hierarchies in which it may
+    ///   not make the container's directory are left out, all of them if need be. A limit that needs one of those is an
+    ///   error later. As in runc, nothing is left out where the configuration names a place.
+    /// - Parameter needsDeviceRules: whether device rules that cannot be set are an error also for a permissive caller.
+    public init(
+        cgroupsPath: String?, id: String, manager: CgroupManager = .cgroupfs, permissive: Bool = false,
+        needsDeviceRules: Bool = false
+    ) throws(CgroupError) {
+        switch manager {
+        case .cgroupfs:
+            try self.init(
+                CgroupPath(cgroupsPath, id: id), in: .gather(), permissive: permissive,
+                isWanted: cgroupsPath.map { !$0.isEmpty } ?? false, needsDeviceRules: needsDeviceRules)
+        case .systemd: try self.init(unit: cgroupsPath, id: id, in: .gather())
+        case .disabled: self.init(stayingIn: try .gather())
+        }
     }
 
     /// The place of a path in a layout; a host without cgroups is an error unless `permissive`.
-    public init(_ path: CgroupPath, in layout: CgroupLayout, permissive: Bool = false) throws(CgroupError) {
+    ///
+    /// - Parameter isWanted: the path is what the configuration asks for: nothing is left out.
+    public init(
+        _ path: CgroupPath, in layout: CgroupLayout, permissive: Bool = false, isWanted: Bool = false,
+        needsDeviceRules: Bool = false
+    ) throws(CgroupError) {
+        try self.init(
+            path, in: layout, permissive: permissive, isWanted: isWanted, needsDeviceRules: needsDeviceRules, place: nil)
+    }
+
+    init(
+        _ path: CgroupPath, in layout: CgroupLayout, permissive: Bool, isWanted: Bool, needsDeviceRules: Bool,
+        place: SystemdPlace?
+    ) throws(CgroupError) {
         isPermissive = permissive
+        self.needsDeviceRules = needsDeviceRules || !permissive
+        self.place = place
+        entrance = place.map { !$0.unit.isSlice } == true ? .isMoved : .byItself
+        // What systemd makes, it may make where the caller may not.
+        let mayLeaveOut = permissive && !isWanted && place == nil
         switch layout {
         case .none:
-            if !permissive { throw .noCgroups }
+            if !mayLeaveOut { throw .noCgroups }
             directories = []
             view = CgroupView()
+            isUnifiedHost = false
         case .v2(let unified):
             let place = CgroupDirectory(
                 label: "", path: path.directory(inUnified: unified), mountPoint: unified.mountPoint)
-            directories = !permissive || place.canBeMade ? [place] : []
+            let isUsable = !mayLeaveOut
+                || (place.canBeMade && place.canBeEntered(from: unified.mountPoint + unified.ownPath))
+            directories = isUsable ? [place] : []
             view = CgroupView(unified: directories.first?.path)
+            isUnifiedHost = true
         case .v1(let hierarchies, let unified):
             let places = (hierarchies + (unified.map { [$0] } ?? [])).map {
                 CgroupDirectory(label: $0.label, path: path.directory(in: $0), mountPoint: $0.mountPoint)
             }
-            directories = permissive ? places.filter { $0.canBeMade } : places
+            let own = unified.map { $0.mountPoint + $0.ownPath } ?? ""
+            directories = !mayLeaveOut ? places
+                : places.filter { $0.canBeMade && (!$0.isUnified || $0.canBeEntered(from: own)) }
             view = CgroupView(directories)
+            isUnifiedHost = false
         }
     }
 
-    /// The directories as the container's state keeps them: `label:path` each.
-    public var stateText: [String] { directories.map { "\($0.label):\($0.path)" } }
+    /// The caller's own cgroup, in which the container stays (the manager `disabled`): nothing is made.
+    init(stayingIn layout: CgroupLayout) {
+        directories = []
+        isPermissive = true
+        needsDeviceRules = false
+        place = nil
+        entrance = .stays
+        isUnifiedHost = if case .v2 = layout { true } else { false }
+        switch layout {
+        case .none: view = CgroupView()
+        case .v2(let unified): view = CgroupView(unified: unified.mountPoint + unified.ownPath)
+        case .v1(let hierarchies, let unified):
+            view = CgroupView(
+                (hierarchies + (unified.map { [$0] } ?? [])).map {
+                    CgroupDirectory(label: $0.label, path: $0.mountPoint + $0.ownPath, mountPoint: $0.mountPoint)
+                })
+        }
+    }
+
+    /// The directories as the container's state keeps them: `label:path` each, and the unit.
+    public var stateText: [String] {
+        directories.map { "\($0.label):\($0.path)" } + (place.map { [$0.unit.stateText] } ?? [])
+    }
+}
+
+/// Who makes the cgroups of containers.
+public enum CgroupManager: Sendable, Equatable {
+    /// The runtime itself, by the files of the cgroup file systems.
+    case cgroupfs
+    /// systemd, as a transient unit for each container.
+    case systemd
+    /// Nobody: containers stay in the cgroup of who creates them, without limits.
+    case disabled
+}
+
+/// How a container's first process comes to be in its cgroup.
+public enum CgroupEntrance: Sendable, Equatable {
+    /// It is born in it on cgroup v2, and moves itself in v1 hierarchies.
+    case byItself
+    /// systemd moves it while it works already.
+    case isMoved
+    /// It stays where it is.
+    case stays
 }

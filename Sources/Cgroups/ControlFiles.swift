@@ -13,7 +13,17 @@ struct ControlFiles {
     let origin: String
     /// Why the controller could not be enabled, if that was tried in vain.
     let obstacle: String
+    var destination = Destination.kernel
     var notes: [Problem] = []
+
+    /// What becomes of a value that a limit was turned into.
+    enum Destination {
+        case kernel
+        /// Written, and what was there before is kept. `former` are the limits of before.
+        case journal(Journal, former: Resources)
+        /// Only noted down.
+        case list(SettingList)
+    }
 
     func field(_ name: String) -> String { origin.isEmpty ? name : "\(origin).\(name)" }
 
@@ -42,9 +52,21 @@ struct ControlFiles {
 
     /// Writes a value; a file that is not there means that the controller is missing, or too old.
     func write(_ setting: Setting, hint: (SystemError) -> String = { _ in "" }) throws(CgroupError) {
-        do { try Files.writeExisting(path(setting.file), setting.value) } catch {
+        do { try put(setting) } catch {
             throw failure(error, of: setting, hint: hint(error))
         }
+    }
+
+    private func put(_ setting: Setting) throws(SystemError) {
+        switch destination {
+        case .kernel: break
+        case .journal(let journal, _): journal.keep(setting, in: directory)
+        case .list(let list):
+            guard exists(setting.file) else { throw SystemError("open", path(setting.file), .noEntry) }
+            list.append(setting, in: directory)
+            return
+        }
+        try Files.writeExisting(path(setting.file), setting.value)
     }
 
     func write(_ value: String, to file: String, _ name: String) throws(CgroupError) {
@@ -54,7 +76,7 @@ struct ControlFiles {
     /// Writes a value; false if there is no such file.
     func writeIfPresent(_ value: String, to file: String, _ name: String) throws(CgroupError) -> Bool {
         let setting = Setting(file, value, name)
-        do { try Files.writeExisting(path(file), value) } catch {
+        do { try put(setting) } catch {
             if error.errno == .noEntry { return false }
             throw failure(error, of: setting, hint: "")
         }
@@ -71,7 +93,7 @@ struct ControlFiles {
             var refused: [Setting] = []
             var refusal: CgroupError?
             for setting in rest {
-                do { try Files.writeExisting(path(setting.file), setting.value) } catch {
+                do { try put(setting) } catch {
                     let failure = failure(error, of: setting, hint: hint(error))
                     guard error.errno == .invalidArgument else { throw failure }
                     refused.append(setting)

@@ -27,8 +27,8 @@ extension Cgroup {
         for path in [unified] + Self.delegatedFiles.map({ "\(unified)/\($0)" }) {
             // No group: the second half of chown(2)'s -1.
             do { try Files.changeOwner(path, uid: uid, gid: .max) } catch {
-                // Not every file of the list is in every cgroup.
-                if error.errno != .noEntry { throw .system(error, field: "", hint: "cgroup ownership") }
+                // Not every file of the list is in every cgroup; and an ordinary user can give nothing away.
+                if error.errno != .noEntry, !(isPermissive && error.errno == .notPermitted) { throw .system(error, field: "", hint: "cgroup ownership") }
             }
         }
     }

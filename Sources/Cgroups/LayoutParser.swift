@@ -157,19 +157,19 @@ struct LayoutParser {
     }
 
     /// The text of a field, with the octal escapes of blanks and backslashes (`\040`) undone.
-    private func unescaped(_ range: Range<Int>) -> String {
-        guard mountinfo[range].contains(UInt8(ascii: "\\")) else {
-            return String(decoding: mountinfo[range], as: UTF8.self)
-        }
+    private func unescaped(_ range: Range<Int>) -> String { Self.unescaped(mountinfo[range]) }
+
+    static func unescaped(_ field: ArraySlice<UInt8>) -> String {
+        guard field.contains(UInt8(ascii: "\\")) else { return String(decoding: field, as: UTF8.self) }
         var bytes: [UInt8] = []
-        var index = range.lowerBound
-        while index < range.upperBound {
-            if mountinfo[index] == UInt8(ascii: "\\"), index + 3 < range.upperBound {
-                let digits = mountinfo[(index + 1)...(index + 3)]
+        var index = field.startIndex
+        while index < field.endIndex {
+            if field[index] == UInt8(ascii: "\\"), index + 3 < field.endIndex {
+                let digits = field[(index + 1)...(index + 3)]
                 bytes.append(digits.reduce(0) { $0 << 3 | ($1 & 7) })
                 index += 4
             } else {
-                bytes.append(mountinfo[index])
+                bytes.append(field[index])
                 index += 1
             }
         }

@@ -28,18 +28,23 @@ extension Cgroup {
 
 /// The order in which limits are set, and the choice of the version that is in charge of each controller.
 struct Limits {
-    private let cgroup: Cgroup
-    private let resources: Resources
+    let cgroup: Cgroup
+    let resources: Resources
     private let occasion: Occasion
     private let origin: String
+    private let destination: ControlFiles.Destination
     private var enabling = ControllerEnabling()
-    private(set) var notes: [Problem] = []
+    var notes: [Problem] = []
 
-    init(_ cgroup: Cgroup, _ resources: Resources, _ occasion: Occasion, _ origin: String) {
+    init(
+        _ cgroup: Cgroup, _ resources: Resources, _ occasion: Occasion, _ origin: String,
+        _ destination: ControlFiles.Destination = .kernel
+    ) {
         self.cgroup = cgroup
         self.resources = resources
         self.occasion = occasion
         self.origin = origin
+        self.destination = destination
     }
 
     mutating func apply() throws(CgroupError) {
@@ -51,18 +56,19 @@ struct Limits {
         try setHugepages()
         try setNetwork()
         try setRDMA()
-        try setDevices()
         try setUnified()
+        // What is allowed here is no value of a file: it is the last to be set, so that it is seldom to be taken back.
+        try setDevices()
     }
 
     // MARK: One section after the other
 
-    private mutating func setMemory() throws(CgroupError) {
+    mutating func setMemory() throws(CgroupError) {
         guard let memory = resources.memory?.given else { return }
         if (memory.kernel ?? 0) != 0 { note("memory.kernel", "kernel memory limits are ignored") }
         if (memory.kernelTCP ?? 0) != 0 { note("memory.kernelTCP", "kernel memory limits are ignored") }
         if memory.useHierarchy == false { note("memory.useHierarchy", "cgroups are always hierarchical (Linux 5.11)") }
-        guard memory.hasLimits else { return }
+        guard memory.hasLimits || (occasion == .update && memory.disableOOMKiller != nil) else { return }
         try set("memory") { files throws(CgroupError) in
             try MemoryV1.set(memory, &files)
         } v2: { files throws(CgroupError) in
@@ -70,7 +76,7 @@ struct Limits {
         }
     }
 
-    private mutating func setCPU() throws(CgroupError) {
+    mutating func setCPU() throws(CgroupError) {
         guard let cpu = resources.cpu?.given else { return }
         if cpu.hasTime {
             try set("cpu") { files throws(CgroupError) in
@@ -88,7 +94,7 @@ struct Limits {
         }
     }
 
-    private mutating func setPids() throws(CgroupError) {
+    mutating func setPids() throws(CgroupError) {
         guard let limit = resources.pids?.limit else { return }
         try set("pids") { files throws(CgroupError) in
             try Pids.set(limit, &files)
@@ -97,7 +103,7 @@ struct Limits {
         }
     }
 
-    private mutating func setBlockIO() throws(CgroupError) {
+    mutating func setBlockIO() throws(CgroupError) {
         guard let blockIO = resources.blockIO?.given else { return }
         try set("io", v1Name: "blkio") { files throws(CgroupError) in
             try BlockIOV1.set(blockIO, &files)
@@ -106,7 +112,7 @@ struct Limits {
         }
     }
 
-    private mutating func setHugepages() throws(CgroupError) {
+    mutating func setHugepages() throws(CgroupError) {
         let limits = resources.hugepageLimits
         if limits.isEmpty { return }
         try set("hugetlb") { files throws(CgroupError) in
@@ -116,7 +122,7 @@ struct Limits {
         }
     }
 
-    private mutating func setNetwork() throws(CgroupError) {
+    mutating func setNetwork() throws(CgroupError) {
         guard let network = resources.network?.given else { return }
         if cgroup.isUnifiedOnly {
             // runc ignores these; there is nothing that could be done.
@@ -134,7 +140,7 @@ struct Limits {
         }
     }
 
-    private mutating func setRDMA() throws(CgroupError) {
+    mutating func setRDMA() throws(CgroupError) {
         let devices = resources.rdma
         if devices.isEmpty { return }
         try set("rdma") { files throws(CgroupError) in
@@ -145,21 +151,33 @@ struct Limits {
     }
 
     /// A new container gets rules in any case; an update only if it has some.
-    private mutating func setDevices() throws(CgroupError) {
-        if occasion == .update, resources.devices.isEmpty { return }
+    private mutating func setDevices(even empty: Bool = false) throws(CgroupError) {
+        if occasion == .update, resources.devices.isEmpty, !empty { return }
+        if case .journal(let journal, let former) = destination { keepDevices(former.devices, in: journal) }
         if cgroup.v1("devices") != nil {
             try DevicesV1.set(resources.devices, try v1Files("devices", "devices"))
         } else if let unified = cgroup.unified {
-            try DevicesV2.set(resources.devices, files("devices", unified), isPermissive: cgroup.isPermissive)
-        } else if !cgroup.isPermissive {
-            throw .noController("devices", field: "\(origin).devices", reason: "it is not mounted on this host")
+            try DevicesV2.set(resources.devices, files("devices", unified), isPermissive: !cgroup.needsDeviceRules)
+        } else if !cgroup.isPermissive || (cgroup.needsDeviceRules && !resources.devices.isEmpty) {
+            throw .noController("devices", field: field("devices"), reason: "it is not mounted on this host")
         }
     }
 
-    private mutating func setUnified() throws(CgroupError) {
+    /// The former list is made again from the former rules: the files do not tell everything about it.
+    private func keepDevices(_ rules: [Resources.DeviceRule], in journal: Journal) {
+        var former = Limits(cgroup, Resources(devices: rules), .update, origin)
+        journal.keep { former.restoreDevices() }
+    }
+
+    private mutating func restoreDevices() -> String? {
+        do { try setDevices(even: true) } catch { return "\(error)" }
+        return nil
+    }
+
+    mutating func setUnified() throws(CgroupError) {
         if resources.unified.isEmpty { return }
         guard let unified = cgroup.unified else {
-            throw .value(field: "\(origin).unified", reason: "this host has no cgroup2 hierarchy")
+            throw .value(field: field("unified"), reason: "this host has no cgroup2 hierarchy")
         }
         for entry in resources.unified {
             let controller = String(decoding: entry.file.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
@@ -170,20 +188,22 @@ struct Limits {
     // MARK: Who is in charge
 
     private mutating func note(_ name: String, _ message: String) {
-        notes.append(Problem(path: "\(origin).\(name)", message: message))
+        notes.append(Problem(path: field(name), message: message))
     }
+
+    private func field(_ name: String) -> String { origin.isEmpty ? name : "\(origin).\(name)" }
 
     private func files(_ controller: String, _ directory: String) -> ControlFiles {
         ControlFiles(
             directory: directory, controller: controller,
             isNew: occasion == .creation && cgroup.made.contains(directory), origin: origin,
-            obstacle: directory == cgroup.unified ? enabling.obstacle(to: controller) : "")
+            obstacle: directory == cgroup.unified ? enabling.obstacle(to: controller) : "", destination: destination)
     }
 
     private func v1Files(_ controller: String, _ name: String) throws(CgroupError) -> ControlFiles {
         guard let directory = cgroup.v1(controller) else {
             throw .noController(
-                controller, field: "\(origin).\(name)", reason: "it is not mounted, or not delegated to the caller")
+                controller, field: field(name), reason: "it is not mounted, or not delegated to the caller")
         }
         return files(controller, directory)
     }
@@ -203,7 +223,7 @@ struct Limits {
             notes += files.notes
         } else {
             throw .noController(
-                v1Name ?? controller, field: "\(origin).\(Self.section(of: controller))",
+                v1Name ?? controller, field: field(Self.section(of: controller)),
                 reason: "it is not mounted, or not delegated to the caller")
         }
     }
@@ -238,7 +258,7 @@ struct Limits {
         }
     }
 
-    private func neededControllers() -> [String] {
+    func neededControllers() -> [String] {
         var names: [String] = []
         if resources.memory?.given?.hasLimits == true { names.append("memory") }
         if let cpu = resources.cpu?.given {

@@ -2,10 +2,16 @@ internal import Kernel
 
 extension Cgroup {
     /// Removes the container's directories, and those that were made below them. Kills nothing: waits for those who
-    /// were killed, by `cgroup.events` where there is cgroup2. What is gone already is gone; directories above stay.
+    /// were killed, by `cgroup.events` where there is cgroup2. What is gone already is gone; directories above stay. A
+    /// unit of systemd is stopped first.
     ///
     /// - Parameter milliseconds: how long to wait for processes to end.
     public func remove(within milliseconds: Int = 2000) throws(CgroupError) {
+        if let unit { try unit.stop() }
+        try removeDirectories(within: milliseconds)
+    }
+
+    func removeDirectories(within milliseconds: Int) throws(CgroupError) {
         let deadline = Clock.monotonic + Int64(milliseconds) * 1_000_000
         var rest: [CgroupDirectory] = []
         for directory in directories where try !Removal.remove(directory.path) { rest.append(directory) }

@@ -5,8 +5,8 @@ public let programName = "apus"
 public enum Command: String, CaseIterable, Sendable {
     case run, create, start, kill, delete
     case exec, pause, resume, update
-    case list, state, ps, events
-    case spec, plan, features
+    case list, state, wait, ps, events
+    case spec, check, plan, features
     case checkpoint, restore
     case help, version, completion, man
 

@@ -14,9 +14,11 @@ extension Command {
         case .update: .update
         case .list: .list
         case .state: .state
+        case .wait: .wait
         case .ps: .ps
         case .events: .events
         case .spec: .spec
+        case .check: .check
         case .plan: .plan
         case .features: .features
         case .checkpoint: .checkpoint
@@ -95,8 +97,11 @@ extension CommandEntry {
         ])
 
     static let state = CommandEntry(
-        .watching, "show the state of a container as JSON", .container,
-        examples: [Example("apus state web", "whether \"web\" is created, running, paused or stopped, and its pid")])
+        .watching, "show the state of a container as JSON", .container, flags: Flag.state,
+        examples: [
+            Example("apus state web", "whether \"web\" is created, running, paused or stopped, and its pid"),
+            Example("apus state --cgroup web", "also its limits: what was asked for, and what the kernel has"),
+        ])
 
     static let spec = CommandEntry(
         .preparing, "write a config.json to start from", .none, flags: Flag.spec,

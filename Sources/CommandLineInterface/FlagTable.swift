@@ -1,8 +1,5 @@
 /// The flags of the commands that this version has.
 extension Flag {
-    private static let systemdDriver: Availability = .later(
-        "the systemd cgroup driver is not available in this version; leave the flag out to use cgroupfs")
-
     /// Given before the command.
     public static let global: [Flag] = [
         Flag(
@@ -10,27 +7,23 @@ extension Flag {
             "Directory that holds the state of the containers; best on a tmpfs", initial: "/run/apus"),
         Flag(
             .systemdCgroup, [], .none, .storage,
-            "Let systemd make the cgroups; cgroupsPath is then \"slice:prefix:name\"", availability: systemdDriver),
+            "Let systemd make the cgroups; cgroupsPath is then \"slice:prefix:name\""),
         Flag(
             .cgroupManager, [],
-            .choice([
-                Choice("cgroupfs"), Choice("systemd", availability: systemdDriver),
-                Choice(
-                    "disabled",
-                    availability: .later(
-                        "running without a cgroup is not available in this version; use cgroupfs")),
-            ]), .storage, "Who makes the cgroups", initial: "cgroupfs"),
+            .choice([Choice("cgroupfs"), Choice("systemd"), Choice("disabled")]), .storage,
+            "Who makes the cgroups; disabled leaves containers in the caller's, without limits", initial: "cgroupfs"),
         Flag(
             .rootless, [],
             .choice([
                 Choice("auto"), Choice("false", aliases: ["0", "f", "F", "FALSE", "False"]),
-                Choice(
-                    "true", aliases: ["1", "t", "T", "TRUE", "True"],
-                    availability: .later(
-                        "ignoring cgroup permission errors is not available in this version; use auto or false")),
+                Choice("true", aliases: ["1", "t", "T", "TRUE", "True"]),
             ]), .storage, "Whether missing permissions on cgroups are ignored", initial: "auto"),
         Flag(
-            .log, [], .file("FILE"), .logging, "Append the log to FILE; the last error goes to standard error as well",
+            .log, [], .file("FILE"), .logging,
+            """
+            Append the log to FILE, or send it to journald:NAME or syslog:NAME; the last error goes to standard error \
+            as well
+            """,
             initial: "standard error"),
         Flag(
             .logFormat, [], .choice([Choice("text"), Choice("json")]), .logging, "How log lines are written",
@@ -40,6 +33,9 @@ extension Flag {
             .choice([Choice("error"), Choice("warning", aliases: ["warn"]), Choice("info"), Choice("debug")]),
             .logging, "The least important lines that are written", initial: "info"),
         Flag(.debug, [], .none, .logging, "The same as --log-level=debug"),
+        Flag(
+            .timing, [], .file("FILE"), .logging,
+            "Write when each part of the command began and ended to FILE, for a trace viewer, or as text if it is -"),
         Flag.help,
         Flag(.version, ["v"], .none, .general, "Show the version"),
     ]
@@ -63,8 +59,7 @@ extension Flag {
         .noSubreaper, [], .none, .lifecycle, "Do not become the parent of orphaned descendants")
     static let detach = Flag(.detach, ["d"], .none, .lifecycle, "Return when the container's process runs")
     static let pidfdSocket = Flag(
-        .pidfdSocket, [], .file("SOCKET"), .console, "Unix socket that is sent a pidfd of the container's process",
-        availability: .later("sending a pidfd is not available in this version; use --pid-file"))
+        .pidfdSocket, [], .file("SOCKET"), .console, "Unix socket that is sent a pidfd of the process")
     static let regex = Flag(
         .regex, ["r"], .none, .selection, "The id is a POSIX extended regular expression: every match is meant")
     static let tableFormat = Flag(
@@ -107,6 +102,12 @@ extension Flag {
     static let spec: [Flag] = [
         Flag(.bundle, ["b"], .directory("DIR"), .bundle, "Where config.json is written", initial: "."),
         Flag(.rootless, [], .none, .bundle, "A configuration for a container that an ordinary user runs"),
+    ]
+
+    static let check: [Flag] = [
+        Flag(
+            .format, [], .choice([Choice("text"), Choice("json")]), .output, "How the problems are written",
+            initial: "text")
     ]
 
     static let plan: [Flag] = [

@@ -16,8 +16,17 @@ public enum Action: Equatable, Sendable {
     case start(StartOptions)
     case kill(KillOptions)
     case delete(DeleteOptions)
+    case exec(ExecOptions)
     case list(ListOptions)
     case state(StateOptions)
+    /// The container's id, for both.
+    case pause(String)
+    case resume(String)
+    case update(UpdateOptions)
+    case ps(PsOptions)
+    case events(EventsOptions)
+    case wait(WaitOptions)
+    case check(CheckOptions)
     case spec(SpecOptions)
     case plan(PlanOptions)
     case features
@@ -40,7 +49,11 @@ extension Invocation {
         let log = LogOptions(reading: scan.matches)
         do {
             self = Invocation(
-                options: GlobalOptions(root: scan.matches.text(.root), log: log), action: try Action(global: scan))
+                options: GlobalOptions(
+                    root: scan.matches.text(.root), log: log, cgroupManager: try CgroupManagerChoice(scan.matches),
+                    rootless: scan.matches.choice(.rootless).flatMap { RootlessOption(rawValue: $0) } ?? .auto,
+                    timing: scan.matches.text(.timing)),
+                action: try Action(global: scan))
         } catch {
             var logged = error
             logged.log = log
@@ -100,8 +113,16 @@ extension Action {
         case .start: self = .start(StartOptions(id: first))
         case .kill: self = .kill(try KillOptions(scan))
         case .delete: self = .delete(DeleteOptions(scan))
+        case .exec: self = .exec(ExecOptions(scan))
         case .list: self = .list(ListOptions(matches))
-        case .state: self = .state(StateOptions(id: first))
+        case .state: self = .state(StateOptions(id: first, matches))
+        case .pause: self = .pause(first)
+        case .resume: self = .resume(first)
+        case .update: self = .update(try UpdateOptions(id: first, matches))
+        case .ps: self = .ps(PsOptions(scan))
+        case .events: self = .events(try EventsOptions(id: first, matches))
+        case .wait: self = .wait(WaitOptions(id: first))
+        case .check: self = .check(CheckOptions(bundle: first, matches))
         case .spec: self = .spec(SpecOptions(matches))
         case .plan: self = .plan(PlanOptions(bundle: first, matches))
         case .features: self = .features
@@ -109,7 +130,7 @@ extension Action {
         case .version: self = .version
         case .completion: self = .completion(try Shell(argument: first))
         case .man: self = .manual
-        case .exec, .pause, .resume, .update, .ps, .events, .checkpoint, .restore:
+        case .checkpoint, .restore:
             throw UsageError.unavailable(command, command.entry.availability.reason ?? "not available")
         }
     }

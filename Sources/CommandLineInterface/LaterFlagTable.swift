@@ -1,56 +1,5 @@
 /// The flags of the commands that a later version has. They feed the help today and the parser then.
 extension Flag {
-    static let exec: [Flag] = [
-        Flag(.process, ["p"], .file("FILE"), .process, "The process as JSON, in place of a command and flags"),
-        Flag(.cwd, [], .directory("DIR"), .process, "Working directory in the container"),
-        Flag(.env, ["e"], .text("NAME=VALUE"), .process, "Add a variable to the environment", repeatable: true),
-        Flag(.user, ["u"], .text("UID[:GID]"), .process, "Run as this user and group, by number"),
-        Flag(.additionalGids, ["g"], .number("GID"), .process, "Add a supplementary group", repeatable: true),
-        Flag(.cap, ["c"], .text("CAP"), .process, "Add a capability; never to the inheritable set", repeatable: true),
-        Flag(.noNewPrivs, [], .none, .process, "Set no_new_privs"),
-        Flag(.apparmor, [], .text("PROFILE"), .process, "AppArmor profile of the process"),
-        Flag(.processLabel, [], .text("LABEL"), .process, "SELinux label of the process"),
-        Flag(
-            .cgroup, [], .text("[CONTROLLER,..:]PATH"), .process,
-            "Run in this existing cgroup below the container's", repeatable: true),
-        Flag(.tty, ["t"], .none, .console, "Give the process a terminal"),
-        consoleSocket, preserveFds,
-        Flag(.pidfdSocket, [], .file("SOCKET"), .console, "Unix socket that is sent a pidfd of the process"),
-        detach, pidFile,
-        Flag(.ignorePaused, [], .none, .lifecycle, "Allow it in a paused container"),
-    ]
-
-    static let update: [Flag] = [
-        Flag(
-            .resources, ["r"], .file("FILE"), .resources,
-            "Read linux.resources as JSON from FILE, or from standard input if it is -; other flags are then ignored"),
-        Flag(.memory, [], .text("BYTES"), .memory, "Memory limit"),
-        Flag(.memoryReservation, [], .text("BYTES"), .memory, "Memory that is reclaimed last"),
-        Flag(.memorySwap, [], .text("BYTES"), .memory, "Limit of memory and swap together; -1 for no limit"),
-        Flag(.kernelMemory, [], .text("BYTES"), .memory, "Has no effect", standing: .obsolete),
-        Flag(.kernelMemoryTCP, [], .text("BYTES"), .memory, "Has no effect", standing: .obsolete),
-        Flag(.cpuPeriod, [], .text("MICROSECONDS"), .cpu, "Period of the CPU quota; 0 for the kernel's default"),
-        Flag(.cpuQuota, [], .text("MICROSECONDS"), .cpu, "CPU time allowed in a period"),
-        Flag(.cpuBurst, [], .text("MICROSECONDS"), .cpu, "CPU time that may be saved up for a burst"),
-        Flag(.cpuShare, [], .text("SHARES"), .cpu, "Weight relative to other containers"),
-        Flag(.cpuRealtimePeriod, [], .text("MICROSECONDS"), .cpu, "Period of the real-time limit"),
-        Flag(.cpuRealtimeRuntime, [], .text("MICROSECONDS"), .cpu, "Real-time CPU time allowed in a period"),
-        Flag(.cpuIdle, [], .text("0|1"), .cpu, "1 to run only when nothing else does"),
-        Flag(.cpusetCpus, [], .text("LIST"), .cpu, "CPUs that may be used, such as 0-2,5"),
-        Flag(.cpusetMems, [], .text("LIST"), .cpu, "Memory nodes that may be used"),
-        Flag(.pidsLimit, [], .text("N"), .resources, "Most processes and threads; -1 for no limit"),
-        Flag(.blkioWeight, [], .text("WEIGHT"), .resources, "Weight of block I/O, 10 to 1000"),
-        Flag(.l3CacheSchema, [], .text("SCHEMA"), .resources, "Intel RDT: schema of the L3 cache"),
-        Flag(.memBwSchema, [], .text("SCHEMA"), .resources, "Intel RDT: schema of the memory bandwidth"),
-    ]
-
-    static let events: [Flag] = [
-        Flag(.interval, [], .text("DURATION"), .output, "Time between two lines, such as 500ms", initial: "5s"),
-        Flag(.stats, [], .none, .output, "Write the statistics once and end"),
-    ]
-
-    static let ps: [Flag] = [tableFormat]
-
     /// What checkpoint and restore share.
     private static let image: [Flag] = [
         Flag(.imagePath, [], .directory("DIR"), .images, "Directory of CRIU's image files"),

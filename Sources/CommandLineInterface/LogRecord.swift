@@ -53,11 +53,22 @@ public struct LogRecord: Equatable, Sendable {
     public var message: String
     /// Written after the message, in this order.
     public var fields: [LogField]
+    /// Every problem of a configuration that has several; in JSON alone.
+    public var problems: [Problem]
 
-    public init(_ level: LogLevel, _ message: String, _ fields: [LogField] = []) {
+    /// A place in `config.json`, and what is wrong there.
+    public struct Problem: Equatable, Sendable {
+        public let field: String
+        public let message: String
+    }
+
+    public init(
+        _ level: LogLevel, _ message: String, _ fields: [LogField] = [], problems: [(field: String, message: String)] = []
+    ) {
         self.level = level
         self.message = message
         self.fields = fields
+        self.problems = problems.map { Problem(field: $0.field, message: $0.message) }
     }
 
     /// The line as runc writes it, with its line end, so that it can be written by one call.
@@ -75,12 +86,17 @@ public struct LogRecord: Equatable, Sendable {
         return line + "\n"
     }
 
-    /// An object with `level`, `msg`, `time` and then the fields. containerd's shim reads the `msg` of the last line
+    /// An object with `level`, `msg`, `time` and then the fields, and `problems` if a configuration has several. containerd's shim reads the `msg` of the last line
     /// whose `level` is `error`.
     func json(at time: Timestamp) -> String {
         var line = "{\"level\":\"\(level.name)\",\"msg\":\(Quoting.json(message)),\"time\":\"\(time.rfc3339)\""
         for field in fields { line += ",\"\(field.key.rawValue)\":\(Quoting.json(field.value))" }
+        if problems.count > 1 { line += ",\"problems\":[\(problems.map(Self.json).joined(separator: ","))]" }
         return line + "}\n"
+    }
+
+    private static func json(_ problem: Problem) -> String {
+        "{\"field\":\(Quoting.json(problem.field)),\"message\":\(Quoting.json(problem.message))}"
     }
 
     /// For a person at a terminal: `error: ...`, with a hint on a line of its own. Control characters are escaped.

@@ -66,7 +66,11 @@ public enum ManualPage {
         There is no such command.
         .PP
         .B \(programName) run
-        ends with the exit status of the container's process, or with 128 + n if signal n killed it.
+        ends with the exit status of the container's process, or with 128 + n if signal n killed it. So does
+        .BR "\(programName) wait" ,
+        whose own failures are 255, and which ends with \(WaitStatus.unknown) if the container has ended and nobody knows how.
+        .B \(programName) check
+        ends with 1 if it has found an error.
 
         """
 
@@ -84,7 +88,10 @@ public enum ManualPage {
         If it is set, nothing is written in colour.
         .TP
         .B XDG_RUNTIME_DIR
-        Where an ordinary user's state directory is.
+        Where an ordinary user's state directory is, and the socket of the user's bus.
+        .TP
+        .B DBUS_SYSTEM_BUS_ADDRESS, DBUS_SESSION_BUS_ADDRESS
+        Where systemd is asked for cgroups, if not at the usual socket. Sockets of this host only.
         .SH SEE ALSO
         .BR runc (8),
         .BR crun (1),

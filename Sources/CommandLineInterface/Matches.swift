@@ -10,9 +10,36 @@ extension [Match] {
         return value
     }
 
+    /// The name of the choice that was made, whichever of its spellings was given.
+    func choice(_ key: FlagKey) -> String? {
+        guard let match = last(where: { $0.flag.key == key }), let text = text(key),
+            case .choice(let choices) = match.flag.value
+        else { return nil }
+        return choices.first { $0.name == text || $0.aliases.contains(text) }?.name
+    }
+
     func number(_ key: FlagKey) -> Int32? {
         guard case .number(let value) = value(of: key) else { return nil }
         return value
+    }
+
+    /// Every text that was given, in order.
+    func texts(_ key: FlagKey) -> [String] {
+        compactMap { match in
+            if match.flag.key == key, case .text(let value) = match.value { value } else { nil }
+        }
+    }
+
+    /// Every number that was given, in order.
+    func numbers(_ key: FlagKey) -> [Int32] {
+        compactMap { match in
+            if match.flag.key == key, case .number(let value) = match.value { value } else { nil }
+        }
+    }
+
+    /// nil if the flag was not given.
+    func switched(_ key: FlagKey) -> Bool? {
+        if case .on(let value) = value(of: key) { value } else { nil }
     }
 
     private func value(of key: FlagKey) -> MatchedValue? { last { $0.flag.key == key }?.value }

@@ -3,11 +3,34 @@ public struct GlobalOptions: Equatable, Sendable {
     /// The state directory; nil for the default, which depends on who calls and on `$XDG_RUNTIME_DIR`.
     public var root: String?
     public var log: LogOptions
+    public var cgroupManager: CgroupManagerChoice
+    public var rootless: RootlessOption
+    /// Where the timeline of the command is written: a file, or `-` for standard error; nil: nowhere.
+    public var timing: String?
 
-    public init(root: String? = nil, log: LogOptions = LogOptions()) {
+    public init(
+        root: String? = nil, log: LogOptions = LogOptions(), cgroupManager: CgroupManagerChoice = .cgroupfs,
+        rootless: RootlessOption = .auto, timing: String? = nil
+    ) {
         self.root = root
         self.log = log
+        self.cgroupManager = cgroupManager
+        self.rootless = rootless
+        self.timing = timing
     }
+}
+
+/// Who makes the cgroups of containers.
+public enum CgroupManagerChoice: String, Equatable, Sendable {
+    case cgroupfs, systemd, disabled
+}
+
+/// Whether a container goes without a cgroup where the caller may not make one.
+public enum RootlessOption: String, Equatable, Sendable {
+    /// If the caller is not root of the host.
+    case auto
+    case yes = "true"
+    case no = "false"
 }
 
 /// Where and how to log.
@@ -24,6 +47,10 @@ public enum LogDestination: Equatable, Sendable {
     case standardError
     /// The path of a file that lines are appended to.
     case file(String)
+    /// systemd's journal, with this SYSLOG_IDENTIFIER.
+    case journal(identifier: String)
+    /// The system log (`/dev/log`), with this tag.
+    case systemLog(identifier: String)
 }
 
 public enum LogFormat: Equatable, Sendable {
@@ -39,6 +66,7 @@ public struct CreateOptions: Equatable, Sendable {
     public var config = "config.json"
     public var consoleSocket: String?
     public var pidFile: String?
+    public var pidfdSocket: String?
     /// How many descriptors to pass on, besides the first three and those of `$LISTEN_FDS`.
     public var preserveFds: Int32 = 0
     public var noPivot = false
@@ -66,8 +94,27 @@ public struct StartOptions: Equatable, Sendable {
 
 public struct StateOptions: Equatable, Sendable {
     public var id: String
+    /// Whether the limits are shown, as they were asked for and as the kernel has them.
+    public var cgroup = false
 
     public init(id: String) { self.id = id }
+}
+
+public struct WaitOptions: Equatable, Sendable {
+    public var id: String
+
+    public init(id: String) { self.id = id }
+}
+
+public struct CheckOptions: Equatable, Sendable {
+    public enum Format: Equatable, Sendable {
+        case text, json
+    }
+
+    public var bundle = "."
+    public var format = Format.text
+
+    public init() {}
 }
 
 /// Which containers a command is about.

@@ -10,11 +10,31 @@ extension LogOptions {
 }
 
 extension LogDestination {
-    /// A path, `file:PATH` as in crun, or nil for crun's destinations that this version does not have.
+    /// A path, or as in crun `file:PATH`, `journald:IDENTIFIER` and `syslog:IDENTIFIER`; nil: an identifier that cannot
+    /// be one. Without an identifier it is the program's name.
     fileprivate init?(_ text: String) {
-        if text.hasPrefix("journald:") || text.hasPrefix("syslog:") { return nil }
+        for (prefix, isJournal) in [("journald:", true), ("syslog:", false)] where text.hasPrefix(prefix) {
+            let given = String(text.dropFirst(prefix.utf8.count))
+            let identifier = given.isEmpty ? programName : given
+            guard identifier.utf8.count <= 64, identifier.utf8.allSatisfy({ 0x20 < $0 && $0 < 0x7f }) else { return nil }
+            self = isJournal ? .journal(identifier: identifier) : .systemLog(identifier: identifier)
+            return
+        }
         let path = text.hasPrefix("file:") ? String(text.dropFirst(5)) : text
         self = path == "/dev/stderr" || path.isEmpty ? .standardError : .file(path)
+    }
+}
+
+extension CgroupManagerChoice {
+    /// `--cgroup-manager`, or `--systemd-cgroup`, which is the older way to say `systemd`.
+    init(_ matches: [Match]) throws(UsageError) {
+        // An unknown word is refused with all the others.
+        let named = matches.text(.cgroupManager).flatMap { CgroupManagerChoice(rawValue: $0) }
+        let isSystemd = matches.isOn(.systemdCgroup)
+        if isSystemd, let named, named != .systemd {
+            throw UsageError(.grammar, "--systemd-cgroup and --cgroup-manager=\(named.rawValue) contradict each other")
+        }
+        self = isSystemd ? .systemd : named ?? .cgroupfs
     }
 }
 
@@ -23,7 +43,7 @@ extension [Match] {
     func checkGlobalPaths() throws(UsageError) {
         if let text = text(.log), LogDestination(text) == nil {
             throw UsageError(
-                .unavailable, "--log=\(text): journald and syslog are not available in this version; give a file")
+                .grammar, "--log=\(text): an identifier has at most 64 letters, digits and signs, and no blanks")
         }
         // An empty root would make every directory below the current one a container.
         if last(where: { $0.flag.key == .root }) != nil, text(.root) == nil {
@@ -39,6 +59,7 @@ extension CreateOptions {
         config = matches.text(.config) ?? config
         consoleSocket = matches.text(.consoleSocket)
         pidFile = matches.text(.pidFile)
+        pidfdSocket = matches.text(.pidfdSocket)
         preserveFds = matches.number(.preserveFds) ?? preserveFds
         noPivot = matches.isOn(.noPivot)
         noNewKeyring = matches.isOn(.noNewKeyring)
@@ -90,6 +111,13 @@ extension SpecOptions {
     init(_ matches: [Match]) {
         bundle = matches.text(.bundle) ?? bundle
         rootless = matches.isOn(.rootless)
+    }
+}
+
+extension CheckOptions {
+    init(bundle: String, _ matches: [Match]) {
+        self.bundle = bundle.isEmpty ? self.bundle : bundle
+        format = matches.text(.format) == "json" ? .json : .text
     }
 }
 

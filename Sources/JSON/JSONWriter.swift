@@ -44,9 +44,12 @@ public struct JSONWriter: Sendable {
         bytes += "\(value)".utf8
     }
 
-    public mutating func boolean(_ value: Bool) {
+    public mutating func boolean(_ value: Bool) { raw(value ? "true" : "false") }
+
+    /// A value that is JSON already.
+    private mutating func raw(_ text: String) {
         beginValue()
-        bytes += (value ? "true" : "false").utf8
+        bytes += text.utf8
     }
 
     public mutating func null() {
@@ -201,5 +204,15 @@ public struct JSONWriter: Sendable {
 
     private static func hexDigit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+}
+
+extension JSONWriter {
+    /// A number with up to two decimals, given in hundredths, as Go writes it: `0`, `1.5`, `0.07`.
+    public mutating func decimal(hundredths value: UInt64) {
+        let rest = value % 100
+        var text = "\(value / 100)"
+        if rest > 0 { text += rest % 10 == 0 ? ".\(rest / 10)" : rest < 10 ? ".0\(rest)" : ".\(rest)" }
+        raw(text)
     }
 }

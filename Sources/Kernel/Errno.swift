@@ -31,8 +31,10 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable {
     public static let noSystemCall = Errno(rawValue: 38)
     public static let directoryNotEmpty = Errno(rawValue: 39)
     public static let tooManyLinks = Errno(rawValue: 40)
+    public static let messageTooLong = Errno(rawValue: 90)
     public static let notSupported = Errno(rawValue: 95)
     public static let connectionReset = Errno(rawValue: 104)
+    public static let noBuffers = Errno(rawValue: 105)
     public static let connectionRefused = Errno(rawValue: 111)
 
     /// The symbolic name, such as `ENOENT`; `errno 200` for a number that has none.

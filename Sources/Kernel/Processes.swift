@@ -230,6 +230,19 @@ public enum ThisProcess {
 }
 
 extension Process {
+    /// A child of the caller, by a pidfd that somebody else sent: whose it is, the kernel alone says. ECHILD if it is no
+    /// child.
+    public init(child descriptor: consuming Descriptor) throws(SystemError) {
+        var result = ck_exit()
+        _ = try check(unsafe ck_wait_pidfd(descriptor.number, WNOHANG | WNOWAIT, &result), "waitid")
+        let path = "/proc/self/fdinfo/\(descriptor.number)"
+        let line = try Files.readText(path).split(separator: "\n").first { $0.hasPrefix("Pid:") }
+        guard let pid = line.flatMap({ Int32($0.dropFirst(5)) }), pid > 0 else {
+            throw SystemError("read", path, .noChild)
+        }
+        self.init(pid: pid, descriptor: descriptor)
+    }
+
     /// Sets a resource limit of another process (prlimit(2)); `UInt64.max` is unlimited.
     public borrowing func setLimit(_ resource: Int32, soft: UInt64, hard: UInt64) throws(SystemError) {
         _ = try check(ck_prlimit(pid, resource, soft, hard), "prlimit", "\(pid)")
@@ -253,18 +266,18 @@ public struct ProcessStatus: Sendable {
         let bytes = try Files.read(path)
         // The name, in parentheses, may hold anything: count from the last one.
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { throw SystemError("read", path, .invalidArgument) }
-        // " S 1 ...": the state is the first field after the name, the start time the twentieth.
-        var field = 0
+        // " S 1 ...": the state, field 3, is the first one after the name.
+        var field = 2
         var start: UInt64 = 0
         for byte in bytes[(end + 1)...] {
             if byte == UInt8(ascii: " ") {
                 field += 1
-                if field > 20 { break }
-            } else if field == 20, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
-                start = start * 10 + UInt64(byte - UInt8(ascii: "0"))
+                if field > 22 { break }
+            } else if field == 22, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+                start = start &* 10 &+ UInt64(byte - UInt8(ascii: "0"))
             }
         }
-        guard field > 20, end + 2 < bytes.count else { throw SystemError("read", path, .invalidArgument) }
+        guard field > 22, end + 2 < bytes.count else { throw SystemError("read", path, .invalidArgument) }
         state = bytes[end + 2]
         startTime = start
     }

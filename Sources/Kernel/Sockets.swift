@@ -10,10 +10,16 @@ public struct Message: Sendable {
 
 extension Descriptor {
     public enum SocketKind: Sendable {
-        case stream, sequencedPackets
+        case stream, sequencedPackets, datagrams
 
-        /// SOCK_STREAM, SOCK_SEQPACKET.
-        var number: Int32 { self == .stream ? 1 : 5 }
+        /// SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM.
+        var number: Int32 {
+            switch self {
+            case .stream: 1
+            case .sequencedPackets: 5
+            case .datagrams: 2
+            }
+        }
     }
 
     /// A socket that listens at `path`. Paths longer than an address (108 bytes) work too.
@@ -23,7 +29,12 @@ extension Descriptor {
         Descriptor(owning: try check(unsafe ck_listen(path, kind.number, backlog), "bind", path))
     }
 
-    /// A socket connected to the one that listens at `path`.
+    /// A socket that receives datagrams at `path`.
+    public static func receiving(at path: String) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check(unsafe ck_bind(path, SocketKind.datagrams.number), "bind", path))
+    }
+
+    /// A socket connected to the one that listens at `path`; `@` begins an abstract address (unix(7)).
     public static func connected(to path: String, _ kind: SocketKind) throws(SystemError) -> Descriptor {
         Descriptor(owning: try check(unsafe ck_connect(path, kind.number), "connect", path))
     }
@@ -42,42 +53,14 @@ extension Descriptor {
         let size = try check(unsafe ck_receive(number, &bytes, capacity, &numbers, &count, 0), "recvmsg")
         return Message(bytes: Array(bytes.prefix(size)), descriptors: Array(numbers.prefix(count)))
     }
-}
 
-/// Size of a terminal, in characters.
-public struct WindowSize: Sendable, Equatable {
-    public var rows: UInt16
-    public var columns: UInt16
-
-    public init(rows: UInt16, columns: UInt16) {
-        self.rows = rows
-        self.columns = columns
-    }
-}
-
-/// Calls on terminals; the descriptors are borrowed.
-public enum Terminal {
-    public static func isTerminal(_ descriptor: Int32) -> Bool { ck_isatty(descriptor) == 1 }
-
-    public static func windowSize(of descriptor: Int32) throws(SystemError) -> WindowSize {
-        var window = ck_window()
-        _ = try check(unsafe ck_window_get(descriptor, &window), "ioctl(TIOCGWINSZ)")
-        return WindowSize(rows: window.rows, columns: window.columns)
-    }
-
-    public static func setWindowSize(_ size: WindowSize, of descriptor: Int32) throws(SystemError) {
-        let window = ck_window(rows: size.rows, columns: size.columns)
-        _ = try check(ck_window_set(descriptor, window), "ioctl(TIOCSWINSZ)")
-    }
-
-    /// Raw mode: every key goes through as it is. What the terminal was is kept for `restore`.
-    public static func makeRaw(_ descriptor: Int32) throws(SystemError) {
-        _ = try check(ck_terminal_raw(descriptor), "tcsetattr")
-    }
-
-    /// Back to what the terminal was before `makeRaw`; nothing if it was never called.
-    public static func restore(_ descriptor: Int32) throws(SystemError) {
-        _ = try check(ck_terminal_restore(descriptor), "tcsetattr")
+    /// The next datagram that is there, without the descriptors that came along, which are closed; nil: none is.
+    public borrowing func nextDatagram(atMost capacity: Int) throws(SystemError) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: capacity)
+        var count = 0
+        let size = unsafe ck_receive(number, &bytes, capacity, nil, &count, 0x40)  // MSG_DONTWAIT
+        if size == -Int(Errno.tryAgain.rawValue) { return nil }
+        return Array(bytes.prefix(try check(size, "recvmsg")))
     }
 }
 
@@ -87,13 +70,5 @@ public enum Pattern {
     public static func matches(_ pattern: String, in text: String) -> Bool? {
         let result = unsafe ck_matches(pattern, text)
         return result < 0 ? nil : result == 1
-    }
-}
-
-/// The system log (syslog(3)).
-public enum SystemLog {
-    /// Appends a line; priority 3 is error, 4 warning, 6 information, 7 debugging.
-    public static func write(_ text: String, priority: Int32, identifier: String) {
-        _ = unsafe ck_syslog(identifier, priority, text)
     }
 }

@@ -13,6 +13,11 @@ public enum Tree {
         _ = try check(ck_tree_slave(tree.number), "mount_setattr(MS_SLAVE)")
     }
 
+    /// Makes a detached mount read-only, nosuid, nodev and noexec.
+    public static func restrict(_ tree: borrowing Descriptor) throws(SystemError) {
+        _ = try check(ck_tree_restrict(tree.number), "mount_setattr")
+    }
+
     /// Whether the mount at `path` is read-only, nosuid, nodev or noexec on the host.
     public static func isRestricted(_ path: String) throws(SystemError) -> Bool {
         try check(unsafe ck_is_restricted(path), "statvfs", path) == 1

@@ -6,6 +6,8 @@ public enum Events {
     public static let writable: Int16 = 0x4
     public static let failed: Int16 = 0x8
     public static let hungUp: Int16 = 0x10
+    /// The number is no open descriptor.
+    public static let invalid: Int16 = 0x20
 }
 
 /// Waiting for descriptors and time.
@@ -49,11 +51,17 @@ public struct SignalQueue: ~Copyable {
         descriptor = Descriptor(owning: try check(ck_signalfd_all(), "signalfd"))
     }
 
-    /// The next signal; nil if none is pending.
+    /// The next signal; nil if none is pending. A SIGPIPE that this process has raised is no news: its write said EPIPE.
     public borrowing func next() throws(SystemError) -> Int32? {
-        let signal = try check(ck_signalfd_read(descriptor.number, nil), "read", "signalfd")
-        return signal == 0 ? nil : signal
+        while true {
+            var sender: Int32 = 0
+            let signal = try check(unsafe ck_signalfd_read(descriptor.number, &sender), "read", "signalfd")
+            if signal == Self.brokenPipe, sender == ThisProcess.pid { continue }
+            return signal == 0 ? nil : signal
+        }
     }
+
+    private static let brokenPipe: Int32 = 13
 }
 
 /// The real-time signals that programs may use; the first ones belong to the C library.

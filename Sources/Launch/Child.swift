@@ -25,6 +25,10 @@ public struct Child: ~Copyable {
     private var control: Descriptor
     private let report: MappedFile
     private let plan: Plan
+    /// Whether the answer to the fork is there before the question.
+    private var hasAnsweredFork = false
+    /// Whether the process went on in another one already.
+    private var hasForked = false
 
     /// Clones the process and has it run the plan.
     ///
@@ -64,6 +68,13 @@ public struct Child: ~Copyable {
         return image
     }
 
+    /// Whether the next meeting, or the end, comes within the time.
+    public borrowing func hasRequest(within milliseconds: Int32) throws(LaunchError) -> Bool {
+        do { return !(try Wait.readable([control.number], milliseconds: milliseconds)).isEmpty } catch {
+            throw .system(error)
+        }
+    }
+
     /// Waits for the next meeting, or for the end of meetings.
     public mutating func nextRequest() throws(LaunchError) -> Request {
         while true {
@@ -77,7 +88,7 @@ public struct Child: ~Copyable {
             let raw = unsafe message.bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: apus_message.self) }
             guard let code = apus_meeting(rawValue: raw.meeting) else { return .ended }
             guard let meeting = Meeting(code) else {
-                try succeed(with: message.descriptors, pid: raw.value)
+                try succeed(with: message.descriptors)
                 continue
             }
             return .meeting(meeting, descriptors: message.descriptors)
@@ -85,15 +96,28 @@ public struct Child: ~Copyable {
     }
 
     /// The process went on in a sibling: that one is the container's from now on.
-    private mutating func succeed(with descriptors: [Int32], pid: Int32) throws(LaunchError) {
-        guard let descriptor = descriptors.first else { return }
+    ///
+    /// The sibling may be in a pid namespace with others that trace it and speak in its name: what it says is no more
+    /// than a claim, and it is heard once.
+    private mutating func succeed(with descriptors: [Int32]) throws(LaunchError) {
+        guard let number = descriptors.first else { return }
+        let descriptor = Descriptor(owning: number)
+        if hasForked { return }
+        hasForked = true
         do {
+            let sibling = try Process(child: descriptor)
             _ = try process.wait()
-            process = Process(pid: pid, descriptor: Descriptor(owning: descriptor))
-            try reply()
+            process = sibling
+            if !hasAnsweredFork { try reply() }
         } catch {
             throw .system(error)
         }
+    }
+
+    /// Lets the process that a fork makes go on at once, for who asks nothing of it before its program runs.
+    public mutating func answerForkAhead() throws(SystemError) {
+        try reply()
+        hasAnsweredFork = true
     }
 
     /// Lets the process go on, with borrowed descriptors for it.

@@ -8,8 +8,11 @@ public enum Gate {
     /// - Parameters:
     ///   - path: the gate's socket.
     ///   - descriptors: borrowed; what the steps behind the gate need.
+    ///   - interval: how often `meanwhile` is called while nothing happens (milliseconds); -1: never.
     /// - Throws: `.step` with what the plan says of the step that failed.
-    public static func open(_ path: String, descriptors: [Int32]) throws(LaunchError) {
+    public static func open(
+        _ path: String, descriptors: [Int32], every interval: Int32 = -1, meanwhile: () -> Void = {}
+    ) throws(LaunchError) {
         do {
             let connection = try Descriptor.connected(to: path, .sequencedPackets)
             let hello = try connection.receive()
@@ -21,7 +24,9 @@ public enum Gate {
             try connection.sendUnlessReset(
                 unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
             // Close-on-exec closes the other end: the end of the stream is a successful exec, or a death.
-            while !(try connection.receiveUntilReset()).isEmpty {}
+            repeat {
+                while interval >= 0, try Wait.readable([connection.number], milliseconds: interval).isEmpty { meanwhile() }
+            } while !(try connection.receiveUntilReset()).isEmpty
             let end = Report(report)
             if end.phase != .executing { throw LaunchError.step(try Notes(plan).failure(end)) }
         } catch let error as SystemError {

@@ -19,6 +19,8 @@ public struct StepFailure: Error, Sendable {
     public let program: Program?
     /// What the hook wrote, for who has it.
     public var output = ""
+    /// The file that the step is about, if the plan tells.
+    public var path: String?
 
     /// A program that cannot be executed.
     public struct Program: Sendable {
@@ -81,6 +83,8 @@ extension Plan {
             program = StepFailure.Program(name: name, isSearched: candidates.count > 1 || candidates.first != name)
         }
         let what = program.map { "find \($0.name)" } ?? "\(step.operation)"
-        return StepFailure(field: step.origin.text, step: what, report: report, exit: exit, program: program)
+        var failure = StepFailure(field: step.origin.text, step: what, report: report, exit: exit, program: program)
+        failure.path = step.operation.path
+        return failure
     }
 }

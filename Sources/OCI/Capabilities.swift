@@ -42,6 +42,9 @@ public enum Capability: UInt8, CaseIterable, Sendable {
     case bpf = 39
     case checkpointRestore = 40
 
+    /// The capability of a name as `config.json` writes it; nil for an unknown one.
+    public init?(name: String) { self.init(named: name) }
+
     /// The name in `config.json`, such as `CAP_SYS_ADMIN`.
     public var name: String {
         switch self {

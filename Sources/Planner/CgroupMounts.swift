@@ -3,18 +3,20 @@ internal import OCI
 extension PlanBuilder {
     /// A mount of type `cgroup`: what the container sees of its cgroups, in the version that the host has.
     mutating func mountCgroups(_ mount: Mount, _ origin: Origin) {
-        if host.cgroups.isV2 || mount.type == "cgroup2" {
+        if host.cgroups.isEmpty, !(host.cgroups.isUnifiedHost && spec.linux.separates(.cgroup)) {
+            coverCgroups(mount, origin)
+        } else if host.cgroups.isV2 || mount.type == "cgroup2" {
             mountUnified(at: mount.destination, mount, origin)
         } else {
             mountHierarchies(mount, origin)
         }
     }
 
-    /// cgroup2: the file system itself, or, for a user namespace that may not mount it, the container's own
-    /// directory.
+    /// cgroup2: in a cgroup namespace the file system itself, else the container's own directory. Mounted from outside of
+    /// one, the file system would show all the cgroups of the host, and take the options of the host's own mount away
+    /// (`nsdelegate`, cgroup_namespaces(7)).
     private mutating func mountUnified(at path: String, _ mount: Mount, _ origin: Origin) {
-        let needsBind = isInUserNamespace && !spec.linux.separates(.cgroup)
-        if needsBind, let directory = host.cgroups.unified {
+        if !spec.linux.separates(.cgroup), let directory = host.cgroups.unified {
             bindCgroup(directory, at: path, mount, origin)
         } else {
             add(.openFileSystem(type: "cgroup2", into: .fileSystem), origin)
@@ -23,6 +25,18 @@ extension PlanBuilder {
             add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: .mount), origin)
             placeCgroup(at: path, origin)
         }
+        propagate(.mount, mount, origin)
+    }
+
+    /// A container without a cgroup of its own sees none, in particular not those of its caller, which it may be able to
+    /// write to (CVE-2023-25809).
+    private mutating func coverCgroups(_ mount: Mount, _ origin: Origin) {
+        add(.openFileSystem(type: "tmpfs", into: .fileSystem), origin)
+        add(.configure(.fileSystem, .flag("ro")), origin)
+        add(.configure(.fileSystem, .text(key: "nr_inodes", value: "2")), origin)
+        add(.configure(.fileSystem, .create), origin)
+        add(.createMount(.fileSystem, attributes: 0xf, into: .mount), origin)  // ro, nosuid, nodev, noexec
+        placeCgroup(at: mount.destination, origin)
         propagate(.mount, mount, origin)
     }
 

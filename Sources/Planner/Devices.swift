@@ -49,7 +49,7 @@ extension PlanBuilder {
             add(.makeTarget(root: .root, path: directory, .directory, .notInProc, into: .parent), origin)
             parent = .parent
         }
-        if isInUserNamespace, device.kind != .fifo {
+        if lacksHostPrivileges, device.kind != .fifo {
             bindDevice(device, name: name, in: parent, origin)
         } else {
             add(
@@ -81,7 +81,9 @@ extension PlanBuilder {
 
     /// A pseudoterminal of the container's own devpts. Its master goes to the host; its other end becomes the
     /// standard streams and /dev/console, each time by descriptor (CVE-2025-52565, CVE-2026-88264).
-    mutating func openTerminal(_ process: Process) {
+    ///
+    /// - Parameter asConsole: whether it is mounted at /dev/console as well.
+    mutating func openTerminal(_ process: Process, asConsole: Bool) {
         let origin = Origin.field("process.terminal")
         add(.openPath(.root, path: "/dev/pts/ptmx", flags: OpenFlag.terminal, into: .terminal), origin)
         add(.unlockTerminal(.terminal), origin)
@@ -92,13 +94,15 @@ extension PlanBuilder {
         if process.user.uid != 0 {
             add(.setOwner(.terminalPeer, uid: process.user.uid, gid: .max), origin)
         }
-        if makesMounts {
+        if asConsole {
             add(.openTree(.terminalPeer, path: "", flags: TreeFlag.clone, into: .mount), origin)
             add(.makeTarget(root: .root, path: "/dev/console", .file, [.notInProc, .noFollow], into: .target), origin)
             add(.moveMount(.mount, to: .target), origin)
         }
         add(.meet(.console, send: .terminal), origin)
         for number in Int32(0)...2 { add(.duplicate(.terminalPeer, number: number), origin) }
-        add(.setControllingTerminal(.terminalPeer), origin)
     }
+
+    /// Only the leader of a session can have a controlling terminal.
+    mutating func controlTerminal() { add(.setControllingTerminal(.terminalPeer), .field("process.terminal")) }
 }

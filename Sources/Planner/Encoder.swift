@@ -25,6 +25,8 @@ struct Encoder {
     private var environment: apus_texts?
     private let environmentEntries: [String]
     private static var largestRecord: Int { 80 }
+    /// Digits of a pid_t.
+    private static var longestPID: Int { 10 }
 
     init(_ plan: Plan) {
         dataStart = MemoryLayout<apus_plan>.size + plan.steps.count * Self.largestRecord
@@ -32,6 +34,10 @@ struct Encoder {
         data.reserveCapacity(16_384)
         var environment: [String] = []
         if case .execute(arguments: _, environment: let list) = plan.steps.last?.operation { environment = list }
+        // What the process tells itself has its place from the start.
+        for step in plan.steps {
+            if case .tellPID(let variable) = step.operation { environment.append("\(variable)=") }
+        }
         environmentEntries = environment
     }
 
@@ -158,6 +164,7 @@ struct Encoder {
                 apus_groups(
                     step: h(.APUS_OPERATION_SET_GROUPS, MemoryLayout<apus_groups>.size), groups: bytes(list)),
                 to: &records)
+        case .setDumpable(let isDumpable): number(.APUS_OPERATION_SET_DUMPABLE, step, isDumpable ? 1 : 0)
         case .setGroup(let value): number(.APUS_OPERATION_SET_GROUP, step, value)
         case .setUser(let value): number(.APUS_OPERATION_SET_USER, step, value)
         case .newSession: nothing(.APUS_OPERATION_NEW_SESSION, step)
@@ -306,6 +313,15 @@ struct Encoder {
                     step: h(.APUS_OPERATION_FIND_HOME, MemoryLayout<apus_find_home>.size),
                     environment: programEnvironment(), buffer: bytes([UInt8](repeating: 0, count: 1024)), uid: uid,
                     unused: 0), to: &records)
+        case .tellPID(let variable):
+            let name = "\(variable)="
+            append(
+                apus_tell_pid(
+                    step: h(.APUS_OPERATION_TELL_PID, MemoryLayout<apus_tell_pid>.size),
+                    environment: programEnvironment(),
+                    buffer: bytes(Array(name.utf8) + [UInt8](repeating: 0, count: Self.longestPID + 1)),
+                    index: UInt32(environmentEntries.lastIndex(of: name) ?? environmentEntries.count),
+                    length: UInt32(name.utf8.count)), to: &records)
         case .findExecutable(_, let candidates):
             append(
                 apus_texts_step(
@@ -334,6 +350,11 @@ struct Encoder {
                 apus_execute(
                     step: h(.APUS_OPERATION_EXECUTE, MemoryLayout<apus_execute>.size), arguments: texts(arguments),
                     environment: programEnvironment()), to: &records)
+        case .setAffinity(let cpus):
+            append(
+                apus_affinity(
+                    step: h(.APUS_OPERATION_SET_AFFINITY, MemoryLayout<apus_affinity>.size), cpus: bytes(cpus)),
+                to: &records)
         }
     }
 

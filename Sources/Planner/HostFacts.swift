@@ -11,10 +11,22 @@ public struct HostFacts: Sendable {
     public var hasSELinux: Bool
     /// Whether there is a /proc/kcore for `/dev/core` to point to.
     public var hasCore: Bool
+    /// Who runs apus.
+    public var caller: Caller
+
+    /// What whoever runs apus may do.
+    public enum Caller: Sendable {
+        /// Root of the host.
+        case root
+        /// Root of a user namespace that is not the host's: all-powerful in there.
+        case rootOfUserNamespace
+        /// Somebody else, who has power only over user namespaces that he makes.
+        case ordinaryUser
+    }
 
     public init(
         bundle: String, rootfs: String, cgroups: CgroupFacts = CgroupFacts(), lastCapability: UInt8 = 40,
-        hasAppArmor: Bool = false, hasSELinux: Bool = false, hasCore: Bool = true
+        hasAppArmor: Bool = false, hasSELinux: Bool = false, hasCore: Bool = true, caller: Caller = .root
     ) {
         self.bundle = bundle
         self.rootfs = rootfs
@@ -23,6 +35,7 @@ public struct HostFacts: Sendable {
         self.hasAppArmor = hasAppArmor
         self.hasSELinux = hasSELinux
         self.hasCore = hasCore
+        self.caller = caller
     }
 }
 
@@ -50,14 +63,33 @@ public struct CgroupFacts: Sendable {
     public var aliases: [(name: String, target: String)]
     /// The container's directory in the cgroup2 hierarchy of the host; nil if it has none.
     public var unified: String?
+    /// Whether the host has cgroup v2 alone, which is there also for a container without a cgroup of its own.
+    public var isUnifiedHost: Bool
+    public var entrance: Entrance
+
+    /// How the first process comes to be in its cgroups.
+    public enum Entrance: Sendable {
+        /// It is born in the cgroup2 one, and moves itself in v1 hierarchies.
+        case byItself
+        /// The host has it moved while it works; it waits for that where it matters. It still joins v1 hierarchies.
+        case isMoved
+        /// It stays where its maker is.
+        case stays
+    }
 
     public init(
-        hierarchies: [Hierarchy] = [], aliases: [(name: String, target: String)] = [], unified: String? = nil
+        hierarchies: [Hierarchy] = [], aliases: [(name: String, target: String)] = [], unified: String? = nil,
+        isUnifiedHost: Bool = false, entrance: Entrance = .byItself
     ) {
         self.hierarchies = hierarchies
         self.aliases = aliases
         self.unified = unified
+        self.entrance = entrance
+        self.isUnifiedHost = isUnifiedHost
     }
+
+    /// Whether the container has no cgroup at all.
+    public var isEmpty: Bool { hierarchies.isEmpty && unified == nil }
 
     /// Whether cgroup v2 alone is in charge.
     public var isV2: Bool { hierarchies.isEmpty }
@@ -79,12 +111,18 @@ public struct PlanOptions: Sendable {
     /// Descriptors from 3 on that the process keeps: those of `LISTEN_FDS`, then those of `--preserve-fds`.
     public var listenDescriptors: Int32
     public var preservedDescriptors: Int32
+    /// The names that `LISTEN_FDNAMES` gives to the first ones; nil: none.
+    public var listenNames: String?
+    /// Directory of the host with the socket at which the container says that it is ready (`NOTIFY_SOCKET`); nil: nobody
+    /// wants to know.
+    public var notifyDirectory: String?
     /// The compiled `linux.seccomp`.
     public var filter: FilterProgram?
 
     public init(
         id: String, hasGate: Bool = true, givesStreams: Bool = true, noPivot: Bool = false, noNewKeyring: Bool = false,
-        listenDescriptors: Int32 = 0, preservedDescriptors: Int32 = 0, filter: FilterProgram? = nil
+        listenDescriptors: Int32 = 0, preservedDescriptors: Int32 = 0, listenNames: String? = nil, notifyDirectory: String? = nil,
+        filter: FilterProgram? = nil
     ) {
         self.id = id
         self.hasGate = hasGate
@@ -93,6 +131,8 @@ public struct PlanOptions: Sendable {
         self.noNewKeyring = noNewKeyring
         self.listenDescriptors = listenDescriptors
         self.preservedDescriptors = preservedDescriptors
+        self.listenNames = listenNames
+        self.notifyDirectory = notifyDirectory
         self.filter = filter
     }
 }

@@ -3,8 +3,9 @@ internal import OCI
 extension PlanBuilder {
     /// The mounts, in the order given.
     mutating func makeMounts() throws(PlanError) {
-        for (index, mount) in spec.mounts.enumerated() {
+        for (index, given) in spec.mounts.enumerated() {
             let origin = Origin.element("mounts", index)
+            let mount = withoutPrivileges(given)
             switch mount.action {
             case .bind, .recursiveBind: bind(mount, index)
             case .remount: remount(mount, origin)
@@ -41,12 +42,15 @@ extension PlanBuilder {
     /// container's root may not, and from the copied mounts of this namespace: their restrictions are locked, so that
     /// the container cannot lift them. Where even that identity may not pass, the host's own copy stays.
     mutating func takeSources() {
-        for (index, mount) in spec.mounts.enumerated() where mount.isBind && takenSources[index] == nil {
+        for (index, given) in spec.mounts.enumerated() where takenSources[index] == nil {
+            let mount = withoutPrivileges(given)
+            guard mount.isBind else { continue }
             let source = bindSource(mount)
             let origin = Origin.element("mounts", index, ".source")
             // What is to be copied as a link need not lead anywhere.
             if mount.idMap != nil || mount.copySymlink { continue }
-            guard isInUserNamespace else {
+            // An ordinary user has no right to copy mounts on the host, and nobody is more powerful there than he is.
+            guard isInUserNamespace, host.caller != .ordinaryUser else {
                 let slot = reserveSlot()
                 copy(source, into: slot, origin)
                 takenSources[index] = slot
@@ -81,7 +85,7 @@ extension PlanBuilder {
     private mutating func copyLink(_ path: String, _ mount: Mount, _ origin: Origin) -> Int {
         let (parent, name) = Self.split(mount.destination)
         add(.makeTarget(root: .root, path: parent, .directory, rules(mount).subtracting(.noFollow), into: .parent), origin)
-        add(.copyLink(source: path, directory: .parent, name: name), origin, tolerating: [Tolerated.exists])
+        add(.copyLink(source: path, directory: .parent, name: name), origin, tolerating: [Tolerated.already])
         return plan.steps.count - 1
     }
 
@@ -183,10 +187,18 @@ extension PlanBuilder {
 
     /// Attributes go onto the detached mount: nobody ever sees it without them.
     private mutating func setAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
-        if !mount.attributes.isEmpty {
+        var change = mount.attributes
+        if lacksHostPrivileges, change.clear.contains(.accessTime) {
+            // How access times are kept is locked where the host's root has set it; it protects nobody.
+            let times = AttributeChange(set: change.set.intersection(.accessTime), clear: .accessTime)
+            change.set.subtract(.accessTime)
+            change.clear.subtract(.accessTime)
             add(
-                .setMountAttributes(
-                    slot, set: mount.attributes.set.rawValue, clear: mount.attributes.clear.rawValue), origin)
+                .setMountAttributes(slot, set: times.set.rawValue, clear: times.clear.rawValue), origin,
+                tolerating: [Tolerated.notPermitted])
+        }
+        if !change.isEmpty {
+            add(.setMountAttributes(slot, set: change.set.rawValue, clear: change.clear.rawValue), origin)
         }
         setRecursiveAttributes(of: slot, mount, origin)
     }

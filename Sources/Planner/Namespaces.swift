@@ -2,7 +2,7 @@ internal import OCI
 
 extension PlanBuilder {
     /// On cgroup v1 the process moves itself, through descriptors that the host opened: no global lock is taken. On
-    /// v2 it is born in its cgroup.
+    /// v2 it is born in its cgroup. Where systemd makes the cgroup, the process is moved into it meanwhile.
     ///
     /// The host makes the hierarchies' directories while the process is busy with its first mounts. So this comes late:
     /// before the first thing that depends on it, a mount of cgroups, or else after the mounts.
@@ -10,7 +10,7 @@ extension PlanBuilder {
         if hasJoinedCgroups { return }
         hasJoinedCgroups = true
         let origin = Origin.field("linux.cgroupsPath")
-        let count = host.cgroups.hierarchies.count
+        let count = host.cgroups.entrance == .stays ? 0 : host.cgroups.hierarchies.count
         if count > Self.mostHierarchies {
             throw PlanError(field: "linux.cgroupsPath", message: "more than \(Self.mostHierarchies) cgroup hierarchies")
         }
@@ -18,6 +18,8 @@ extension PlanBuilder {
             let slots = (0..<count).map { _ in reserveSlot() }
             add(.meet(.cgroups, receive: slots[0], count: count), origin)
             for slot in slots { add(.joinCgroup(slot), origin) }
+        } else if host.cgroups.entrance == .isMoved {
+            add(.meet(.cgroups), origin)
         }
         // The root of a new cgroup namespace is the cgroup that its maker is in.
         if let index = index(of: .cgroup), spec.linux.creates(.cgroup) {
@@ -37,7 +39,11 @@ extension PlanBuilder {
             namespace.path == nil && isMadeByClone(namespace.kind) ? flags | namespace.kind.cloneFlag : flags
         }
         // Nobody's groups come along into a namespace that may not permit to drop them.
-        if joinsByPath(.user) { add(.setGroups([]), .field("process.user.additionalGids")) }
+        if joinsByPath(.user) {
+            add(
+                .setGroups([]), .field("process.user.additionalGids"),
+                tolerating: host.caller == .root ? [] : [Tolerated.notPermitted])
+        }
         if forks(new: newFlags) {
             makeTimeNamespace()
             joinNamespaces()
@@ -46,8 +52,18 @@ extension PlanBuilder {
             plan.cloneFlags = newFlags
             joinNamespaces()
         }
-        if hasNewUserNamespace { add(.meet(.idMaps), .field("linux.uidMappings")) }
+        if hasNewUserNamespace { getMapped() }
         if spec.linux.creates(.network) { add(.bringUpLoopback, .field("linux.namespaces")) }
+    }
+
+    /// The maps are files of the process, and those of one that is not dumpable belong to the host's root alone. Nobody
+    /// but the host's processes can see this one.
+    private mutating func getMapped() {
+        let origin = Origin.field("linux.uidMappings")
+        let isForRootAlone = host.caller == .root
+        if !isForRootAlone { add(.setDumpable(true), origin) }
+        add(.meet(.idMaps), origin)
+        if !isForRootAlone { add(.setDumpable(false), origin) }
     }
 
     /// The others are made when what they take over from their maker is in place: the cgroup, the clock offsets, and,
@@ -71,11 +87,13 @@ extension PlanBuilder {
 
     private func index(of kind: NamespaceKind) -> Int? { spec.linux.namespaces.firstIndex { $0.kind == kind } }
 
-    /// The user namespace comes last: the others may belong to its parent, over which it has no power.
+    /// The user namespace comes last: the others may belong to its parent, over which it has no power. For an ordinary
+    /// user it comes first: only in there has he power over any.
     private mutating func joinNamespaces() {
         let indices = spec.linux.namespaces.indices
-        let ordered = indices.filter { spec.linux.namespaces[$0].kind != .user }
-            + indices.filter { spec.linux.namespaces[$0].kind == .user }
+        let others = indices.filter { spec.linux.namespaces[$0].kind != .user }
+        let user = indices.filter { spec.linux.namespaces[$0].kind == .user }
+        let ordered = host.caller == .ordinaryUser ? user + others : others + user
         for index in ordered {
             let namespace = spec.linux.namespaces[index]
             guard let path = namespace.path else { continue }
@@ -100,12 +118,16 @@ extension PlanBuilder {
     /// With the maps written, the process becomes root inside: whatever it makes belongs to the container.
     mutating func becomeRootOfUserNamespace() {
         guard isInUserNamespace else { return }
-        add(.setGroups([]), .field("linux.gidMappings"), tolerating: [Tolerated.notPermitted])
-        add(.setGroup(0), .field("linux.gidMappings"))
-        add(.setUser(0), .field("linux.uidMappings"))
+        becomeRootInside()
         if let index = index(of: .ipc), spec.linux.creates(.ipc), !isMadeByClone(.ipc) {
             add(.unshare(flags: NamespaceKind.ipc.cloneFlag), .element("linux.namespaces", index))
         }
+    }
+
+    mutating func becomeRootInside() {
+        add(.setGroups([]), .field("linux.gidMappings"), tolerating: [Tolerated.notPermitted])
+        add(.setGroup(0), .field("linux.gidMappings"))
+        add(.setUser(0), .field("linux.uidMappings"))
     }
 
     mutating func joinKeyring() {
@@ -130,7 +152,7 @@ extension PlanBuilder {
             !spec.linux.sysctl.isEmpty ? "linux.sysctl"
                 : process.apparmorProfile != nil ? "process.apparmorProfile" : "process.selinuxLabel")
         // A user namespace may mount procfs only for a pid namespace of its own; else a copy of the host's has to do.
-        let mayBeRefused = isInUserNamespace && !spec.linux.creates(.pid)
+        let mayBeRefused = lacksHostPrivileges && !spec.linux.creates(.pid)
         if mayBeRefused { add(.openTree(nil, path: "/proc", flags: TreeFlag.clone | TreeFlag.recursive, into: .procfs), origin) }
         add(.openFileSystem(type: "proc", into: .fileSystem), origin)
         add(

@@ -20,6 +20,8 @@ struct PlanBuilder {
     var plan = Plan()
     /// Slots of the bind sources that were taken early, by index in `mounts`.
     var takenSources: [Int: Slot] = [:]
+    /// Whether this is the container's first process, and not one that joins it.
+    var isFirstProcess = true
     /// Whether the process is in its cgroups at this point of the plan.
     var hasJoinedCgroups = false
     private var nextSlot = Slot.firstProvided
@@ -35,20 +37,18 @@ struct PlanBuilder {
     mutating func planCreate() throws(PlanError) {
         guard let process = spec.process else { throw PlanError(field: "process", message: "is missing") }
         try refuseUnavailable(process)
-        let kept = options.listenDescriptors.addingReportingOverflow(options.preservedDescriptors)
-        guard !kept.overflow, kept.partialValue <= Self.mostKept else {
-            throw PlanError(field: "process", message: "more than \(Self.mostKept) descriptors are to be passed on")
-        }
-        plan.birthplace = host.cgroups.unified
-        plan.firstUnkept = 3 + options.listenDescriptors + options.preservedDescriptors
+        try countKept()
 
         separateNamespaces()
         add(.newSession, .field("process"))
         if makesMounts {
             attachRoot()
+            // Who moves into a v1 hierarchy has to be the user that opened its `tasks`.
+            if host.caller == .ordinaryUser { try joinCgroups() }
             becomeRootOfUserNamespace()
             openPrivateProc(process)
             try makeMounts()
+            try mountNotifySocket()
             try joinCgroups()
             makeDevices()
             meetForHooks()
@@ -57,15 +57,21 @@ struct PlanBuilder {
             coverPaths()
             pivot()
         } else {
+            try mountNotifySocket()
             openPrivateProc(process)
-            enterRoot()
+            openRoot()
+            if host.caller == .ordinaryUser { try joinCgroups() }
             becomeRootOfUserNamespace()
             try joinCgroups()
             meetForHooks()
             setSysctls()
+            enterRoot()
         }
         makeWorkingDirectory(process)
-        if process.terminal { openTerminal(process) }
+        if process.terminal {
+            openTerminal(process, asConsole: makesMounts)
+            controlTerminal()
+        }
         finishRoot()
         nameHost()
         if !options.noNewKeyring { joinKeyring() }
@@ -73,6 +79,16 @@ struct PlanBuilder {
         if nextSlot > Slot.count {
             throw PlanError(field: "mounts", message: "more than \(Slot.count) descriptors are needed at once")
         }
+    }
+
+    /// Where the process is born, and what it keeps.
+    mutating func countKept() throws(PlanError) {
+        let kept = options.listenDescriptors.addingReportingOverflow(options.preservedDescriptors)
+        guard !kept.overflow, kept.partialValue <= Self.mostKept else {
+            throw PlanError(field: "process", message: "more than \(Self.mostKept) descriptors are to be passed on")
+        }
+        plan.birthplace = host.cgroups.entrance == .byItself ? host.cgroups.unified : nil
+        plan.firstUnkept = 3 + kept.partialValue
     }
 
     static let mostKept: Int32 = 65_536
@@ -83,8 +99,11 @@ struct PlanBuilder {
     /// Whether the container gets a user namespace that is made for it.
     var hasNewUserNamespace: Bool { spec.linux.creates(.user) }
 
-    /// Whether the container's root is not the host's root.
+    /// Whether the container's root is not the caller's root.
     var isInUserNamespace: Bool { spec.linux.separates(.user) }
+
+    /// Whether the container's root is not the host's root: what it may do is what a user namespace permits.
+    var lacksHostPrivileges: Bool { isInUserNamespace || host.caller != .root }
 
     mutating func add(_ operation: Operation, _ origin: Origin, tolerating: [UInt8] = [], skip: UInt8 = 0) {
         plan.steps.append(Step(operation, origin, tolerating: tolerating, skip: skip))
@@ -105,10 +124,10 @@ struct PlanBuilder {
     }
 
     /// What this version does not do is refused: accepting it in silence would be worse than not having it.
-    private func refuseUnavailable(_ process: Process) throws(PlanError) {
+    func refuseUnavailable(_ process: Process) throws(PlanError) {
         try refuse(!spec.linux.netDevices.isEmpty, "linux.netDevices", "moving network devices")
-        try refuse(spec.linux.intelRdt != nil, "linux.intelRdt", "resource control through resctrl")
         try refuse(spec.linux.seccomp?.notifies == true, "linux.seccomp", "SCMP_ACT_NOTIFY")
+        try refuseForeignPidNamespace()
         if process.apparmorProfile != nil, !host.hasAppArmor {
             throw PlanError(field: "process.apparmorProfile", message: "AppArmor is not enabled on this host")
         }
@@ -118,7 +137,10 @@ struct PlanBuilder {
         if spec.linux.mountLabel != nil, !host.hasSELinux {
             throw PlanError(field: "linux.mountLabel", message: "SELinux is not enabled on this host")
         }
-        for (index, mount) in spec.mounts.enumerated() { try refuseUnavailable(mount, at: index) }
+        for (index, mount) in spec.mounts.enumerated() {
+            try refuseUnavailable(mount, at: index)
+            try refuseUnmappedOwner(of: mount, at: index)
+        }
     }
 
     private func refuse(_ isUsed: Bool, _ field: String, _ what: String) throws(PlanError) {
@@ -147,6 +169,7 @@ enum Tolerated {
     static let noEntry: UInt8 = 2
     static let accessDenied: UInt8 = 13
     static let exists: UInt8 = 17
+    static let already: UInt8 = 114
     static let notDirectory: UInt8 = 20
     static let invalidArgument: UInt8 = 22
     static let readOnlyFileSystem: UInt8 = 30

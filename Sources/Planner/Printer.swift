@@ -42,8 +42,12 @@ extension Provision.Source: CustomStringConvertible {
     public var description: String {
         switch self {
         case .namespace(let path): "namespace \(path)"
+        case .process: "first process"
+        case .processRoot: "root of the first process"
+        case .tasks(let index): "tasks of hierarchy \(index)"
         case .gateListener: "listening socket"
         case .tree(let source): "tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
+        case .notifyDirectory: "directory of the notify socket"
         case .mappedTree(let source, index: _): "id-mapped tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         }
     }
@@ -71,6 +75,7 @@ extension Operation: CustomStringConvertible {
         case .meet(let meeting, let send, _, let count):
             "meet \(meeting)\(send.map { " giving \($0.name)" } ?? "")\(count > 0 ? " taking \(count) descriptors" : "")"
         case .writeFile(let base, let path, let value): "write \(Self.place(base, path)) \(Self.quote(value))"
+        case .setDumpable(let isDumpable): "become \(isDumpable ? "dumpable" : "undumpable")"
         case .setGroups(let groups): "setgroups \(groups)"
         case .setGroup(let gid): "setresgid \(gid)"
         case .setUser(let uid): "setresuid \(uid)"
@@ -135,6 +140,7 @@ extension Operation: CustomStringConvertible {
         case .setAmbient(let set): "set ambient \(FlagNames.hex(set))"
         case .setNoNewPrivileges: "set no_new_privs"
         case .findHome(let uid): "find HOME of \(uid)"
+        case .tellPID(let variable): "tell \(variable)"
         case .findExecutable(let name, let candidates):
             candidates == [name] ? "find \(name)" : "find \(name) among \(candidates)"
         case .waitAtGate: "wait at the gate"
@@ -143,6 +149,7 @@ extension Operation: CustomStringConvertible {
         case .closeOnExec(let first): "close from \(first) on exec"
         case .loadSeccomp(let filter): "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
         case .execute(let arguments, _): "execve \(arguments)"
+        case .setAffinity(let cpus): "sched_setaffinity \(FlagNames.bytes(cpus))"
         }
     }
 
@@ -259,6 +266,7 @@ enum FlagNames {
         case Tolerated.noEntry: "ENOENT"
         case Tolerated.accessDenied: "EACCES"
         case Tolerated.exists: "EEXIST"
+        case Tolerated.already: "EALREADY"
         case Tolerated.notDirectory: "ENOTDIR"
         case Tolerated.invalidArgument: "EINVAL"
         case Tolerated.readOnlyFileSystem: "EROFS"

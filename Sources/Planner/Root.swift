@@ -23,9 +23,14 @@ extension PlanBuilder {
         add(.openTree(nil, path: host.rootfs, flags: TreeFlag.clone | TreeFlag.recursive, into: .root), .field("root.path"))
     }
 
-    /// In a mount namespace that is not its own a container only changes its root directory.
-    mutating func enterRoot() {
+    /// The root of a container without a mount namespace of its own, opened while the host's paths are still there.
+    mutating func openRoot() {
         add(.openPath(nil, path: host.rootfs, flags: OpenFlag.directoryPath, into: .root), .field("root.path"))
+    }
+
+    /// In a mount namespace that is not its own a container only changes its root directory. Not before the hooks, whose
+    /// paths are the host's (config.md, "POSIX-platform Hooks").
+    mutating func enterRoot() {
         add(.enter(.root), .field("root.path"))
         add(.changeRoot, .field("root.path"))
         add(.changeDirectory("/"), .field("root.path"))

@@ -15,6 +15,8 @@ public struct Plan: Sendable {
     public var birthplace: String?
     /// Limits that the host sets at ``Meeting/limits``, by index in `process.rlimits`.
     public var hostLimits: [(index: Int, limit: ResourceLimit)] = []
+    /// The scheduling that the host sets when the process is ready; nil: none, or a step of the plan sets it.
+    public var hostScheduler: SchedulerAttributes?
 
     public init() {}
 }
@@ -122,12 +124,20 @@ public struct Provision: Sendable {
     public enum Source: Sendable, Equatable {
         /// A namespace to join.
         case namespace(path: String)
+        /// The first process of a running container, as a pidfd.
+        case process
+        /// The root directory of that process.
+        case processRoot
+        /// The `tasks` file of the nth cgroup v1 hierarchy.
+        case tasks(Int)
         /// The listening socket of the gate.
         case gateListener
         /// A detached copy of a host tree, for mounts that the container's user namespace could not make.
         case tree(BindSource)
         /// A tree that is detached and id-mapped through a user namespace made for it.
         case mappedTree(BindSource, index: Int)
+        /// A detached mount of the directory with the container's `NOTIFY_SOCKET`: read-only, nosuid, nodev, noexec.
+        case notifyDirectory
     }
 
     public var slot: Slot
@@ -197,6 +207,7 @@ public enum Operation: Sendable {
     case fork(flags: UInt64)
     case meet(Meeting, send: Slot? = nil, receive: Slot = .hookInput, count: Int = 0)
     case writeFile(Slot?, path: String, value: String)
+    case setDumpable(Bool)
     case setGroups([UInt32])
     case setGroup(UInt32)
     case setUser(UInt32)
@@ -248,12 +259,15 @@ public enum Operation: Sendable {
     case setAmbient(UInt64)
     case setNoNewPrivileges
     case findHome(uid: UInt32)
+    /// Adds a variable with the pid of the process to its environment.
+    case tellPID(variable: String)
     case findExecutable(name: String, candidates: [String])
     case waitAtGate(receive: Slot, count: Int)
     case runHook(path: String, arguments: [String], environment: [String], timeout: UInt32)
     case closeOnExec(from: Int32)
     case loadSeccomp(FilterProgram)
     case execute(arguments: [String], environment: [String])
+    case setAffinity(cpus: [UInt8])
 }
 
 /// A resource limit (setrlimit(2)); `UInt64.max` is unlimited.

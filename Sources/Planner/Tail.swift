@@ -23,14 +23,22 @@ extension PlanBuilder {
     /// From a finished root to the exec: limits, identity, capabilities, the gate, the filter.
     mutating func planTail(_ process: Process) {
         limitResources(process)
-        setScheduling(process)
+        if !schedulesLate(process) { schedule(process) }
+        setPolicies(process)
         label(process)
         ownStandardStreams(process)
         becomeUser(process)
+        tellPID()
         findProgram(process)
-        if process.noNewPrivileges { add(.setNoNewPrivileges, .field("process.noNewPrivileges")) }
+        forbidNewPrivileges(process)
         waitForStart()
         runHooks(spec.hooks.startContainer, "hooks.startContainer")
+        if schedulesLate(process) { schedule(process) }
+        execute(process)
+    }
+
+    /// The last steps, the same for the first process and for a later one.
+    mutating func execute(_ process: Process) {
         add(.closeOnExec(from: plan.firstUnkept), .field("process"))
         lowerDescriptorLimit(process)
         if let filter = options.filter { add(.loadSeccomp(filter), .field("linux.seccomp")) }
@@ -52,7 +60,7 @@ extension PlanBuilder {
 
     /// What of a limit is set early, while hard limits may still be raised. Few descriptors would leave none for the
     /// gate and for hooks: the soft limit goes down at the very end.
-    private static func earlyLimit(_ limit: Rlimit) -> ResourceLimit? {
+    static func earlyLimit(_ limit: Rlimit) -> ResourceLimit? {
         var early = ResourceLimit(limit)
         guard limit.kind == .nofile, limit.soft < descriptorsForTheGate else { return early }
         if limit.hard < descriptorsForTheGate { return nil }
@@ -62,30 +70,44 @@ extension PlanBuilder {
 
     private static let descriptorsForTheGate: UInt64 = 64
 
-    private mutating func lowerDescriptorLimit(_ process: Process) {
+    mutating func lowerDescriptorLimit(_ process: Process) {
         for (index, limit) in process.rlimits.enumerated()
         where limit.kind == .nofile && limit.soft < Self.descriptorsForTheGate {
             add(.setLimit(ResourceLimit(limit)), .element("process.rlimits", index))
         }
     }
 
-    private mutating func setScheduling(_ process: Process) {
-        if let scheduler = process.scheduler {
-            let attributes = SchedulerAttributes(
-                policy: scheduler.policy.rawValue, nice: scheduler.nice, priority: UInt32(scheduler.priority),
-                flags: scheduler.flags.rawValue, runtime: scheduler.runtime, deadline: scheduler.deadline,
-                period: scheduler.period)
-            add(.setScheduler(attributes), .field("process.scheduler"))
-        }
-        if let priority = process.ioPriority {
-            let value = UInt32(priority.ioClass.rawValue) << 13 | UInt32(priority.priority)
-            add(.setIOPriority(value), .field("process.ioPriority"))
-        }
+    /// A process under SCHED_DEADLINE cannot fork (sched(7)), and hooks are forked.
+    private func schedulesLate(_ process: Process) -> Bool {
+        process.scheduler?.policy == .deadline && isFirstProcess && !spec.hooks.startContainer.isEmpty
+    }
+
+    private mutating func schedule(_ process: Process) {
+        guard let scheduler = process.scheduler else { return }
+        add(.setScheduler(SchedulerAttributes(scheduler)), .field("process.scheduler"))
+    }
+
+    private mutating func setPolicies(_ process: Process) {
+        setIOPriority(process)
+        setMemoryPolicy()
+        setPersonality()
+    }
+
+    mutating func setIOPriority(_ process: Process) {
+        guard let priority = process.ioPriority else { return }
+        let value = UInt32(priority.ioClass.rawValue) << 13 | UInt32(priority.priority)
+        add(.setIOPriority(value), .field("process.ioPriority"))
+    }
+
+    mutating func setMemoryPolicy() {
         if let policy = spec.linux.memoryPolicy {
             add(
                 .setMemoryPolicy(mode: policy.mode.rawValue | policy.flags.rawValue, nodes: Self.mask(policy.nodes)),
                 .field("linux.memoryPolicy"))
         }
+    }
+
+    mutating func setPersonality() {
         if let personality = spec.linux.personality {
             add(.setPersonality(personality.rawValue), .field("linux.personality"))
         }
@@ -103,18 +125,23 @@ extension PlanBuilder {
 
     /// Labels take effect at the exec. A container that cannot get its label does not start.
     private mutating func label(_ process: Process) {
-        if let profile = process.apparmorProfile {
-            add(
-                .writeFile(.procfs, path: "self/attr/apparmor/exec", value: "exec \(profile)"),
-                .field("process.apparmorProfile"))
-        }
-        if let label = process.selinuxLabel {
-            add(.writeFile(.procfs, path: "self/attr/exec", value: label), .field("process.selinuxLabel"))
+        for (file, value, origin) in labels(of: process) {
+            add(.writeFile(.procfs, path: "self/attr/\(file)", value: value), origin)
         }
     }
 
+    /// The files of /proc/self/attr that take the labels, and what is written there.
+    func labels(of process: Process) -> [(file: String, value: String, origin: Origin)] {
+        var labels: [(file: String, value: String, origin: Origin)] = []
+        if let profile = process.apparmorProfile {
+            labels.append(("apparmor/exec", "exec \(profile)", .field("process.apparmorProfile")))
+        }
+        if let label = process.selinuxLabel { labels.append(("exec", label, .field("process.selinuxLabel"))) }
+        return labels
+    }
+
     /// The user can open /dev/stdout and its like again.
-    private mutating func ownStandardStreams(_ process: Process) {
+    mutating func ownStandardStreams(_ process: Process) {
         guard process.user.uid != 0, !process.terminal, options.givesStreams else { return }
         ownStream(.standardInput, process.user.uid)
         ownStream(.standardOutput, process.user.uid)
@@ -128,7 +155,7 @@ extension PlanBuilder {
             tolerating: [Tolerated.notPermitted, Tolerated.invalidArgument, Tolerated.readOnlyFileSystem])
     }
 
-    private mutating func becomeUser(_ process: Process) {
+    mutating func becomeUser(_ process: Process) {
         let capabilities = process.capabilities ?? Capabilities()
         let known = host.lastCapability >= 63 ? UInt64.max : (UInt64(1) << (UInt64(host.lastCapability) + 1)) - 1
         let origin = Origin.field("process.capabilities")
@@ -140,25 +167,30 @@ extension PlanBuilder {
         add(
             .setGroups(groups), .field("process.user.additionalGids"),
             // A user namespace can forbid it (setgroups in user_namespaces(7)); there is no group left to drop then.
-            tolerating: groups.isEmpty && isInUserNamespace ? [Tolerated.notPermitted] : [])
+            tolerating: groups.isEmpty && lacksHostPrivileges ? [Tolerated.notPermitted] : [])
         add(.setGroup(process.user.gid), .field("process.user.gid"))
         add(.setUser(process.user.uid), .field("process.user.uid"))
         add(.setFileModeMask(process.user.umask ?? 0o022), .field("process.user.umask"))
-        // Loading a filter without no_new_privs takes CAP_SYS_ADMIN. It is kept until the exec, whose rules
-        // (capabilities(7)) derive the new sets from the other ones.
+        // Loading a filter without no_new_privs takes CAP_SYS_ADMIN, and scheduling by deadline CAP_SYS_NICE. They are
+        // kept until the exec, whose rules (capabilities(7)) derive the new sets from the other ones.
         let forFilter = options.filter != nil && !process.noNewPrivileges ? CapabilitySet([.sysAdmin]).rawValue : 0
+        let untilExec = forFilter | (schedulesLate(process) ? CapabilitySet([.sysNice]).rawValue : 0)
         add(
             .setCapabilities(
-                effective: capabilities.effective.rawValue | forFilter,
-                permitted: capabilities.permitted.rawValue | forFilter,
+                effective: capabilities.effective.rawValue | untilExec,
+                permitted: capabilities.permitted.rawValue | untilExec,
                 inheritable: capabilities.inheritable.rawValue), origin)
         add(.setAmbient(capabilities.ambient.rawValue), .field("process.capabilities.ambient"))
         add(.retryDirectory(process.cwd), .field("process.cwd"))
         add(.verifyDirectory, .field("process.cwd"))
     }
 
-    private mutating func findProgram(_ process: Process) {
+    mutating func findProgram(_ process: Process) {
         add(.findExecutable(name: process.args[0], candidates: Self.candidates(process)), .element("process.args", 0))
+    }
+
+    mutating func forbidNewPrivileges(_ process: Process) {
+        if process.noNewPrivileges { add(.setNoNewPrivileges, .field("process.noNewPrivileges")) }
     }
 
     /// Where the program may be: as it is if its name has a slash, else in the directories of the container's PATH.
@@ -177,11 +209,7 @@ extension PlanBuilder {
         var environment = Self.withoutDuplicates(process.env)
         if !Self.hasHome(process) { environment.removeAll { $0 == "HOME=" } }
         if !environment.contains(where: { $0.hasPrefix("PATH=") }) { environment.append("PATH=" + Self.defaultPath) }
-        if options.listenDescriptors > 0 {
-            environment.removeAll { $0.hasPrefix("LISTEN_FDS=") || $0.hasPrefix("LISTEN_PID=") }
-            environment += ["LISTEN_FDS=\(options.listenDescriptors)", "LISTEN_PID=1"]
-        }
-        return environment
+        return withServices(environment)
     }
 
     /// An empty HOME counts as none, as in runc.
@@ -220,6 +248,15 @@ extension PlanBuilder {
         } else {
             add(.meet(.ready, receive: .hookInput, count: count), .field("process"))
         }
+    }
+}
+
+extension SchedulerAttributes {
+    init(_ scheduler: Scheduler) {
+        self.init(
+            policy: scheduler.policy.rawValue, nice: scheduler.nice, priority: UInt32(scheduler.priority),
+            flags: scheduler.flags.rawValue, runtime: scheduler.runtime, deadline: scheduler.deadline,
+            period: scheduler.period)
     }
 }
 

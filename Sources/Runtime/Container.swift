@@ -17,7 +17,21 @@ struct Container {
         self.record = record
     }
 
+    /// Empty for a container that stays in its creator's.
     var cgroup: Cgroup { Cgroup(restoring: record.cgroup) }
+
+    /// Its class of service, if it has one.
+    var resctrl: ResctrlGroup? { ResctrlGroup(restoring: record.resctrl) }
+
+    /// The cgroup, for a command that is in vain without one.
+    func requireCgroup() throws(RuntimeError) -> Cgroup {
+        let cgroup = cgroup
+        if cgroup.isAbsent {
+            throw .status(
+                "container \(record.id) has no cgroup of its own: its processes cannot be told from others, nor limited")
+        }
+        return cgroup
+    }
 
     /// Whether the first process lives: the very one, not a later one with its pid. One that has ended and was not
     /// reaped yet does not.
@@ -33,10 +47,15 @@ struct Container {
         guard record.pid > 0 else { return isBeingCreated ? .creating : .stopped }
         guard isAlive else { return .stopped }
         // Before its exec the process is apus-init: at the gate, or on the way to it.
-        if isStillInit { return Files.exists("\(store.path(of: record.id))/\(Entry.gateName)") ? .created : .creating }
+        let isInit = isStillInit
+        if isInit, !isAtGate { return .creating }
         // A freezer that cannot be read does not freeze.
-        return (try? cgroup.isFrozen()) == true ? .paused : .running
+        if (try? cgroup.isFrozen()) == true { return .paused }
+        return isInit ? .created : .running
     }
+
+    /// Whether `start` can let the process go.
+    var isAtGate: Bool { Files.exists("\(store.path(of: record.id))/\(Entry.gateName)") }
 
     private var isBeingCreated: Bool {
         guard let directory = try? Descriptor.open(store.path(of: record.id), [.readOnly, .directory]) else { return false }
@@ -44,7 +63,7 @@ struct Container {
     }
 
     /// Whether the process has not executed its program yet.
-    private var isStillInit: Bool {
+    var isStillInit: Bool {
         // A link that cannot be read is that of a process that is ending.
         guard let image = try? Files.readLink("/proc/\(record.pid)/exe") else { return false }
         return image.hasPrefix("/memfd:apus-init")
@@ -55,6 +74,13 @@ struct Container {
             ociVersion: record.ociVersion, id: record.id, status: status,
             pid: pid ?? (status == .stopped || status == .creating ? 0 : record.pid), bundle: record.bundle,
             rootfs: record.rootfs, created: record.created, annotations: record.annotations, owner: "")
+    }
+
+    /// Whether other processes go on when the first one is gone: those of a container that shares its pid namespace. The
+    /// first process of a pid namespace takes all the others with it (pid_namespaces(7)).
+    func outlivesItsFirstProcess() throws(CgroupError) -> Bool {
+        guard isAlive else { return try !cgroup.processes().isEmpty }
+        return Lifecycle.pidInside(record.pid) != 1
     }
 
     /// The process, held so that its pid cannot come to mean another one; nil if it has ended.

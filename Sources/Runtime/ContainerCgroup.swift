@@ -6,45 +6,84 @@ internal import OCI
 ///
 /// On pure cgroup v2 all of it is made before the clone, since the process is born in it. Where there are v1
 /// hierarchies, which the process joins by itself, their directories are made while it is busy with its first mounts.
+/// systemd needs a living process for a scope: it is asked after the clone, and its answer awaited when the process
+/// needs its cgroup.
 struct ContainerCgroup {
     private let location: CgroupLocation
+    private let id: String
     private let resources: Resources?
+    private let annotations: [Annotation]
     private let owner: UInt32?
     private var birthplace: Birthplace?
+    private var unit: UnitStart?
     private var cgroup: Cgroup?
 
     init(_ preparation: Preparation) {
         location = preparation.location
+        id = preparation.id.text
         resources = preparation.spec.linux.resources
+        annotations = preparation.spec.annotations
         owner = Cgroup.owner(for: preparation.spec)
+    }
+
+    /// Whether systemd moves the process while it works.
+    var isMoved: Bool {
+        switch location.entrance {
+        case .isMoved: true
+        case .byItself, .stays: false
+        }
     }
 
     /// What has to be there before the clone; returns the cgroup2 directory to be born in.
     mutating func prepare() throws(RuntimeError) -> Descriptor? {
         do {
+            unit = try UnitStart(location, resources, id: id, annotations: annotations)
+            switch location.entrance {
+            case .isMoved, .stays: return nil
+            case .byItself: break
+            }
+            // A slice is there before its processes.
+            if let unit { return try own(try unit.finish(nil)).openUnified() }
             guard location.view.hierarchies.isEmpty else {
                 birthplace = try location.makeBirthplace()
                 return try birthplace?.open()
             }
-            let cgroup = try location.create(resources)
-            self.cgroup = cgroup
-            if let owner { try cgroup.delegate(to: owner) }
-            return try cgroup.openUnified()
+            return try own(try location.create(resources)).openUnified()
         } catch {
             throw .cgroup(error)
         }
     }
 
+    /// Asks systemd for the cgroup, without waiting for it.
+    ///
+    /// - Parameter pid: the process that is to be moved.
+    mutating func send(_ pid: Int32) throws(RuntimeError) {
+        do { try unit?.send(pid) } catch { throw .cgroup(error) }
+    }
+
     /// Makes the rest; returns what of the limits has no effect here.
-    mutating func complete() throws(RuntimeError) -> [String] {
-        if let cgroup { return cgroup.notes.map { "\($0)" } }
+    ///
+    /// - Parameter pid: the container's process.
+    mutating func complete(_ pid: Int32) throws(RuntimeError) -> [String] {
         do {
-            let cgroup = try location.create(resources, after: birthplace)
-            self.cgroup = cgroup
-            return cgroup.notes.map { "\($0)" }
+            if cgroup == nil {
+                switch location.entrance {
+                case .stays: return []
+                case .isMoved: if let unit { _ = try own(try unit.finish(pid)) }
+                case .byItself: cgroup = try location.create(resources, after: birthplace)
+                }
+            }
+            return (cgroup?.notes ?? []).map { "\($0)" }
         } catch {
             throw .cgroup(error)
         }
+    }
+
+    /// Takes a cgroup over, and gives the container what of it is to be its own.
+    private mutating func own(_ cgroup: Cgroup) throws(CgroupError) -> Cgroup {
+        self.cgroup = cgroup
+        if let owner { try cgroup.delegate(to: owner) }
+        return cgroup
     }
 
     /// The `tasks` files of the v1 hierarchies, in the order of the plan.
@@ -65,6 +104,7 @@ struct ContainerCgroup {
     /// Takes back what is there; nothing can be done about a failure to do so.
     func discard() {
         try? cgroup?.killAll()
+        unit?.cancel()
         try? cgroup?.discard()
         birthplace?.discard()
     }

@@ -13,20 +13,25 @@ struct Creation: ~Copyable {
     let preparation: Preparation
     let entry: Entry
     private var group: ContainerCgroup
+    private var resctrl: ResctrlGroup?
     private let warn: (String) -> Void
     var record: Record
     var child: Child
     /// The master of the terminal, if the caller keeps it (`run` in the foreground).
     var terminal: Descriptor?
+    /// Where the container says that it is ready, if somebody waits for that and the container is run at once.
+    private(set) var notifications: NotifySocket?
     /// What the hooks inside the container read and write.
     private var hookFiles: HookFiles?
     /// Whether the process has got the word to go on to its program already.
     private var hasBeenLetGo = false
+    private var hasAdjustedOOMScore = false
 
     /// Reserves the container's state, makes its cgroup, and clones its process.
     static func begin(
         _ request: CreateRequest, _ preparation: Preparation, in store: Store, warn: @escaping (String) -> Void
     ) throws(RuntimeError) -> Creation {
+        let reserved = Timeline.begin("state")
         let entry = try store.reserve(preparation.id.text)
         let spec = preparation.spec
         var record = Record(
@@ -37,10 +42,17 @@ struct Creation: ~Copyable {
         record.hooks.poststop = spec.hooks.poststop
         record.hooks.startContainer = spec.hooks.startContainer
         record.cgroup = preparation.location.stateText
+        record.keepsKeyring = request.noNewKeyring
+        if let resources = spec.linux.resources { record.resources = .known(resources) }
+        var resctrl: ResctrlGroup?
         do {
+            do { resctrl = try Resctrl.group(for: spec.linux.intelRdt, id: record.id) } catch { throw RuntimeError.cgroup(error) }
+            record.resctrl = resctrl?.stateText ?? []
             // What the state names, `delete` kills and removes: a cgroup that belongs to somebody else never gets there.
             do { try preparation.location.requireUnused() } catch { throw RuntimeError.cgroup(error) }
             try entry.write(record)
+            Timeline.end(reserved)
+            if preparation.manager != nil { try NotifySocket.makeDirectory(in: entry) }
         } catch let error as RuntimeError {
             try? entry.remove()  // The first error is the one to tell.
             throw error
@@ -49,45 +61,67 @@ struct Creation: ~Copyable {
         }
         var group = ContainerCgroup(preparation)
         do {
-            let child = try launch(preparation, try group.prepare(), gatePath: entry.futureGatePath)
+            do { try resctrl?.make() } catch { throw RuntimeError.cgroup(error) }
+            record.resctrl = resctrl?.stateText ?? []
+            let notifications = try listen(preparation, entry, warn)
+            let cgroup = Timeline.begin("cgroup: place of birth")
+            let birthplace = try group.prepare()
+            Timeline.end(cgroup)
+            let child = try launch(preparation, birthplace, statePath: entry.path)
             return Creation(
                 store: store, request: request, preparation: preparation, entry: entry, group: group,
-                record: record, child: child, warn: warn)
-        } catch {
+                resctrl: resctrl, record: record, child: child, notifications: notifications, warn: warn)
+        } catch let error as RuntimeError {
             group.discard()
+            try? resctrl?.remove()
             try? entry.remove()
             throw error
+        } catch {
+            throw .brokenState(path: entry.path, reason: "\(error)")
         }
     }
 
     private init(
         store: Store, request: CreateRequest, preparation: Preparation, entry: consuming Entry,
-        group: ContainerCgroup, record: Record, child: consuming Child, warn: @escaping (String) -> Void
+        group: ContainerCgroup, resctrl: ResctrlGroup?, record: Record, child: consuming Child,
+        notifications: NotifySocket?, warn: @escaping (String) -> Void
     ) {
         self.store = store
         self.request = request
         self.preparation = preparation
         self.entry = entry
         self.group = group
+        self.resctrl = resctrl
         self.record = record
         self.child = child
         self.warn = warn
         terminal = nil
+        self.notifications = notifications
         hookFiles = nil
+    }
+
+    /// A container with a gate is listened to from its start on.
+    private static func listen(
+        _ preparation: Preparation, _ entry: borrowing Entry, _ warn: @escaping (String) -> Void
+    ) throws(RuntimeError) -> NotifySocket? {
+        guard preparation.plan.gate == nil, let manager = preparation.manager else { return nil }
+        return try NotifySocket(in: entry, for: manager, warn: warn)
     }
 
     /// Opens what the plan needs, and clones.
     private static func launch(
-        _ preparation: Preparation, _ birthplace: consuming Descriptor?, gatePath: String
+        _ preparation: Preparation, _ birthplace: consuming Descriptor?, statePath: String
     ) throws(RuntimeError) -> Child {
-        var provider = try Provider(preparation, gatePath: gatePath)
+        var provider = try Provider(preparation, statePath: statePath)
         let cgroup = provider.add(birthplace)
+        let mark = Timeline.begin("plan encoded, clone")
+        defer { Timeline.end(mark) }
         do {
             return try Child(
                 running: preparation.plan, descriptors: provider.descriptors, cgroup: cgroup,
                 keepsCapabilities: preparation.plan.cloneFlags & NamespaceKind.user.cloneFlag != 0)
         } catch {
-            throw .system(error, field: "linux.namespaces")
+            throw Rights.explain(error, cloning: preparation.plan, cgroup: cgroup == nil ? nil : preparation.plan.birthplace)
         }
     }
 
@@ -96,24 +130,67 @@ struct Creation: ~Copyable {
     /// Keeps every meeting up to the one at which the process is ready.
     mutating func keepMeetings() throws(RuntimeError) {
         // The process is busy with its first steps: this is the time for what it does not wait for yet.
-        try group.complete().forEach(warn)
+        let limits = Timeline.begin("cgroup: directories and limits")
+        if group.isMoved {
+            // A process that goes on in a sibling is not to be moved before.
+            if !forks { try group.send(child.process.pid) }
+            try writeProcess()
+            if answersAhead { try completeGroup() }
+        } else {
+            try completeGroup()
+        }
+        Timeline.end(limits)
         if answersAhead { try answerCgroups() }
-        try writeProcess()
+        if !group.isMoved { try writeProcess() }
+        // What later processes are made of: the bundle's may have changed by then.
+        try entry.writeConfiguration(preparation.document)
         if answersAhead, mayGoOnByItself {
             try reply([])
             hasBeenLetGo = true
         }
         while true {
-            let next: Request
-            do { next = try child.nextRequest() } catch { throw lost(error) }
-            switch next {
+            let start = Timeline.now
+            switch try nextRequest() {
             case .ended: throw explainEnd()
             case .meeting(let meeting, let descriptors):
+                Timeline.add("steps up to meeting: \(meeting)", since: start, pid: child.process.pid)
+                closeHookFiles()
                 // It may have gone on in a sibling.
                 if child.process.pid != record.pid { try writeProcess() }
                 if meeting == .ready { return }
+                let start = Timeline.now
                 try keep(meeting, descriptors)
+                Timeline.add("meeting: \(meeting)", since: start, pid: ThisProcess.pid)
             }
+        }
+    }
+
+    /// What the process wants next. While a hook runs in it, what the hook writes is kept small.
+    private mutating func nextRequest() throws(RuntimeError) -> Request {
+        do {
+            if hookFiles != nil {
+                while !(try child.hasRequest(within: HookFiles.interval)) { trimHookOutput() }
+            }
+            return try child.nextRequest()
+        } catch {
+            throw lost(error)
+        }
+    }
+
+    private borrowing func trimHookOutput() {
+        switch hookFiles {
+        case .some(let files): files.trim()
+        case .none: break
+        }
+    }
+
+    /// The process goes on behind its hooks: they are over.
+    private mutating func closeHookFiles() {
+        var taken: HookFiles?
+        swap(&taken, &hookFiles)
+        switch consume taken {
+        case .some(let files): files.close()
+        case .none: break
         }
     }
 
@@ -129,15 +206,27 @@ struct Creation: ~Copyable {
         }
     }
 
+    private var forks: Bool {
+        preparation.plan.steps.contains { if case .fork = $0.operation { true } else { false } }
+    }
+
     /// Whether the process needs nothing from the host between being ready and its program (`run`), or the gate.
     private var mayGoOnByItself: Bool {
         let process = preparation.spec.process
-        return request.pidFile == nil && process?.oomScoreAdj == nil && preparation.plan.gate == nil
-            && preparation.spec.hooks.startContainer.isEmpty
+        return request.pidFile == nil && request.pidfdSocket == nil && process?.oomScoreAdj == nil
+            && preparation.plan.gate == nil && preparation.spec.hooks.startContainer.isEmpty && resctrl == nil
+    }
+
+    private mutating func completeGroup() throws(RuntimeError) {
+        do { try group.complete(child.process.pid).forEach(warn) } catch {
+            // systemd cannot move a process that has failed meanwhile: that failure is the one to tell.
+            if child.currentReport().errno != nil { throw explainEnd() }
+            throw error
+        }
     }
 
     private borrowing func answerCgroups() throws(RuntimeError) {
-        guard !preparation.location.view.hierarchies.isEmpty else { return }
+        guard preparation.plan.meetsForCgroups else { return }
         var table = DescriptorTable()
         try reply(try group.openTasks(into: &table))
     }
@@ -145,12 +234,19 @@ struct Creation: ~Copyable {
     private mutating func keep(_ meeting: Meeting, _ descriptors: [Int32]) throws(RuntimeError) {
         let spec = preparation.spec
         switch meeting {
-        case .idMaps: try IDMaps.write(spec.linux, for: child.process.pid)
+        case .idMaps:
+            try IDMaps.write(spec.linux, for: child.process.pid, preparation.rights)
+            // Later its files belong to the container's root.
+            if preparation.rights.caller != .root { try adjustOOMScore() }
         case .cgroups:
-            if !answersAhead { try answerCgroups() }
+            if !answersAhead {
+                if group.isMoved { try completeGroup() }
+                try answerCgroups()
+            }
             return
         case .runtimeHooks:
-            let runner = HookRunner(state: state(.creating, pid: child.process.pid))
+            let runner = HookRunner(
+                state: state(.creating, pid: child.process.pid), container: child.process.descriptor.number)
             try runner.run(spec.hooks.prestart, .prestart)
             try runner.run(spec.hooks.createRuntime, .createRuntime)
         case .containerHooks:
@@ -162,7 +258,8 @@ struct Creation: ~Copyable {
                 do {
                     try child.process.setLimit(Int32(limit.resource), soft: limit.soft, hard: limit.hard)
                 } catch {
-                    throw .system(error, field: "process.rlimits[\(index)]")
+                    let hint = error.errno == .notPermitted ? Rights.limitHint : ""
+                    throw .system(error, field: "process.rlimits[\(index)]", hint: hint)
                 }
             }
         case .ready: return
@@ -192,15 +289,12 @@ struct Creation: ~Copyable {
         guard let number = descriptors.first else { throw explainEnd() }
         let master = Descriptor(owning: number)
         guard let path = request.consoleSocket else {
+            // The program finds the size that it will have.
+            CallerTerminal.copySize(to: master.number)
             terminal = consume master
             return
         }
-        do {
-            let socket = try Descriptor.connected(to: path, .stream)
-            try socket.send(Array("/dev/ptmx".utf8), descriptors: [master.number])
-        } catch {
-            throw .system(error, field: "--console-socket")
-        }
+        try Handover.send(master.number, "/dev/ptmx", to: path, "--console-socket")
     }
 
     // MARK: The end of the creation
@@ -216,6 +310,10 @@ struct Creation: ~Copyable {
     /// Makes it known that the process is ready: the gate gets its name, and the pid file is written.
     mutating func publish() throws(RuntimeError) {
         try adjustOOMScore()
+        do { try resctrl?.add(record.pid) } catch { throw .cgroup(error) }
+        if let path = request.pidfdSocket {
+            try Handover.send(child.process.descriptor.number, "pidfd", to: path, "--pidfd-socket")
+        }
         do {
             if preparation.plan.gate != nil {
                 try Files.rename(Entry.futureGateName, to: Entry.gateName, at: .directory(entry.directory.number))
@@ -228,11 +326,13 @@ struct Creation: ~Copyable {
 
     /// The host writes the score, since lowering it takes a capability that the process may lack; and it writes it to the
     /// process that stays, the one that is ready.
-    private borrowing func adjustOOMScore() throws(RuntimeError) {
-        guard let score = preparation.spec.process?.oomScoreAdj else { return }
+    private mutating func adjustOOMScore() throws(RuntimeError) {
+        guard let score = preparation.spec.process?.oomScoreAdj, !hasAdjustedOOMScore else { return }
         do { try Files.writeExisting("/proc/\(child.process.pid)/oom_score_adj", "\(score)") } catch {
-            throw .system(error, field: "process.oomScoreAdj")
+            let hint = error.errno == .accessDenied ? Rights.scoreHint : ""
+            throw .system(error, field: "process.oomScoreAdj", hint: hint)
         }
+        hasAdjustedOOMScore = true
     }
 
     /// Lets a process without a gate go on (`run`), and waits until it executes its program.
@@ -242,20 +342,28 @@ struct Creation: ~Copyable {
         } else if !hasBeenLetGo {
             try reply([])
         }
-        let next: Request
-        do { next = try child.nextRequest() } catch { throw lost(error) }
-        guard case .ended = next, child.currentReport().phase == .executing else { throw explainEnd() }
+        let start = Timeline.now
+        guard case .ended = try nextRequest(), child.currentReport().phase == .executing else { throw explainEnd() }
+        Timeline.add("last steps, exec", since: start, pid: child.process.pid)
+        closeHookFiles()
     }
 
     /// Why the process did not come to its next meeting.
     private borrowing func explainEnd() -> RuntimeError {
         let exit = child.kill()
-        if child.currentReport().errno == nil, group.hasRunOutOfMemory {
-            return .outOfMemory(limit: preparation.spec.linux.resources?.memory?.limit)
-        }
+        let errno = child.currentReport().errno
+        if errno == nil, group.hasRunOutOfMemory { return preparation.outOfMemory }
+        // The kernel may refuse memory instead of killing.
+        if errno == .noMemory, preparation.hasTightMemory { return preparation.outOfMemory }
         var failure = child.failure(exit)
         if failure.hook != nil { failure.output = hookOutput() }
         return .step(failure)
+    }
+
+    /// What to say of a process that was killed with less memory than its start takes: nobody else tells why.
+    borrowing func noteOnMemory(_ status: Int32) -> String? {
+        guard status == 128 + 9, preparation.hasTightMemory, group.hasRunOutOfMemory else { return nil }
+        return "\(preparation.outOfMemory)"
     }
 
     private borrowing func hookOutput() -> String {
@@ -276,8 +384,16 @@ struct Creation: ~Copyable {
     borrowing func undo() -> [String] {
         _ = child.kill()
         group.discard()
+        try? resctrl?.remove()
         try? entry.remove()
         return HookRunner(state: state(.stopped, pid: 0)).runAll(record.hooks.poststop, .poststop)
+    }
+}
+
+extension Plan {
+    /// Whether the process waits for its cgroups somewhere.
+    fileprivate var meetsForCgroups: Bool {
+        steps.contains { if case .meet(.cgroups, _, _, _) = $0.operation { true } else { false } }
     }
 }
 
@@ -286,11 +402,12 @@ struct Provider: ~Copyable {
     private(set) var descriptors: [(Slot, Int32)] = []
     private var table = DescriptorTable()
 
-    init(_ preparation: Preparation, gatePath: String) throws(RuntimeError) {
+    /// - Parameter statePath: the container's directory below `--root`.
+    init(_ preparation: Preparation, statePath: String) throws(RuntimeError) {
         for provision in preparation.plan.provisions {
             let number: Int32
             do {
-                guard let opened = try Self.open(provision.source, preparation, gatePath) else { continue }
+                guard let opened = try Self.open(provision.source, preparation, statePath) else { continue }
                 number = table.add(opened)
             } catch {
                 throw .system(error, field: provision.origin.text)
@@ -300,11 +417,13 @@ struct Provider: ~Copyable {
     }
 
     private static func open(
-        _ source: Provision.Source, _ preparation: Preparation, _ gatePath: String
+        _ source: Provision.Source, _ preparation: Preparation, _ statePath: String
     ) throws(SystemError) -> Descriptor? {
         switch source {
         case .namespace(let path): try Descriptor.open(path, [.readOnly])
-        case .gateListener: try listenAtGate(gatePath)
+        case .process, .processRoot, .tasks: nil  // Only a running container has them.
+        case .gateListener: try listenAtGate("\(statePath)/\(Entry.futureGateName)")
+        case .notifyDirectory: try notifyDirectory("\(statePath)/\(NotifySocket.directoryName)")
         case .tree(let source): try tree(source)
         case .mappedTree(let source, let index):
             try mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
@@ -317,6 +436,13 @@ struct Provider: ~Copyable {
         if try Tree.isRestricted(source.path) { return nil }
         let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
         try Tree.becomeSlave(tree)
+        return tree
+    }
+
+    private static func notifyDirectory(_ path: String) throws(SystemError) -> Descriptor {
+        let tree = try Tree.copy(path, recursive: false, noFollow: true)
+        try Tree.becomeSlave(tree)
+        try Tree.restrict(tree)
         return tree
     }
 

@@ -1,4 +1,4 @@
-internal import Kernel
+public import Kernel
 public import OCI
 
 /// A hook that did not succeed.
@@ -10,6 +10,8 @@ public struct HookFailure: Error, Sendable {
     public let reason: String
     /// The end of what the hook wrote, standard output and error together.
     public let output: String
+    /// The kernel's answer, if the hook could not be executed.
+    public let errno: Errno?
 
     public var field: String { "hooks.\(kind.rawValue)[\(index)]" }
 }
@@ -23,6 +25,13 @@ extension HookFailure: CustomStringConvertible {
 /// Runs hooks in the runtime's namespaces.
 struct HookRunner {
     let state: State
+    /// A borrowed descriptor of the process that the hooks are run for: they end with it. nil: they do not.
+    var container: Int32?
+
+    init(state: State, container: Int32? = nil) {
+        self.state = state
+        self.container = container
+    }
 
     /// Runs the hooks of a kind in order, up to the first that fails.
     func run(_ hooks: [Hook], _ kind: HookKind) throws(RuntimeError) {
@@ -45,23 +54,34 @@ struct HookRunner {
     }
 
     private func outcome(of hook: Hook, _ kind: HookKind, _ index: Int) throws(RuntimeError) -> HookFailure? {
-        let reason: String?
+        let end: End
         let output: String
+        let mark = Timeline.begin("hook")
         do {
             let files = try HookFiles(state: state)
-            reason = try Self.run(hook, files, directory: state.bundle)
-            output = reason == nil ? "" : files.writtenText()
+            end = try run(hook, files, directory: state.bundle)
+            output = end.reason == nil ? "" : files.writtenText()
+            files.close()
         } catch {
             throw .system(error, field: "hooks.\(kind.rawValue)[\(index)]")
         }
-        return reason.map { HookFailure(kind: kind, index: index, path: hook.path, reason: $0, output: output) }
+        Timeline.end(mark)
+        return end.reason.map {
+            HookFailure(kind: kind, index: index, path: hook.path, reason: $0, output: output, errno: end.errno)
+        }
     }
 
-    /// nil: it succeeded. A hook gets its own environment and no other: what the container's process or apus has in
+    /// How a hook ended; without a reason it succeeded.
+    private struct End {
+        var reason: String?
+        var errno: Errno?
+    }
+
+    /// A hook gets its own environment and no other: what the container's process or apus has in
     /// its environment is none of a hook's business (CVE-2025-23266).
-    private static func run(
+    private func run(
         _ hook: Hook, _ files: borrowing HookFiles, directory: String
-    ) throws(SystemError) -> String? {
+    ) throws(SystemError) -> End {
         var spawn = Spawn(.path(hook.path), arguments: hook.args.isEmpty ? [hook.path] : hook.args)
         spawn.environment = hook.env
         spawn.directory = directory
@@ -69,37 +89,30 @@ struct HookRunner {
         spawn.standardOutput = files.output.number
         spawn.standardError = files.output.number
         let process: Kernel.Process
-        do { process = try spawn.start() } catch { return "\(error.errno)" }
-        if let timeout = hook.timeout {
-            let limit = Int32(clamping: Int64(timeout) * 1000)
-            guard try process.hasEnded(within: limit) else {
-                try process.signal(9)
-                _ = try process.wait()
-                return "it did not end within \(timeout) s and was killed"
-            }
+        do { process = try spawn.start() } catch { return End(reason: "\(error.errno)", errno: error.errno) }
+        if let reason = try reasonToKill(process, after: hook.timeout, files) {
+            try process.signal(9)
+            _ = try process.wait()
+            return End(reason: reason)
         }
         let status = try process.wait()
-        return status == .exited(0) ? nil : "\(status)"
-    }
-}
-
-/// What a hook reads and writes: memory files, so that it never waits for anybody.
-struct HookFiles: ~Copyable {
-    let input: Descriptor
-    let output: Descriptor
-
-    init(state: State) throws(SystemError) {
-        let input = try Descriptor.memoryFile("state")
-        try input.write(state.hookInput())
-        let reading = try Descriptor.open("/proc/self/fd/\(input.number)", [.readOnly])
-        output = try Descriptor.memoryFile("hook-output")
-        self.input = reading
+        return End(reason: status == .exited(0) ? nil : "\(status)")
     }
 
-    /// The last kilobyte that hooks wrote, on one line.
-    borrowing func writtenText() -> String {
-        guard let bytes = try? Files.read("/proc/self/fd/\(output.number)", limit: 64 << 20) else { return "" }
-        let text = String(decoding: bytes.suffix(1024), as: UTF8.self)
-        return text.split(separator: "\n").joined(separator: "; ")
+    /// Waits for the end of a hook; a text if it is not to go on any longer.
+    private func reasonToKill(
+        _ hook: borrowing Kernel.Process, after timeout: UInt32?, _ files: borrowing HookFiles
+    ) throws(SystemError) -> String? {
+        let deadline = timeout.map { Clock.monotonic + Int64($0) * 1_000_000_000 }
+        let waited = [hook.descriptor.number] + (container.map { [$0] } ?? [])
+        while true {
+            let ended = try Wait.readable(waited, milliseconds: HookFiles.interval)
+            if ended.contains(hook.descriptor.number) { return nil }
+            if !ended.isEmpty { return "the container was killed meanwhile" }
+            if let timeout, let deadline, Clock.monotonic >= deadline {
+                return "it did not end within \(timeout) s and was killed"
+            }
+            files.trim()
+        }
     }
 }

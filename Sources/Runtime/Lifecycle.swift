@@ -7,11 +7,13 @@ internal import Planner
 /// The commands on containers, for one state directory.
 public struct Lifecycle: Sendable {
     public let store: Store
+    let rootless: RootlessMode
     /// Takes what went wrong without failing the command.
     let warn: @Sendable (String) -> Void
 
-    public init(store: Store, warn: @escaping @Sendable (String) -> Void) {
+    public init(store: Store, rootless: RootlessMode = .auto, warn: @escaping @Sendable (String) -> Void) {
         self.store = store
+        self.rootless = rootless
         self.warn = warn
     }
 
@@ -41,18 +43,22 @@ public struct Lifecycle: Sendable {
     func prepare(
         _ request: CreateRequest, hasGate: Bool, givesStreams: Bool = true
     ) throws(RuntimeError) -> Preparation {
-        let preparation = try Preparation(request, hasGate: hasGate, givesStreams: givesStreams, cache: filterCache)
+        let preparation = try Preparation(
+            request, hasGate: hasGate, givesStreams: givesStreams, cache: filterCache, states: store.root,
+            rights: Rights(rootless))
         preparation.spec.warnings.forEach { warn("\($0)") }
+        preparation.cgroupNotes.forEach { warn("\($0)") }
         preparation.plan.warnings.forEach(warn)
+        try preparation.checkMemory()
         return preparation
     }
 
     /// Compiled filters are kept beside the containers; the name can be no container's id.
-    private var filterCache: String { "\(store.root)/@seccomp" }
+    var filterCache: String { "\(store.root)/@seccomp" }
 
+    /// What has to be so before anything is made.
     func requireRights() throws(RuntimeError) {
         try Host.requireKernel()
-        guard ThisProcess.effectiveUser == 0 else { throw .notRoot }
         // What is made, cgroups among it, does not depend on the caller's mask; modes are stated where it matters.
         ThisProcess.setFileModeMask(0o022)
     }
@@ -61,20 +67,28 @@ public struct Lifecycle: Sendable {
 
     /// Opens the gate of a created container, and waits until it executes its program.
     public func start(_ id: String) throws(RuntimeError) {
-        let container = try openGate(try Self.checked(id))
+        let manager = try NotifySocket.manager()
+        var notifications: NotifySocket?
+        let container = try openGate(try Self.checked(id), manager, &notifications)
         // Hooks run without the lock: they may well call apus for this very container.
         try runPoststart(container)
+        guard let notifications, let process = container.process() else { return }
+        try notifications.awaitReadiness(of: process)
     }
 
-    private func openGate(_ id: String) throws(RuntimeError) -> Container {
+    private func openGate(
+        _ id: String, _ manager: String?, _ notifications: inout NotifySocket?
+    ) throws(RuntimeError) -> Container {
         let entry = try store.lock(id)
         let container = try Container(id, in: store)
         switch container.status() {
         case .created: break
-        case .running, .paused: throw .status("cannot start an already running container")
+        case .running: throw .status("cannot start an already running container")
+        case .paused: throw .status("cannot start a container in the paused state")
         case .stopped: throw .status("cannot start a container that has stopped")
         case .creating: throw .status("cannot start a container that is being created")
         }
+        if let manager { notifications = try NotifySocket(in: entry, for: manager, warn: warn) }
         try openGate(of: container, entry)
         do { try Files.remove(Entry.gateName, at: .directory(entry.directory.number)) } catch {
             throw .system(error, field: "--root")
@@ -83,6 +97,8 @@ public struct Lifecycle: Sendable {
     }
 
     private func openGate(of container: Container, _ entry: borrowing Entry) throws(RuntimeError) {
+        let mark = Timeline.begin("gate, last steps, exec")
+        defer { Timeline.end(mark) }
         do {
             if container.record.hooks.startContainer.isEmpty {
                 try Gate.open(entry.gatePath, descriptors: [])
@@ -109,11 +125,15 @@ public struct Lifecycle: Sendable {
     private func openGateWithHooks(_ container: Container, _ path: String) throws {
         let files = try HookFiles(state: container.state(.created, pid: Self.pidInside(container.record.pid)))
         do {
-            try Gate.open(path, descriptors: [files.input.number, files.output.number])
+            try Gate.open(
+                path, descriptors: [files.input.number, files.output.number], every: HookFiles.interval,
+                meanwhile: { files.trim() })
         } catch .step(var failure) {
             failure.output = files.writtenText()
+            files.close()
             throw LaunchError.step(failure)
         }
+        files.close()
     }
 
     /// The pid that the process has in its own pid namespace: the last of NSpid in /proc/PID/status.
@@ -164,16 +184,23 @@ public struct Lifecycle: Sendable {
 
     // MARK: kill
 
-    /// Sends a signal to the first process, or to all.
+    /// Sends a signal to the first process, or to all; SIGKILL to all also where the kernel does not see to it itself.
     public func kill(_ id: String, signal: Int32, all: Bool) throws(RuntimeError) {
         let container = try Container(try Self.checked(id), in: store)
         do {
-            if all {
-                try container.cgroup.signalAll(signal)
+            let cgroup = container.cgroup
+            if all, cgroup.isAbsent {
+                try signalAll(container, signal)
+                return
+            }
+            if try all || (signal == 9 && !cgroup.isAbsent && container.outlivesItsFirstProcess()) {
+                try cgroup.signalAll(signal)
                 return
             }
             guard let process = container.process() else { throw RuntimeError.status("container not running") }
             try process.signal(signal)
+            // On cgroup v1 a frozen process dies only when it is thawed; a cgroup that is gone needs no thawing.
+            if signal == 9, (try? container.cgroup.isFrozen()) == true { try? container.cgroup.thaw() }
         } catch let error as RuntimeError {
             throw error
         } catch let error as SystemError {
@@ -184,6 +211,16 @@ public struct Lifecycle: Sendable {
         } catch {
             throw .status("\(error)")
         }
+    }
+
+    /// Without a cgroup nobody knows who belongs to the container; but a pid namespace dies with its first process.
+    private func signalAll(_ container: Container, _ signal: Int32) throws {
+        guard signal == 9, Self.pidInside(container.record.pid) == 1 else {
+            _ = try container.requireCgroup()
+            return
+        }
+        guard let process = container.process() else { throw RuntimeError.status("container not running") }
+        try process.signal(signal)
     }
 
     // MARK: delete
@@ -232,6 +269,7 @@ public struct Lifecycle: Sendable {
 
     /// Ends what is left of a container, and removes every trace of it.
     func destroy(_ container: Container, _ entry: borrowing Entry) throws(RuntimeError) {
+        let mark = Timeline.begin("processes and cgroup removed")
         do {
             if let process = container.process() {
                 try? process.signal(9)  // ESRCH: it has ended meanwhile.
@@ -243,6 +281,8 @@ public struct Lifecycle: Sendable {
                 try container.cgroup.killAll()
             }
             try container.cgroup.remove()
+            try container.resctrl?.remove()
+            Timeline.end(mark)
         } catch let error as RuntimeError {
             throw error
         } catch let error as SystemError {
@@ -261,7 +301,8 @@ public struct Lifecycle: Sendable {
 
     /// The plan of a bundle, compiled as `create` does, without touching anything.
     public func plan(_ request: CreateRequest) throws(RuntimeError) -> Preparation {
-        let preparation = try Preparation(request, hasGate: true, cache: nil)
+        let preparation = try Preparation(
+            request, hasGate: true, cache: nil, states: store.root, rights: Rights(rootless), isOnlyPlanned: true)
         preparation.spec.warnings.forEach { warn("\($0)") }
         return preparation
     }

@@ -1,4 +1,4 @@
-internal import Cgroups
+public import Cgroups
 internal import Kernel
 public import OCI
 public import Planner
@@ -13,22 +13,29 @@ public struct CreateRequest: Sendable {
     public var config: String
     public var consoleSocket: String?
     public var pidFile: String?
+    /// A socket that is sent a pidfd of the process.
+    public var pidfdSocket: String?
     public var preservedDescriptors: Int32
     public var noPivot: Bool
     public var noNewKeyring: Bool
+    /// Who makes the container's cgroup.
+    public var cgroupManager: CgroupManager
 
     public init(
         id: String, bundle: String, config: String = "config.json", consoleSocket: String? = nil,
-        pidFile: String? = nil, preservedDescriptors: Int32 = 0, noPivot: Bool = false, noNewKeyring: Bool = false
+        pidFile: String? = nil, pidfdSocket: String? = nil, preservedDescriptors: Int32 = 0, noPivot: Bool = false,
+        noNewKeyring: Bool = false, cgroupManager: CgroupManager = .cgroupfs
     ) {
         self.id = id
         self.bundle = bundle
         self.config = config
         self.consoleSocket = consoleSocket
         self.pidFile = pidFile
+        self.pidfdSocket = pidfdSocket
         self.preservedDescriptors = preservedDescriptors
         self.noPivot = noPivot
         self.noNewKeyring = noNewKeyring
+        self.cgroupManager = cgroupManager
     }
 }
 
@@ -36,9 +43,16 @@ public struct CreateRequest: Sendable {
 public struct Preparation {
     public let spec: Spec
     public internal(set) var plan: Plan
+    /// The configuration as it was read.
+    let document: [UInt8]
     let id: ContainerID
     let host: HostFacts
     let location: CgroupLocation
+    /// What of the limits has no effect because there is no cgroup.
+    let cgroupNotes: [Problem]
+    let rights: Rights
+    /// The service manager that is to learn when the container is ready; nil: nobody.
+    let manager: String?
 
     /// Reads, checks and compiles a bundle.
     ///
@@ -46,32 +60,57 @@ public struct Preparation {
     ///   - hasGate: whether the process waits for `start`.
     ///   - givesStreams: whether the standard streams become the container's own.
     ///   - cache: directory for compiled filters; nil: none is used.
-    public init(
-        _ request: CreateRequest, hasGate: Bool, givesStreams: Bool = true, cache: String?
+    ///   - states: directory of the states (`--root`).
+    ///   - rights: what the caller may do.
+    ///   - isOnlyPlanned: nothing is made of it; an ordinary user may see what root's would be.
+    init(
+        _ request: CreateRequest, hasGate: Bool, givesStreams: Bool = true, cache: String?, states: String,
+        rights: Rights, isOnlyPlanned: Bool = false
     ) throws(RuntimeError) {
         do { id = try ContainerID(request.id) } catch { throw .invalidID(error) }
         let bundle = try Self.realPath(request.bundle, "--bundle")
-        spec = try Self.readSpec(bundle: bundle, config: request.config)
+        let parse = Timeline.begin("parse")
+        (spec, document) = try Self.readSpec(bundle: bundle, config: request.config)
+        Timeline.end(parse)
         guard spec.process != nil else {
             throw .plan(PlanError(field: "process", message: "is missing: there is nothing to run"))
         }
+        let rights = isOnlyPlanned ? rights.planning(spec) : rights
+        try rights.check(spec)
+        self.rights = rights
         let root = spec.root.path
         let rootfs = try Self.realPath(root.hasPrefix("/") ? root : "\(bundle)/\(root)", "root.path")
         try Self.requireDirectory(rootfs)
+        let facts = Timeline.begin("host")
         do {
-            location = try CgroupLocation(cgroupsPath: spec.linux.cgroupsPath, id: id.text)
+            location = try CgroupLocation(
+                cgroupsPath: spec.linux.cgroupsPath, id: id.text, manager: request.cgroupManager,
+                permissive: rights.goesWithoutCgroups, needsDeviceRules: rights.caller == .root)
+            cgroupNotes =
+                request.cgroupManager == .disabled ? try CgroupLocation.refuseLimits(spec.linux.resources) : []
         } catch {
             throw .cgroup(error)
         }
         host = HostFacts(
-            bundle: bundle, rootfs: rootfs, cgroups: CgroupFacts(location.view), lastCapability: Host.lastCapability,
+            bundle: bundle, rootfs: rootfs, cgroups: CgroupFacts(location), lastCapability: Host.lastCapability,
             hasAppArmor: spec.process?.apparmorProfile != nil && Host.hasAppArmor,
-            hasSELinux: (spec.process?.selinuxLabel != nil || spec.linux.mountLabel != nil) && Host.hasSELinux, hasCore: Files.exists("/proc/kcore"))
+            hasSELinux: (spec.process?.selinuxLabel != nil || spec.linux.mountLabel != nil) && Host.hasSELinux,
+            hasCore: Files.exists("/proc/kcore"), caller: rights.caller)
+        manager = try NotifySocket.manager()
+        let listened = try Self.listenDescriptors()
+        Timeline.end(facts)
+        let compile = Timeline.begin("compile seccomp")
+        let filter = try Self.filter(spec, cache: cache)
+        Timeline.end(compile)
+        let plan = Timeline.begin("plan")
         let options = Planner.PlanOptions(
-            id: id.text, hasGate: hasGate, givesStreams: givesStreams, noPivot: request.noPivot, noNewKeyring: request.noNewKeyring,
-            listenDescriptors: try Self.listenDescriptors(), preservedDescriptors: request.preservedDescriptors,
-            filter: try Self.filter(spec, cache: cache))
-        do { plan = try Plan.create(spec, on: host, options: options) } catch { throw .plan(error) }
+            id: id.text, hasGate: hasGate, givesStreams: givesStreams, noPivot: request.noPivot,
+            noNewKeyring: request.noNewKeyring, listenDescriptors: listened,
+            preservedDescriptors: request.preservedDescriptors,
+            listenNames: listened > 0 ? ThisProcess.environment("LISTEN_FDNAMES") : nil,
+            notifyDirectory: manager.map { _ in "\(states)/\(request.id)/\(NotifySocket.directoryName)" }, filter: filter)
+        do { self.plan = try Plan.create(spec, on: host, options: options) } catch { throw .plan(error) }
+        Timeline.end(plan)
     }
 
     private static func realPath(_ path: String, _ field: String) throws(RuntimeError) -> String {
@@ -84,15 +123,15 @@ public struct Preparation {
         if status.kind != .directory { throw .system(SystemError("open", path, .notDirectory), field: "root.path") }
     }
 
-    private static func readSpec(bundle: String, config: String) throws(RuntimeError) -> Spec {
+    private static func readSpec(bundle: String, config: String) throws(RuntimeError) -> (Spec, [UInt8]) {
         let path = config.hasPrefix("/") ? config : "\(bundle)/\(config)"
         let bytes: [UInt8]
         do { bytes = try Files.read(path) } catch { throw .system(error, field: "") }
-        do { return try Spec.decode(bytes) } catch { throw .config(path: path, error) }
+        do { return (try Spec.decode(bytes), bytes) } catch { throw .config(path: path, error) }
     }
 
     /// The compiled filter: from the cache if the very same profile was compiled before.
-    private static func filter(_ spec: Spec, cache: String?) throws(RuntimeError) -> FilterProgram? {
+    static func filter(_ spec: Spec, cache: String?) throws(RuntimeError) -> FilterProgram? {
         guard let profile = spec.linux.seccomp, !profile.notifies else { return nil }
         do {
             let filter: SeccompFilter
@@ -107,9 +146,11 @@ public struct Preparation {
         }
     }
 
-    /// Sockets that a service manager passes on (sd_listen_fds(3)): descriptors from 3 on.
-    private static func listenDescriptors() throws(RuntimeError) -> Int32 {
+    /// Sockets that a service manager passes on (sd_listen_fds(3)): descriptors from 3 on. They are meant for this very
+    /// process, or else its environment is that of another one.
+    static func listenDescriptors() throws(RuntimeError) -> Int32 {
         guard let text = ThisProcess.environment("LISTEN_FDS"), !text.isEmpty else { return 0 }
+        guard ThisProcess.environment("LISTEN_PID") == "\(ThisProcess.pid)" else { return 0 }
         guard let count = Int32(text), count >= 0, count < 1024 else {
             throw .usage("LISTEN_FDS is not a number of descriptors: \"\(text)\"")
         }
@@ -118,11 +159,14 @@ public struct Preparation {
 
     /// Whether the caller's terminal flags go with the configuration (the words are runc's).
     func checkTerminal(_ request: CreateRequest, detaches: Bool) throws(RuntimeError) {
-        let terminal = spec.process?.terminal == true
-        if terminal, detaches, request.consoleSocket == nil {
+        try Self.checkTerminal(spec.process?.terminal == true, detaches: detaches, socket: request.consoleSocket)
+    }
+
+    static func checkTerminal(_ terminal: Bool, detaches: Bool, socket: String?) throws(RuntimeError) {
+        if terminal, detaches, socket == nil {
             throw .usage("cannot allocate tty if apus will detach without setting console socket")
         }
-        if !(terminal && detaches), request.consoleSocket != nil {
+        if !(terminal && detaches), socket != nil {
             throw .usage("cannot use console socket if apus will not detach or allocate tty")
         }
     }
@@ -130,10 +174,14 @@ public struct Preparation {
     /// Every descriptor from 3 on that is not to be passed on gets close-on-exec; those that are have to be open. To be
     /// called before anything is opened that could be taken for one of them.
     static func checkDescriptors(_ request: CreateRequest) throws(RuntimeError) {
-        guard request.preservedDescriptors <= 65_536 else {
+        try checkDescriptors(preserved: request.preservedDescriptors)
+    }
+
+    static func checkDescriptors(preserved: Int32) throws(RuntimeError) {
+        guard preserved <= 65_536 else {
             throw .usage("--preserve-fds: more than 65536 descriptors")
         }
-        let kept = try listenDescriptors() + request.preservedDescriptors
+        let kept = try listenDescriptors() + preserved
         for number in 3..<(3 + kept) where !ThisProcess.isOpen(number) {
             throw .usage("descriptor \(number) is to be passed on to the container, and is not open")
         }
@@ -142,11 +190,19 @@ public struct Preparation {
 }
 
 extension CgroupFacts {
-    init(_ view: CgroupView) {
+    init(_ location: CgroupLocation) {
+        let view = location.view
+        let entrance: Entrance =
+            switch location.entrance {
+            case .byItself: .byItself
+            case .isMoved: .isMoved
+            case .stays: .stays
+            }
         self.init(
             hierarchies: view.hierarchies.map {
                 Hierarchy(name: $0.name, options: $0.options, directory: $0.directory)
-            }, aliases: view.aliases.map { ($0.name, $0.target) }, unified: view.unified)
+            }, aliases: view.aliases.map { ($0.name, $0.target) }, unified: view.unified,
+            isUnifiedHost: location.isUnifiedHost, entrance: entrance)
     }
 }
 

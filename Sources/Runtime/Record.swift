@@ -18,8 +18,16 @@ struct Record {
     var pid: Int32 = 0
     /// Tells the process from a later one with the same pid.
     var startTime: UInt64 = 0
+    /// How the process ended, as a shell gives it, if somebody waited for it (`run --keep`).
+    var exitStatus: Int32?
     /// Directories of the container in the cgroup hierarchies, as ``Cgroups`` writes them.
     var cgroup: [String] = []
+    /// The container's class of service, as ``ResctrlGroup`` writes it; empty without one.
+    var resctrl: [String] = []
+    /// The limits that were asked for, by the configuration and by updates.
+    var resources = RecordedResources.known(Resources())
+    /// Whether its processes stay in their caller's session keyring (`--no-new-keyring`).
+    var keepsKeyring = false
     var annotations: [Annotation] = []
     /// The hooks that later commands run.
     var hooks = Hooks()
@@ -39,7 +47,12 @@ struct Record {
             writer.member("owner", owner)
             writer.member("pid", pid)
             writer.member("startTime", startTime)
+            if let exitStatus { writer.member("exitStatus", exitStatus) }
             writer.member("cgroup", cgroup)
+            writer.member("resctrl", resctrl)
+            writer.name("resources")
+            resources.encode(to: &writer)
+            if keepsKeyring { writer.member("keepsKeyring", true) }
             writer.name("annotations")
             Annotation.encode(annotations, to: &writer)
             writer.name("hooks")
@@ -62,10 +75,12 @@ struct Record {
             owner = try root["owner"]?.integer() ?? 0
             pid = try root["pid"]?.integer() ?? 0
             startTime = try root["startTime"]?.integer() ?? 0
+            keepsKeyring = try root["keepsKeyring"]?.boolean() ?? false
+            exitStatus = try root["exitStatus"]?.integer()
             annotations = try Annotation.decode(member: "annotations", of: root)
-            if let list = root["cgroup"] {
-                for index in 0..<list.count { if let text = try list[index]?.string() { cgroup.append(text) } }
-            }
+            cgroup = try Self.texts(root["cgroup"])
+            resctrl = try Self.texts(root["resctrl"])
+            if let node = root["resources"] { resources = .unread(node) }
             if let node = root["hooks"] { hooks = try Hooks.decode(node) }
         } catch let error as RuntimeError {
             throw error
@@ -83,6 +98,11 @@ struct Record {
         self.rootfs = rootfs
         self.created = created
         self.owner = owner
+    }
+
+    private static func texts(_ list: JSONNode?) throws -> [String] {
+        guard let list else { return [] }
+        return try (0..<list.count).compactMap { try list[$0]?.string() }
     }
 
     private static func broken(_ path: String, _ reason: String) -> RuntimeError {

@@ -28,6 +28,7 @@ extension Lifecycle {
                 creation.undo().forEach(warn)
                 throw error
             }
+            try creation.notifications?.awaitReadiness(of: creation.child.process)
             return 0
         case .foreground(let keep, let subreaper):
             let preparation = try prepare(request, hasGate: false, givesStreams: false)
@@ -49,12 +50,18 @@ extension Lifecycle {
             // While the container runs, other commands may work on it.
             try creation.unlock()
             try runPoststart(creation.container)
+            let life = Timeline.begin("container runs")
             status = try follow(&creation, signals)
+            Timeline.end(life)
+            if let note = creation.noteOnMemory(status) { warn(note) }
         } catch {
             creation.undo().forEach(warn)
             throw error
         }
-        if keep { return status }
+        if keep {
+            creation.keep(status)
+            return status
+        }
         let entry: Entry
         do { entry = try store.lock(creation.record.id) } catch {
             if case .unknownContainer = error { return status }  // Somebody has deleted it already.
@@ -68,7 +75,8 @@ extension Lifecycle {
         _ creation: inout Creation, _ signals: consuming SignalQueue
     ) throws(RuntimeError) -> Int32 {
         do {
-            return try Foreground(signals, creation.takeTerminal()).follow(creation.child.process)
+            return try Foreground(signals, creation.takeTerminal(), notifications: creation.notifications)
+                .follow(creation.child.process)
         } catch {
             throw .system(error, field: "")
         }
@@ -94,6 +102,17 @@ extension Creation {
 
     borrowing func unlock() throws(RuntimeError) {
         do { try entry.directory.unlock() } catch { throw .system(error, field: "--root") }
+    }
+
+    /// Writes down for `wait` how the process ended.
+    mutating func keep(_ status: Int32) {
+        record.exitStatus = status
+        do {
+            let entry = try store.lock(record.id)
+            try entry.write(record)
+        } catch {
+            return  // Somebody has deleted it, or works on it: the caller has the status anyway.
+        }
     }
 
     mutating func takeTerminal() -> Descriptor? {

@@ -24,12 +24,19 @@ public enum RuntimeError: Error, Sendable {
     case hook(HookFailure)
     /// A flag that goes against the configuration, or against the caller's state.
     case usage(String)
-    case notRoot
+    /// An ordinary user asks for a container without a user namespace.
+    case needsUserNamespace
+    /// newuidmap or newgidmap refused.
+    case idMapHelper(IDMapFailure)
     case oldKernel(release: String)
     case brokenState(path: String, reason: String)
-    /// The limit on memory ended the set-up.
-    case outOfMemory(limit: Int64?)
+    /// The limit on memory (bytes) ended the set-up, which needs about so much; nil: it was not this container's limit.
+    case outOfMemory(limit: Int64?, needed: Int64)
+    /// The limit on memory is below anything that a container starts with.
+    case memoryLimit(Int64, needed: Int64)
     case pattern(String)
+    /// A program of the host that a command needs.
+    case program(ProgramFailure)
 }
 
 /// What `--log-format json` writes beside the message.
@@ -39,6 +46,8 @@ public struct ErrorDetails: Sendable, Equatable {
     public var errno: String?
     public var field: String?
     public var hint: String?
+    /// Every problem of a configuration, if that is what is wrong.
+    public var problems: [Problem] = []
 
     public init() {}
 }
@@ -46,6 +55,8 @@ public struct ErrorDetails: Sendable, Equatable {
 extension RuntimeError: CustomStringConvertible {
     /// One self-sufficient line, unless a configuration has several problems.
     public var description: String {
+        // What a module says is whole already.
+        if case .cgroup = self { return text }
         let hint = details.hint.map { " (\($0))" } ?? ""
         return text + hint
     }
@@ -64,14 +75,24 @@ extension RuntimeError: CustomStringConvertible {
         case .status(let text): text
         case .hook(let failure): "\(failure)"
         case .usage(let text): text
-        case .notRoot: "apus has to be run as root: rootless containers are not available in this version"
+        case .needsUserNamespace: "rootless container requires user namespaces"
+        case .idMapHelper(let failure): "\(failure)"
         case .oldKernel(let release): "Linux 5.14 or newer is needed, and this is \(release)"
         case .brokenState(let path, let reason): "\(path): \(reason)"
-        case .outOfMemory(let limit):
-            "linux.resources.memory.limit: the container ran out of memory while it was set up"
-                + (limit.map { " (its limit is \($0) bytes)" } ?? "")
+        case .outOfMemory(let limit, let needed):
+            "linux.resources.memory.limit: the container ran out of memory while it was started"
+                + (limit.map { ": its limit is \(Self.size($0)), and it needs about \(Self.size(needed))" } ?? "")
+        case .memoryLimit(let limit, let needed):
+            "linux.resources.memory.limit: \(Self.size(limit)) is too little: this container needs about \(Self.size(needed))"
         case .pattern(let text): "not a regular expression: \"\(text)\""
+        case .program(let failure): "\(failure)"
         }
+    }
+
+    /// Bytes for people: `100 KiB`; bytes below that.
+    static func size(_ bytes: Int64) -> String {
+        if bytes < 1024 { return "\(bytes) bytes" }
+        return bytes < 10 << 20 ? "\((bytes + 1023) >> 10) KiB" : "\(bytes >> 20) MiB"
     }
 
     private static func text(of error: SpecError, in path: String) -> String {
@@ -89,18 +110,37 @@ extension RuntimeError: CustomStringConvertible {
             details.hint = hint.isEmpty ? nil : hint
         case .step(let failure):
             details.operation = failure.step
+            details.path = failure.path
             details.errno = failure.errno?.name
             details.field = failure.field
             details.hint = failure.hint
-        case .plan(let error): details.field = error.field
+        case .plan(let error):
+            details.operation = "plan"
+            details.field = error.field
         case .config(let path, let error):
+            details.operation = "validate"
             details.path = path
             details.field = error.problems.first?.path
-        case .hook(let failure): details.field = failure.field
-        case .outOfMemory: details.field = "linux.resources.memory.limit"
-        case .invalidID, .seccomp, .cgroup, .exists, .unknownContainer, .status, .usage, .notRoot, .oldKernel,
-            .brokenState, .pattern:
-            break
+            details.problems = error.problems
+        case .seccomp(let error): details = ErrorDetails(error)
+        case .cgroup(let error): details = ErrorDetails(error)
+        case .hook(let failure):
+            details.operation = "hook"
+            details.path = failure.path
+            details.errno = failure.errno?.name
+            details.field = failure.field
+        case .needsUserNamespace:
+            details.field = "linux.namespaces"
+            details.hint = "an entry of type user and mappings are missing; apus spec --rootless writes them"
+        case .idMapHelper(let failure):
+            details.field = failure.field
+            details.hint = failure.hint
+        case .outOfMemory(nil, _): details.hint = "a cgroup above the container's has a limit"
+        case .outOfMemory, .memoryLimit:
+            details.errno = Errno.noMemory.name
+            details.field = "linux.resources.memory.limit"
+        case .brokenState(let path, _): details.path = path
+        case .invalidID, .exists, .unknownContainer, .status, .usage, .oldKernel, .pattern, .program: break
         }
         return details
     }
@@ -114,6 +154,12 @@ extension StepFailure {
         case .noDevice where step.hasPrefix("fsopen "): "the kernel does not know this file system type"
         case .notPermitted where step.contains("not in proc"): "only a procfs may be mounted inside /proc"
         case .tooManyLinks where step.contains("no links"): "the mount point must be a real directory, not behind a link"
+        case .notPermitted where step == "fsconfig create" && field.hasPrefix("mounts["):
+            "in a user namespace a new proc needs a new pid namespace and a host /proc without masks, sysfs a network"
+                + " namespace, cgroup2 a cgroup namespace"
+        case .accessDenied where field == "process.oomScoreAdj": Rights.scoreHint
+        case .notPermitted where step.hasPrefix("setgroups"): "the user namespace forbids setgroups"
+        case .notPermitted where step.hasPrefix("setrlimit"): Rights.limitHint
         case .accessDenied where step.hasPrefix("verify that"): "the working directory lies outside of the root"
         default: nil
         }

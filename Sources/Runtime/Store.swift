@@ -4,16 +4,19 @@ internal import OCI
 /// The directory that holds the state of all containers (`--root`): one directory for each, mode 0700.
 public struct Store: Sendable {
     public let root: String
+    /// Whether it is in `$XDG_RUNTIME_DIR`.
+    private let isInRuntimeDirectory: Bool
 
-    /// - Parameter root: nil for the default: `/run/apus`, or `$XDG_RUNTIME_DIR/apus` for an ordinary user.
+    /// - Parameter root: nil for the default: `/run/apus`, or `$XDG_RUNTIME_DIR/apus` for who is not root of the host.
     public init(root: String?) {
-        if let root {
-            self.root = root
-        } else if ThisProcess.effectiveUser != 0, let runtime = ThisProcess.environment("XDG_RUNTIME_DIR"), !runtime.isEmpty {
-            self.root = runtime + "/apus"
-        } else {
-            self.root = "/run/apus"
+        var runtime: String?
+        if root == nil, let directory = ThisProcess.environment("XDG_RUNTIME_DIR"), !directory.isEmpty,
+            Rights.usesRuntimeDirectory
+        {
+            runtime = directory + "/apus"
         }
+        isInRuntimeDirectory = runtime != nil
+        self.root = root ?? runtime ?? "/run/apus"
     }
 
     func path(of id: String) -> String { "\(root)/\(id)" }
@@ -26,13 +29,18 @@ public struct Store: Sendable {
             return Entry(path: path(of: id), directory: try lockedDirectory(id))
         } catch {
             if error.errno == .exists { throw .exists(id: id) }
-            throw .system(error, field: "--root")
+            let isClosed = error.errno == .accessDenied && root == "/run/apus"
+            throw .system(error, field: "--root", hint: isClosed ? "an ordinary user needs XDG_RUNTIME_DIR or --root" : "")
         }
     }
 
     /// The root is made with its parents, as `mkdir -p` does; only the last one is private.
     private func makeRoot() throws(SystemError) {
-        do { try Files.makeDirectory(root, mode: 0o700) } catch {
+        do {
+            try Files.makeDirectory(root, mode: 0o700)
+            // Without it what is old there may be removed (XDG Base Directory Specification, "$XDG_RUNTIME_DIR").
+            if isInRuntimeDirectory { try Files.changeMode(root, to: 0o1700) }
+        } catch {
             if error.errno == .exists { return }
             guard error.errno == .noEntry else { throw error }
             for (index, byte) in root.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
@@ -131,11 +139,38 @@ struct Entry: ~Copyable {
         }
     }
 
+    /// Keeps the container's configuration. Nobody looks at it before the container is there.
+    borrowing func writeConfiguration(_ bytes: [UInt8]) throws(RuntimeError) {
+        do {
+            let file = try Descriptor.open(
+                Self.configName, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600,
+                at: .directory(directory.number))
+            try file.write(bytes)
+        } catch {
+            throw .system(error, field: "--root")
+        }
+    }
+
+    private static let deepest = 32
+
+    /// There is at most one directory, that of the notify socket, which a container may have filled if it may mount.
+    private static func removeContent(of base: Base, depth: Int) throws(SystemError) {
+        guard depth < deepest else { throw SystemError("rmdir", "", .nameTooLong) }
+        for name in try Files.list(".", at: base) {
+            do { try Files.remove(name, at: base) } catch {
+                guard error.errno == .isDirectory else { throw error }
+                let directory = try Descriptor.open(name, [.readOnly, .directory, .noFollow], at: base)
+                try removeContent(of: .directory(directory.number), depth: depth + 1)
+                try Files.removeDirectory(name, at: base)
+            }
+        }
+    }
+
     /// Removes the directory with everything in it; what is gone already is fine.
     borrowing func remove() throws(RuntimeError) {
         let base = Base.directory(directory.number)
         do {
-            for name in try Files.list(".", at: base) { try Files.remove(name, at: base) }
+            try Self.removeContent(of: base, depth: 0)
             try Files.removeDirectory(path)
         } catch {
             if error.errno != .noEntry { throw .system(error, field: "--root") }

@@ -75,6 +75,7 @@ CHECK(apus_duplicate) { return sound_slot(s->slot); }
 CHECK(apus_limit) { return true; }
 CHECK(apus_scheduler) { return true; }
 CHECK(apus_memory_policy) { return sound_bytes(init, s->nodes); }
+CHECK(apus_affinity) { return sound_bytes(init, s->cpus); }
 CHECK(apus_capabilities) { return true; }
 CHECK(apus_find_home) {
     // Room for one more entry, and the end, behind those that are counted.
@@ -82,6 +83,10 @@ CHECK(apus_find_home) {
            inside(init, s->environment.offset, ((uint64_t)s->environment.count + 2) * 8) &&
            ((uint64_t *)(init->base + s->environment.offset))[s->environment.count + 1] == 0 &&
            sound_bytes(init, s->buffer) && s->buffer.size >= 16;
+}
+CHECK(apus_tell_pid) {
+    return sound_texts(init, s->environment) && s->index < s->environment.count && sound_bytes(init, s->buffer) &&
+           s->length < s->buffer.size && s->buffer.size - s->length > LONGEST_PID;
 }
 CHECK(apus_gate) {
     return sound_slot(s->listener) && sound_slot(s->connection) && sound_slots(s->receive, s->receive_count);

@@ -121,12 +121,21 @@ long copy_tree(struct init *init, const struct apus_two_slots *s) {
     return result;
 }
 
-/// EEXIST: the link is there now. 0: the source is no link.
+/// Whether a link says exactly this.
+static bool is_link_to(int directory, const char *name, const char *target, size_t length) {
+    char present[APUS_PATH_MAX];
+    long size = sys(readlinkat, directory, name, present, sizeof present);
+    return size == (long)length && memcmp(present, target, length) == 0;
+}
+
+/// EALREADY: the link is there now, EEXIST: something else is. 0: the source is no link.
 long copy_link(struct init *init, const struct apus_copy_link *s) {
     char target[APUS_PATH_MAX];
     long size = sys(readlinkat, AT_FDCWD, text(init, s->source), target, sizeof target - 1);
     if (size < 0) return size == -EINVAL ? 0 : size;
     target[size] = 0;
-    size = sys(symlinkat, target, init->slots[s->directory], text(init, s->name));
-    return size < 0 ? size : -EEXIST;
+    int directory = init->slots[s->directory];
+    long result = sys(symlinkat, target, directory, text(init, s->name));
+    if (result == -EEXIST && is_link_to(directory, text(init, s->name), target, (size_t)size)) result = 0;
+    return result < 0 ? result : -EALREADY;
 }

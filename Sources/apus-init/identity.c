@@ -134,6 +134,18 @@ long find_home(struct init *init, const struct apus_find_home *s) {
     return 0;
 }
 
+long tell_pid(struct init *init, const struct apus_tell_pid *s) {
+    char *buffer = init->base + s->buffer.offset;
+    char digits[LONGEST_PID];
+    unsigned count = 0;
+    for (unsigned long pid = (unsigned long)sys(getpid); pid && count < sizeof digits; pid /= 10)
+        digits[count++] = (char)('0' + pid % 10);
+    for (unsigned i = 0; i < count; i++) buffer[s->length + i] = digits[count - 1 - i];
+    buffer[s->length + count] = 0;
+    texts(init, s->environment)[s->index] = buffer;
+    return 0;
+}
+
 static long is_executable(const char *path) {
     struct statx status;
     long result = status_of(AT_FDCWD, path, 0, &status);

@@ -5,6 +5,8 @@
 #include "init_protocol.h"
 #include "kernel.h"
 
+#define LONGEST_PID 10  ///< digits of a pid_t
+
 struct init {
     char *base;                     ///< the plan in memory: offsets count from here
     struct apus_plan *plan;
@@ -75,6 +77,7 @@ long drop_bounding(const struct apus_flags *);
 long set_capabilities(const struct apus_capabilities *);
 long set_ambient(const struct apus_flags *);
 long find_home(struct init *, const struct apus_find_home *);
+long tell_pid(struct init *, const struct apus_tell_pid *);
 long find_executable(struct init *, const struct apus_texts_step *);
 long run_hook(struct init *, const struct apus_run_hook *);
 long load_seccomp(struct init *, const struct apus_seccomp *);

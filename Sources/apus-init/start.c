@@ -58,6 +58,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     case APUS_OPERATION_FORK: return fork_child(init, record);
     case APUS_OPERATION_MEET: return meet(init, record);
     case APUS_OPERATION_WRITE_FILE: return write_file(init, record);
+    case APUS_OPERATION_SET_DUMPABLE: return sys(prctl, PR_SET_DUMPABLE, number->number, 0, 0, 0);
     case APUS_OPERATION_SET_GROUPS: {
         const struct apus_groups *groups = record;
         return sys(setgroups, groups->groups.size / sizeof(uint32_t), init->base + groups->groups.offset);
@@ -124,6 +125,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     case APUS_OPERATION_SET_AMBIENT: return set_ambient(flags);
     case APUS_OPERATION_SET_NO_NEW_PRIVILEGES: return sys(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     case APUS_OPERATION_FIND_HOME: return find_home(init, record);
+    case APUS_OPERATION_TELL_PID: return tell_pid(init, record);
     case APUS_OPERATION_FIND_EXECUTABLE: return find_executable(init, record);
     case APUS_OPERATION_WAIT_AT_GATE: return wait_at_gate(init, record);
     case APUS_OPERATION_RUN_HOOK: return run_hook(init, record);
@@ -133,6 +135,10 @@ static long perform(struct init *init, const struct apus_step *step) {
         const struct apus_execute *execute = record;
         init->report->phase = APUS_PHASE_EXECUTING;
         return sys(execve, init->executable, texts(init, execute->arguments), texts(init, execute->environment));
+    }
+    case APUS_OPERATION_SET_AFFINITY: {
+        const struct apus_affinity *affinity = record;
+        return sys(sched_setaffinity, 0, affinity->cpus.size, init->base + affinity->cpus.offset);
     }
     }
     return -ENOSYS;

@@ -1,26 +1,55 @@
 internal import CommandLineInterface
 internal import Kernel
+internal import OCI
 internal import Runtime
 
-/// Where messages go: to the file of `--log`, and to standard error.
+/// Where messages go: to what `--log` names, and to standard error.
 struct Log: Sendable {
     private let options: LogOptions
 
     init(_ options: LogOptions) { self.options = options }
 
+    /// Fails where there is no log of the system that `--log` asks for, before anything is done that it should tell of.
+    func check() throws(RuntimeError) {
+        let path: String
+        switch options.destination {
+        case .standardError, .file: return
+        case .journal: path = SystemLogs.journal
+        case .systemLog: path = SystemLogs.systemLog
+        }
+        do { _ = try Descriptor.connected(to: path, .datagrams) } catch {
+            throw .system(error, field: "--log", hint: "nobody listens there; give --log a file")
+        }
+    }
+
+    /// Whether messages of a level are written at all.
+    func isOn(_ level: LogLevel) -> Bool { level <= options.level }
+
     /// Writes one message. Engines take the last one at level error as the reason of a failure.
     func write(_ level: LogLevel, _ message: String, _ details: ErrorDetails = ErrorDetails()) {
-        guard level <= options.level else { return }
-        let record = LogRecord(level, message, Self.fields(details))
-        let now = Timestamp(seconds: Clock.now / 1_000_000_000)
-        switch options.destination {
-        case .standardError:
-            let isForPeople = options.format == .text && Terminal.isTerminal(2)
-            Output.standardError(isForPeople ? Self.textForPeople(record) : record.line(options.format, at: now))
-        case .file(let path):
-            append(record.line(options.format, at: now), to: path)
-            if level == .error { Output.standardError(message + "\n") }
+        guard isOn(level) else { return }
+        let record = LogRecord(
+            level, message, Self.fields(details), problems: details.problems.map { ($0.path, $0.message) })
+        let now = Clock.now / 1_000_000_000
+        do {
+            switch options.destination {
+            case .standardError:
+                let isForPeople = options.format == .text && Terminal.isTerminal(2)
+                Output.standardError(
+                    isForPeople ? Self.textForPeople(record) : record.line(options.format, at: Timestamp(seconds: now)))
+                return
+            case .file(let path): try append(record.line(options.format, at: Timestamp(seconds: now)), to: path)
+            case .journal(let identifier):
+                try SystemLogs.send(record.journalDatagram(identifier: identifier), to: SystemLogs.journal)
+            case .systemLog(let identifier):
+                let datagram = record.systemLogDatagram(
+                    identifier: identifier, pid: ThisProcess.pid, time: Clock.localText(now))
+                try SystemLogs.send(datagram, to: SystemLogs.systemLog)
+            }
+        } catch {
+            Output.standardError("--log: \(error)\n")
         }
+        if level == .error { Output.standardError(message + "\n") }
     }
 
     /// A message of several lines keeps them.
@@ -31,13 +60,9 @@ struct Log: Sendable {
             + lines.dropFirst().map { "  \(Quoting.plain(String($0)))\n" }.joined()
     }
 
-    private func append(_ line: String, to path: String) {
-        do {
-            let file = try Descriptor.open(path, [.writeOnly, .create, .append, .noControllingTerminal], mode: 0o644)
-            try file.write(Array(line.utf8))
-        } catch {
-            Output.standardError("--log: \(error)\n")
-        }
+    private func append(_ line: String, to path: String) throws(SystemError) {
+        let file = try Descriptor.open(path, [.writeOnly, .create, .append, .noControllingTerminal], mode: 0o644)
+        try file.write(Array(line.utf8))
     }
 
     private static func fields(_ details: ErrorDetails) -> [LogField] {

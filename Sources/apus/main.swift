@@ -22,12 +22,32 @@ do {
 }
 
 let log = Log(invocation.options.log)
+let timing: Timing
 do {
-    Output.exit(try Command.perform(invocation, log))
+    try log.check()
+    timing = try Timing(invocation.options.timing)
+} catch {
+    log.write(.error, "\(error)", error.details)
+    Output.exit(invocation.action.failureStatus)
+}
+
+if log.isOn(.debug) {
+    // What follows exec may hold what nobody else is to read.
+    let words = CommandLine.arguments.dropFirst().prefix { $0 != "exec" }
+    log.write(.debug, "\(programName) \(Version.number): \(words.joined(separator: " "))")
+}
+let status: Int32
+let whole = Timeline.begin("command")
+do {
+    status = try Command.perform(invocation, log)
+    Timeline.end(whole)
 } catch let error as RuntimeError {
     log.write(.error, "\(error)", error.details)
-    Output.exit(1)
+    status = invocation.action.failureStatus
 } catch {
     log.write(.error, "\(error)")
-    Output.exit(1)
+    status = invocation.action.failureStatus
 }
+do { try timing.write() } catch { log.write(.warning, "--timing: \(error)") }
+if log.isOn(.debug) { log.write(.debug, "exit status \(status)") }
+Output.exit(status)

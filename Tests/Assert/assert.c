@@ -5,6 +5,7 @@
 
 #include "facts.h"
 #include "json.h"
+#include "notify.h"
 #include "tries.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ static const char usage[] =
     "  signal N               die of this signal (a process 1 only dies of SIGSEGV and SIGILL)\n"
     "  hold BYTES             touch so much memory (suffixes k, m), say so, exit 0\n"
     "  fork-bomb N            try N children at the same time, say how many worked\n"
+    "  notify MESSAGE...      send these to $NOTIFY_SOCKET, commas as line ends\n"
     "options:\n"
     "  --to PATH, --to-fd N   write there instead of standard output (first option)\n";
 
@@ -149,6 +151,7 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "exit") == 0 && *options) return atoi(*options);
     if (strcmp(mode, "signal") == 0 && *options) return die_of(atoi(*options));
     if (strcmp(mode, "hold") == 0 && *options) return hold(*options);
+    if (strcmp(mode, "notify") == 0) return notify_manager(options);
     if (strcmp(mode, "fork-bomb") == 0 && *options) return fork_bomb(atoi(*options));
     fputs(usage, stderr);
     fputs(question_usage, stderr);

@@ -65,6 +65,7 @@ def prepare(given: argparse.Namespace, names: list[str]) -> Bench:
             runtimes.append(Runtime(binary=binary, **common))
     bundles = {
         "default": Bundle(work / "default", rootfs),
+        "sleeping": Bundle(work / "sleeping", rootfs, arguments=("/bin/busybox", "sleep", "1000")),
         "no-net": Bundle(work / "no-net", rootfs, network=False),
         "seccomp": Bundle(work / "seccomp", rootfs, seccomp=True),
     }

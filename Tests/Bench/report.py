@@ -11,6 +11,10 @@ BUDGETS = (
     ("run", "runc", 0.25),
     ("run-gap", "crun", 0.45),
     ("life", "crun", 0.6),
+    ("exec", "crun", 0.6),
+    ("exec", "runc", 0.25),
+    ("exec-gap", "crun", 0.6),
+    ("exec-gap", "runc", 0.25),
     ("limit", "crun", 1.0),
     ("waiting", "crun", 0.4),
 )

@@ -12,6 +12,7 @@ from bundles import Bundle
 from processes import Failure, descendants, execute, proportional_memory
 from runtimes import Floor, Runtime
 
+PROBE_GAP = 1.0  # seconds between two health probes of a container
 GAP = 0.6  # seconds; after this long without one, moving a process between cgroups waits for a grace period
 LIMIT_STEP, LIMIT_MAX, LIMIT_TRIES = 16, 16384, 3  # KB, KB, times
 
@@ -117,6 +118,29 @@ def life_after_gap(bundle: str) -> Callable[[Bench, Runtime], list[float]]:
     return measure
 
 
+def in_container(measure: Callable[[Bench, Runtime, list[str]], list[float]]) -> Callable[[Bench, Runtime], list[float]]:
+    """Starts a container that sleeps, and has one more process run in it."""
+
+    def within(bench: Bench, runtime: Runtime) -> list[float]:
+        execute(runtime.create(bench.bundles["sleeping"]))
+        execute(runtime.call("start"))
+        try:
+            return measure(bench, runtime, runtime.exec("/bin/true"))
+        finally:
+            runtime.end()
+
+    return within
+
+
+def probes(bench: Bench, runtime: Runtime, command: list[str]) -> list[float]:
+    execute(command)  # to warm up
+    samples = []
+    for _ in range(2):
+        time.sleep(PROBE_GAP)
+        samples.append(execute(command).milliseconds)
+    return samples
+
+
 def peak_of_create(bench: Bench, runtime: Runtime) -> list[float]:
     outcome = execute([bench.peak, *runtime.create(bench.bundles["default"])])
     runtime.start_and_delete()
@@ -188,6 +212,8 @@ def all_rows() -> list[Row]:
                                 turns=two_a_turn))
     rows.sort(key=lambda row: (row.name.endswith("-gap"), row.name.startswith("life")))
     return rows + [
+        Row("exec", "`exec true`", "ms", in_container(with_hyperfine), every_turn, False),
+        Row("exec-gap", f"`exec true`, {PROBE_GAP:g} s apart", "ms", in_container(probes), every_turn, False),
         Row("peak", "peak memory of `create`", "KB", peak_of_create, every_turn, False),
         Row("waiting", "PSS of a container waiting for `start`", "KB", waiting_container, every_turn, False),
         Row("limit", "smallest memory limit that starts", "KB", smallest_limit, once),

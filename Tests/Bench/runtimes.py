@@ -43,6 +43,16 @@ class Runtime:
         wait(pid)
         return started.milliseconds + execute(self.call("delete")).milliseconds
 
+    def exec(self, *command: str) -> list[str]:
+        return [*self.call("exec"), *command]
+
+    def end(self) -> None:
+        """Kills the created container, waits for its end, deletes it."""
+        pid = self.container()
+        execute([*self.call("kill"), "KILL"])
+        wait(pid)
+        execute(self.call("delete"))
+
     def clean(self) -> None:
         """After a failure: removes what it may have left, as a manager does."""
         try:

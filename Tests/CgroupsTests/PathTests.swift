@@ -1,3 +1,5 @@
+import Foundation
+import Kernel
 import OCI
 import Testing
 
@@ -63,7 +65,8 @@ import Testing
         let error = #expect(throws: CgroupError.self) {
             try CgroupLocation(CgroupPath("/x", id: "i"), in: CgroupLayout.none)
         }
-        #expect(error.map { "\($0)" } == "linux.cgroupsPath: no cgroup file system is mounted on this host")
+        #expect(error.map { "\($0)" } == "linux.cgroupsPath: no cgroup file system is mounted on this host "
+                + "(with --rootless=true containers without limits go without)")
     }
 
     @Test func `a caller without privileges goes without what he may not write to`() throws {
@@ -83,6 +86,31 @@ import Testing
                     + "it is not mounted, or not delegated to the caller")
         }
         #expect(try CgroupLocation(path, in: .v2(missing)).directories.count == 1)
+    }
+
+    @Test func `nothing is left out where the configuration names a place`() throws {
+        let missing = Hierarchy(label: "", mountPoint: "/nonexistent", ownPath: "")
+        let path = try CgroupPath("/x", id: "i")
+        #expect(throws: CgroupError.self) {
+            try CgroupLocation(path, in: .none, permissive: true, isWanted: true)
+        }
+        let location = try CgroupLocation(path, in: .v2(missing), permissive: true, isWanted: true)
+        #expect(location.directories.map(\.path) == ["/nonexistent/x"])
+        #expect(throws: CgroupError.self) { try location.create() }
+    }
+
+    @Test func `entering takes the right to write above both places`() throws {
+        let root = "/tmp/apus-cgroups-enter-\(getpid())"
+        for directory in [root, "\(root)/user", "\(root)/user/session", "\(root)/user/apps"] {
+            try Files.makeDirectory(directory, mode: 0o755)
+        }
+        defer { _ = try? FileManager.default.removeItem(atPath: root) }
+        let place = CgroupDirectory(label: "", path: "\(root)/user/apps/box", mountPoint: root)
+        // As long as the common directory has no file that the caller may write to.
+        #expect(!place.canBeEntered(from: "\(root)/user/session"))
+        try Descriptor.open("\(root)/user/cgroup.procs", [.writeOnly, .create], mode: 0o644).write([])
+        #expect(place.canBeEntered(from: "\(root)/user/session"))
+        #expect(!place.canBeEntered(from: "\(root)/other"))
     }
 
     // MARK: What the container sees

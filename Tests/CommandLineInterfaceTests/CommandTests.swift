@@ -18,6 +18,23 @@ import Testing
         ("kill c KILL -a", .kill(kill(.id("c")) { ($0.signal, $0.all) = (9, true) })),
         ("kill --regex ^a INT", .kill(kill(.pattern("^a")) { $0.signal = 2 })),
         ("delete --regex -f a.*", .delete(delete(.pattern("a.*"), force: true))),
+        (
+            "exec -e A=B -env=C=D -u 1:2 -g 3 -g 4 -c CAP_KILL --cgroup a --cgroup cpu:b --no-new-privs=false c ls -l",
+            .exec(
+                exec("c", ["ls", "-l"]) {
+                    ($0.environment, $0.user, $0.additionalGroups) = (["A=B", "C=D"], "1:2", [3, 4])
+                    ($0.capabilities, $0.cgroups, $0.noNewPrivileges) = (["CAP_KILL"], ["a", "cpu:b"], false)
+                })
+        ),
+        (
+            "exec c -t -d --cwd /w --process-label l --apparmor p --ignore-paused --no-new-privs --pidfd-socket s ls",
+            .exec(
+                exec("c", ["ls"]) {
+                    ($0.terminal, $0.detach, $0.cwd, $0.processLabel, $0.apparmor) = (true, true, "/w", "l", "p")
+                    ($0.ignorePaused, $0.noNewPrivileges, $0.pidfdSocket) = (true, true, "s")
+                })
+        ),
+        ("create c --pidfd-socket s", .create(create("c") { $0.pidfdSocket = "s" })),
         ("list", .list(list())), ("list -f json -q", .list(list(.json, quiet: true))),
         ("list --format=json --format=table", .list(list())),
         ("spec", .spec(SpecOptions())), ("plan", .plan(PlanOptions())),
@@ -73,6 +90,8 @@ import Testing
     private static func given(_ flag: Flag) -> String {
         switch flag.value {
         case .none: "--\(flag.name)"
+        case .text("DURATION"): "--\(flag.name) 7s"
+        case .text("BYTES"), .text("MICROSECONDS"), .text("SHARES"), .text("WEIGHT"), .text("N"): "--\(flag.name) 70"
         case .text, .file, .directory: "--\(flag.name) other"
         case .number: "--\(flag.name) 7"
         case .choice(let choices): "--\(flag.name) \(choices.last?.name ?? "")"

@@ -63,18 +63,26 @@ import Testing
 
     /// The refusal must reach the log that the manager reads.
     @Test func refusalGoesToTheManagersLog() {
-        let error = mistake(Self.conmon + "--systemd-cgroup create --bundle /b --pid-file /p c")
+        let error = mistake(Self.conmon + "checkpoint --image-path /d c")
         #expect(error?.kind == .unavailable)
         #expect(error?.log.destination == .file("/b/oci-log"))
         #expect(error?.log.format == .json)
     }
 
+    /// containerd's shim, and conmon.
+    @Test func exec() throws {
+        var options = ExecOptions(id: "c")
+        (options.process, options.detach, options.pidFile, options.consoleSocket) = ("/f", true, "/p", "/s")
+        #expect(try action(Self.shim + "exec --process /f --console-socket /s --detach --pid-file /p c") == .exec(options))
+        (options.preserveFds, options.terminal) = (1, true)
+        #expect(
+            try action(
+                Self.conmon + "exec --pid-file /p --process /f --detach --preserve-fds 1 --tty --console-socket /s c")
+                == .exec(options))
+    }
+
     @Test(
         arguments: [
-            ("exec --process /f --console-socket /s --detach --pid-file /p c", 255),
-            ("exec --pid-file /p --process /f --detach --preserve-fds 1 --tty --console-socket /s c", 255),
-            ("pause c", 1), ("resume c", 1), ("ps --format json c", 1), ("update --resources - c", 1),
-            ("update --resources=/f c", 1),
             ("checkpoint --image-path /d --work-path /d --leave-running --file-locks c", 1),
             ("restore --image-path /d --work-path /d --detach --pid-file /p -no-subreaper --bundle /b c", 1),
         ] as [(String, Int32)])

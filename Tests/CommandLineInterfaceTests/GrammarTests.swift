@@ -82,6 +82,8 @@ import Testing
     }
 
     @Test(arguments: [
+        ("journald:web", LogDestination.journal(identifier: "web")), ("journald:", .journal(identifier: "apus")),
+        ("syslog:web", .systemLog(identifier: "web")),
         ("file:/var/log/x", LogDestination.file("/var/log/x")), ("relative", .file("relative")),
         ("/dev/stderr", .standardError), ("file:", .standardError),
     ])
@@ -90,9 +92,31 @@ import Testing
     }
 
     @Test(arguments: [
-        "--systemd-cgroup=false", "--cgroup-manager=cgroupfs", "--rootless=false", "--rootless auto", "--rootless=0",
+        ("", CgroupManagerChoice.cgroupfs), ("--cgroup-manager cgroupfs", .cgroupfs), ("--systemd-cgroup", .systemd),
+        ("--cgroup-manager=systemd", .systemd), ("--systemd-cgroup --cgroup-manager systemd", .systemd),
+        ("--systemd-cgroup=false --cgroup-manager=disabled", .disabled),
+    ])
+    func cgroupManagers(flags: String, manager: CgroupManagerChoice) throws {
+        #expect(try Invocation(parsing: words("\(flags) list")).options.cgroupManager == manager)
+    }
+
+    @Test(arguments: ["cgroupfs", "disabled"]) func contradictingCgroupManagers(name: String) {
+        let error = mistake("--systemd-cgroup --cgroup-manager=\(name) list")
+        #expect(error?.message == "--systemd-cgroup and --cgroup-manager=\(name) contradict each other")
+    }
+
+    @Test(arguments: [
+        "--systemd-cgroup=false", "--cgroup-manager=cgroupfs", "--rootless auto",
     ])
     func settingsThatAskForWhatThereIs(flag: String) throws {
         #expect(try Invocation(parsing: words(flag + " list")).options == GlobalOptions())
+    }
+
+    @Test(arguments: [
+        ("--rootless=false", RootlessOption.no), ("--rootless 0", .no), ("--rootless=true", .yes), ("--rootless=1", .yes),
+        ("--rootless=auto", .auto),
+    ])
+    func rootlessHasThreeAnswers(flag: String, option: RootlessOption) throws {
+        #expect(try Invocation(parsing: words(flag + " list")).options.rootless == option)
     }
 }

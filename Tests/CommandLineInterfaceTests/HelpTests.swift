@@ -17,7 +17,7 @@ import Testing
         for command in Command.allCases where command != .man { #expect(text.contains(command.rawValue)) }
         for flag in Flag.global { #expect(text.contains("--\(flag.name)")) }
         #expect(!text.contains("  man "))
-        #expect(text.contains("Not in this version:\n  exec, pause, resume, update, ps, events, checkpoint, restore\n"))
+        #expect(text.contains("Not in this version:\n  checkpoint, restore\n"))
     }
 
     @Test(arguments: Command.allCases)

@@ -4,9 +4,6 @@ import Testing
 
 /// Wording and exit codes: runc's, measured with 1.1.5, with what may have been meant behind it.
 @Suite struct MistakeTests {
-    private static let noSystemd =
-        "the systemd cgroup driver is not available in this version; leave the flag out to use cgroupfs"
-
     @Test(arguments: [
         ("create", "apus: \"create\" requires exactly 1 argument(s)"),
         ("create a b", "apus: \"create\" requires exactly 1 argument(s)"),
@@ -62,6 +59,18 @@ import Testing
         ("--log-level loud list", "invalid log-level: loud (one of error, warning, info, debug)"),
         ("--rootless maybe list", "invalid rootless: maybe (one of auto, false, true)"),
         ("--root= list", "invalid value \"\" for flag -root: must not be empty"),
+        (
+            "--log=journald:tab\tbed list",
+            "--log=journald:tab\tbed: an identifier has at most 64 letters, digits and signs, and no blanks"
+        ),
+        (
+            "--log=syslog:\(String(repeating: "x", count: 65)) list",
+            "--log=syslog:\(String(repeating: "x", count: 65)): an identifier has at most 64 letters, digits and signs, "
+                + "and no blanks"
+        ),
+        ("check a b", "apus: \"check\" requires a maximum of 1 argument(s)"),
+        ("wait", "apus: \"wait\" requires exactly 1 argument(s)"),
+        ("check --format yaml", "invalid format option: yaml (one of text, json)"),
         ("list -f xml", "invalid format option: xml (one of table, json)"),
         ("list --format=", "invalid format option:  (one of table, json)"),
         ("plan --format table", "invalid format option: table (one of text, json)"),
@@ -87,35 +96,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (
-            "--systemd-cgroup list",
-            "--systemd-cgroup: \(noSystemd)"
-        ),
-        (
-            "--cgroup-manager=systemd list",
-            "--cgroup-manager=systemd: \(noSystemd)"
-        ),
-        (
-            "--cgroup-manager disabled list",
-            "--cgroup-manager=disabled: running without a cgroup is not available in this version; use cgroupfs"
-        ),
-        (
-            "--rootless=1 list",
-            "--rootless=true: ignoring cgroup permission errors is not available in this version; use auto or false"
-        ),
-        (
-            "create --pidfd-socket s c",
-            "--pidfd-socket: sending a pidfd is not available in this version; use --pid-file"
-        ),
-        (
-            "--log journald:apus list",
-            "--log=journald:apus: journald and syslog are not available in this version; give a file"
-        ),
-        (
-            "--log syslog:apus list",
-            "--log=syslog:apus: journald and syslog are not available in this version; give a file"
-        ),
-        ("events --bogus", "apus events: not available in this version"),
+        ("checkpoint --bogus", "apus checkpoint: not available in this version"),
     ])
     func refused(line: String, message: String) {
         #expect(mistake(line)?.message == message)

@@ -28,6 +28,12 @@ func run(_ id: String, _ change: (inout RunOptions) -> Void = { _ in }) -> RunOp
     return options
 }
 
+func exec(_ id: String, _ command: [String], _ change: (inout ExecOptions) -> Void = { _ in }) -> ExecOptions {
+    var options = ExecOptions(id: id, command: command)
+    change(&options)
+    return options
+}
+
 func kill(_ target: Target, _ change: (inout KillOptions) -> Void = { _ in }) -> KillOptions {
     var options = KillOptions(target: target)
     change(&options)

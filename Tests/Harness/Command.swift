@@ -16,6 +16,14 @@ public struct Command {
     /// The slave of a terminal pair: the program leads a new session on it and has it as 0, 1 and 2.
     public var terminal: String?
 
+    public init(arguments: [String], environment: [String], directory: String, output: String, errors: String) {
+        self.arguments = arguments
+        self.environment = environment
+        self.directory = directory
+        self.output = output
+        self.errors = errors
+    }
+
     public func start() throws -> RunningCommand {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -30,6 +30,12 @@ public final class ConsoleSocket {
 
     /// The terminal that a runtime sends within two seconds.
     public func receive() throws -> Terminal {
+        let (master, name) = try receiveDescriptor()
+        return Terminal(master: master, name: name)
+    }
+
+    /// Any descriptor that is sent within two seconds, which the caller closes, and the message that it came with.
+    public func receiveDescriptor() throws -> (number: Int32, name: String) {
         guard isReadable(listener, within: 2) else { throw HarnessError("nobody connected to the console socket") }
         let connection = accept(listener, nil, nil)
         defer { close(connection) }
@@ -58,8 +64,8 @@ public final class ConsoleSocket {
         guard received >= 0, level == SOL_SOCKET, kind == Int32(SCM_RIGHTS) else {
             throw HarnessError("no descriptor came with the console message")
         }
-        let master = control.withUnsafeBytes { $0.load(fromByteOffset: 16, as: Int32.self) }
-        return Terminal(master: master, name: String(decoding: text[..<received], as: UTF8.self))
+        let number = control.withUnsafeBytes { $0.load(fromByteOffset: 16, as: Int32.self) }
+        return (number, String(decoding: text[..<received], as: UTF8.self))
     }
 }
 

@@ -57,6 +57,19 @@ public enum Host {
 
     public static func has(_ program: String) -> Bool { path(of: program) != nil }
 
+    /// The Python for which packages of the distribution are installed.
+    public static var python: String? {
+        Files.isExecutable("/usr/bin/python3") ? "/usr/bin/python3" : path(of: "python3")
+    }
+
+    public static func pythonHas(_ module: String) -> Bool {
+        guard let python else { return false }
+        let command = Command(
+            arguments: [python, "-c", "import \(module)"], environment: ["PATH=/usr/bin:/bin"], directory: "/",
+            output: "/dev/null", errors: "/dev/null")
+        return (try? command.run().succeeded) == true
+    }
+
     /// Orphans of the tests' runtimes become children of this process, so that it learns how they end.
     static func adoptOrphans(_ isWanted: Bool) throws {
         try HiddenGlibc.prctl(36 /* PR_SET_CHILD_SUBREAPER */, isWanted ? 1 : 0)

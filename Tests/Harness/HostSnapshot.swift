@@ -25,7 +25,8 @@ public struct HostSnapshot: Sendable {
         descriptors = Set(
             Files.list("/proc/self/fd").compactMap { Files.target(ofLink: "/proc/self/fd/\($0)") }
                 .filter { $0.contains(tag) })
-        state = Set(Files.list(root))
+        // Compiled filters are kept for the next container; their directory can be no container's.
+        state = Set(Files.list(root)).subtracting(["@seccomp"])
     }
 
     /// Everything that is here now and was not before, and mounts that are gone; one line each.

@@ -31,6 +31,16 @@ extension Bundle {
     }
 }
 
+/// Names the flags whose effect a test shows: `.flag("create --pid-file", "--root")`. A flag that the parser accepts and
+/// no test names is a failure (FlagCoverageTests).
+public struct ShowsFlags: TestTrait {
+    public let flags: [String]
+}
+
+extension Trait where Self == ShowsFlags {
+    public static func flag(_ flags: String...) -> ShowsFlags { ShowsFlags(flags: flags) }
+}
+
 extension Trait where Self == LeavesNothing {
     public static var leavesNothing: LeavesNothing { LeavesNothing() }
 }

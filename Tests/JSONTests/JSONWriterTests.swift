@@ -79,3 +79,12 @@ import Testing
         #expect(try root["min"]?.integer(Int64.self) == Int64.min)
     }
 }
+
+@Suite struct DecimalTests {
+    @Test(arguments: [(0, "0"), (1, "0.01"), (7, "0.07"), (10, "0.1"), (50, "0.5"), (99, "0.99"), (100, "1"), (153, "1.53")])
+    func hundredthsAsGoWritesThem(value: UInt64, text: String) {
+        var writer = JSONWriter(.compact)
+        writer.decimal(hundredths: value)
+        #expect(writer.text == text)
+    }
+}

@@ -39,7 +39,7 @@ extension Containers {
             expectFailure(outcome, saying: "config.json")
         }
 
-        @Test func `a missing bundle is refused and named`() throws {
+        @Test(.flag("create --bundle")) func `a missing bundle is refused and named`() throws {
             let bundle = try Bundle.minimal()
             expectFailure(
                 try bundle.command(["create", "--bundle", "/absent/bundle", bundle.id]).run(), saying: "/absent/bundle")
@@ -53,7 +53,7 @@ extension Containers {
             bundle.expectNothingLeft()
         }
 
-        @Test func `the pid file holds the digits of the process id and nothing else`() throws {
+        @Test(.flag("create --pid-file")) func `the pid file holds the digits of the process id and nothing else`() throws {
             let bundle = try Bundle.sleeping()
             try bundle.create().ok()
             let pid = try bundle.state().pid
@@ -89,7 +89,7 @@ extension Containers {
                 ])
         }
 
-        @Test func `list as JSON has the members of state`() throws {
+        @Test(.flag("list --format")) func `list as JSON has the members of state`() throws {
             let bundle = try Bundle.sleeping { $0.annotations = ["key": "value"] }
             try bundle.create().ok()
             let list = try Value(parsing: bundle.command(["list", "--format", "json"]).run().ok().output)
@@ -101,7 +101,7 @@ extension Containers {
             #expect(list[0].annotations == ["key": "value"])
         }
 
-        @Test func `list quietly has only the ids`() throws {
+        @Test(.flag("list --quiet")) func `list quietly has only the ids`() throws {
             let bundle = try Bundle.sleeping()
             try bundle.create().ok()
             #expect(try bundle.command(["list", "--quiet"]).run().ok().output == "\(bundle.id)\n")
@@ -191,7 +191,7 @@ extension Containers {
             #expect(written.differences(from: bundle.config) == [])
         }
 
-        @Test func `a rootless spec has a user namespace and no limits`() throws {
+        @Test(.flag("spec --rootless", "spec --bundle")) func `a rootless spec has a user namespace and no limits`() throws {
             let bundle = try Bundle.minimal()
             try bundle.command(["spec", "--rootless", "--bundle", bundle.directory]).run().ok()
             let written = try Value(parsing: Files.read("\(bundle.directory)/config.json") ?? "")
@@ -201,7 +201,7 @@ extension Containers {
             #expect(written.linux.resources.isNull)
         }
 
-        @Test(.beyondRunc("has no such flag"), arguments: ["--config", "-f"])
+        @Test(.flag("run --config", "run --bundle"), .beyondRunc("has no such flag"), arguments: ["--config", "-f"])
         func `the configuration may have another name`(flag: String) throws {
             let bundle = try Bundle.minimal { $0.hostname = "elsewhere" }
             try bundle.save()
@@ -210,7 +210,7 @@ extension Containers {
             #expect(try outcome.report.hostname == "elsewhere")
         }
 
-        @Test(.beyondRunc("has no such flag"))
+        @Test(.flag("kill --regex", "delete --regex"), .beyondRunc("has no such flag"))
         func `kill and delete take all containers that match an expression`() throws {
             let bundles = try (0..<3).map { _ in try Bundle.sleeping() }
             for bundle in bundles { try bundle.run("--detach").ok() }
@@ -241,7 +241,7 @@ extension Containers {
             #expect(features.linux.cgroup.v1 == true && features.linux.cgroup.v2 == true)
         }
 
-        @Test(.beyondRunc("has no such command"), .needs("setpriv"), arguments: ["text", "json"])
+        @Test(.flag("plan --format"), .beyondRunc("has no such command"), .needs("setpriv"), arguments: ["text", "json"])
         func `plan says what would be done, to anybody, and does nothing`(format: String) throws {
             let bundle = try Bundle.minimal()
             try bundle.save()
@@ -258,7 +258,7 @@ extension Containers {
 
         // MARK: Logs
 
-        @Test func `an error is one JSON object in the log and is said on standard error too`() throws {
+        @Test(.flag("--log", "--log-format")) func `an error is one JSON object in the log and is said on standard error too`() throws {
             let bundle = try Bundle.minimal { $0.run("/absent/program") }
             let log = "\(bundle.workspace.directory)/log.json"
             bundle.globalFlags = ["--log", log, "--log-format", "json"]

@@ -5,7 +5,7 @@ extension Containers {
     @Suite struct ConsoleTests {
         // MARK: Console socket
 
-        @Test func `the master of the terminal comes over the console socket`() throws {
+        @Test(.flag("create --console-socket")) func `the master of the terminal comes over the console socket`() throws {
             let bundle = try Bundle.terminal()
             let socket = try ConsoleSocket(in: bundle.workspace.directory)
             try bundle.create("--console-socket", socket.path).ok()
@@ -57,7 +57,7 @@ extension Containers {
             #expect(seen.terminal.input.uid == 0)
         }
 
-        @Test func `run with detach sends the terminal too`() throws {
+        @Test(.flag("run --console-socket", "run --detach")) func `run with detach sends the terminal too`() throws {
             let bundle = try Bundle.terminal()
             let socket = try ConsoleSocket(in: bundle.workspace.directory)
             try bundle.run("--detach", "--console-socket", socket.path).ok()

@@ -148,14 +148,14 @@ extension Containers {
             bundle.expectNothingLeft()
         }
 
-        @Test func `run with detach returns while the container runs`() throws {
+        @Test(.flag("run --detach")) func `run with detach returns while the container runs`() throws {
             let bundle = try Bundle.sleeping()
             try bundle.run("--detach").ok()
             #expect(bundle.status == "running")
             _ = try bundle.line()
         }
 
-        @Test func `run with keep leaves the stopped container`() throws {
+        @Test(.flag("run --keep")) func `run with keep leaves the stopped container`() throws {
             let bundle = try Bundle.minimal()
             try bundle.run("--keep").ok()
             #expect(bundle.status == "stopped")
@@ -208,7 +208,7 @@ extension Containers {
             #expect(bundle.status == "created")
         }
 
-        @Test func `kill with all reaches every process of the container`() throws {
+        @Test(.flag("kill --all")) func `kill with all reaches every process of the container`() throws {
             let bundle = try Bundle.minimal { $0.shell("sleep 100 & sleep 100 & echo '{}'; wait") }
             try bundle.create().ok()
             try bundle.start().ok()
@@ -299,7 +299,7 @@ extension Containers {
             bundle.expectNothingLeft()
         }
 
-        @Test func `delete of an unknown container fails, with force it succeeds`() throws {
+        @Test(.flag("delete --force")) func `delete of an unknown container fails, with force it succeeds`() throws {
             let bundle = try Bundle.minimal()
             expectFailure(try bundle.delete(), saying: "does not exist")
             try bundle.delete("--force").ok()

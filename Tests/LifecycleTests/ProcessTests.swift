@@ -319,7 +319,7 @@ extension Containers {
             #expect(try bundle.report().descriptors.members.keys.sorted() == ["0", "1", "2"])
         }
 
-        @Test func `preserved descriptors arrive with their numbers`() throws {
+        @Test(.flag("run --preserve-fds")) func `preserved descriptors arrive with their numbers`() throws {
             let bundle = try Bundle.minimal()
             let file = try bundle.hostFile("given", "content")
             bundle.descriptors = [try Files.open(file), try Files.openDirectory("/etc")]
@@ -359,7 +359,7 @@ extension Containers {
             #expect(try bundle.report().sessionKeyring.name.text?.hasSuffix("_ses.\(bundle.id)") == true)
         }
 
-        @Test func `no-new-keyring keeps the caller's session keyring`() throws {
+        @Test(.flag("run --no-new-keyring")) func `no-new-keyring keeps the caller's session keyring`() throws {
             let seen = try Bundle.minimal().run("--no-new-keyring").report
             #expect(seen.sessionKeyring.name.text?.contains("_ses.apus-test") != true)
         }

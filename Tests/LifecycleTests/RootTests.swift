@@ -109,7 +109,7 @@ extension Containers {
             expectFailure(try Bundle.minimal { $0.root.path = "absent" }.create(), saying: "absent")
         }
 
-        @Test func `no-pivot gives the same view`() throws {
+        @Test(.flag("run --no-pivot")) func `no-pivot gives the same view`() throws {
             let bundle = try Bundle.minimal { $0.ask("--list", "/", "--try-create", "/new") }
             let seen = try bundle.run("--no-pivot").report
             #expect(seen.lists["/"].contains("assert"))

@@ -244,6 +244,27 @@ import Testing
         }
     }
 
+    /// The pid takes the place of an entry that is there, and has room for all its digits.
+    @Test func pidNeedsAnEntryAndRoomInItsBuffer() throws {
+        let program = try InitProgram()
+        let whole = Blob([
+            Self.checkedOnly[0],
+            Step(.tellPID(variable: "PID"), .field("LISTEN_FDS")),
+            Step(.execute(arguments: [], environment: ["A=1"]), .field("process.args")),
+        ])
+        let record = whole.records[1].offset
+        for (index, isRefused) in [(0, false), (1, false), (2, true), (0xffff_ffff, true)] {
+            var blob = whole
+            blob.setWord(record + 24, index)
+            #expect(try program.run(blob).isRefused == isRefused, "entry \(index)")
+        }
+        for (length, isRefused) in [(4, false), (5, true), (15, true), (0xffff_ffff, true)] {
+            var blob = whole
+            blob.setWord(record + 28, length)
+            #expect(try program.run(blob).isRefused == isRefused, "a name of \(length) bytes")
+        }
+    }
+
     @Test func filtersAreWholeInstructionsAndNotTooMany() throws {
         let program = try InitProgram()
         for (size, isRefused) in [(8, false), (12, true), (4096 * 8, false), (4097 * 8, true)] {

@@ -31,6 +31,36 @@ import Testing
         #expect(plan.provisions.map(\.source) == [.gateListener])
     }
 
+    /// systemd moves it: the root of its cgroup namespace is where it is then.
+    @Test func movedProcessWaitsBeforeItsCgroupNamespace() throws {
+        let host = HostFacts.plain { $0.cgroups = CgroupFacts(unified: "/c/box", entrance: .isMoved) }
+        let plan = try plan(on: host) { $0.linux.namespaces = [Namespace(.mount), Namespace(.cgroup)] }
+        let meeting = try #require(plan.index("meet the host to make the cgroups"))
+        #expect(plan.lines[meeting + 1] == "unshare cgroup")
+        #expect(plan.birthplace == nil)
+    }
+
+    @Test func movedProcessJoinsV1HierarchiesByItself() throws {
+        let host = HostFacts.plain {
+            $0.cgroups = hybrid.cgroups
+            $0.cgroups.entrance = .isMoved
+        }
+        let plan = try plan(on: host) { _ in }
+        let meeting = try #require(plan.index("meet the host to make the cgroups taking 2 descriptors"))
+        #expect(plan.lines[(meeting + 1)...].prefix(2) == ["join cgroup #24", "join cgroup #25"])
+    }
+
+    @Test func processThatStaysJoinsNothing() throws {
+        let host = HostFacts.plain {
+            $0.cgroups = hybrid.cgroups
+            $0.cgroups.entrance = .stays
+        }
+        let plan = try plan(on: host) { $0.linux.namespaces = [Namespace(.mount), Namespace(.cgroup)] }
+        #expect(!plan.lines.contains { $0.hasPrefix("meet the host to make the cgroups") || $0.hasPrefix("join cgroup") })
+        #expect(plan.lines.contains("unshare cgroup"))
+        #expect(plan.birthplace == nil)
+    }
+
     @Test func onV2ItIsBornInItsCgroup() throws {
         let plan = try plan { _ in }
         #expect(!plan.lines.contains { $0.hasPrefix("join cgroup") })

@@ -97,9 +97,11 @@ struct RangePlace: Sendable, CustomTestStringConvertible {
         RangePlace(.runHook(path: "a", arguments: ["b"], environment: ["c"], timeout: 0), 24, .list),
         RangePlace(.findExecutable(name: "a", candidates: ["a"]), 8, .list),
         RangePlace(.findHome(uid: 0), 8, .list), RangePlace(.findHome(uid: 0), 16, .bytes),
+        RangePlace(.tellPID(variable: "A"), 8, .list), RangePlace(.tellPID(variable: "A"), 16, .bytes),
         RangePlace(.execute(arguments: ["a"], environment: ["b"]), 8, .list),
         RangePlace(.execute(arguments: ["a"], environment: ["b"]), 16, .list),
         RangePlace(.setGroups([1]), 8, .bytes),
+        RangePlace(.setAffinity(cpus: [1, 0, 0, 0, 0, 0, 0, 0]), 8, .bytes),
         RangePlace(.setMemoryPolicy(mode: 0, nodes: [1, 0, 0, 0, 0, 0, 0, 0]), 16, .bytes),
         RangePlace(.loadSeccomp(FilterProgram(instructions: [6, 0, 0, 0, 0, 0, 0, 0], flags: 0)), 8, .bytes),
     ]

@@ -62,6 +62,7 @@ private struct HostFile: Decodable {
     var hasAppArmor: Bool
     var hasSELinux: Bool
     var hasCore: Bool
+    var caller: String?
 
     func facts(for spec: Spec) -> HostFacts {
         let root = spec.root.path
@@ -72,6 +73,14 @@ private struct HostFile: Decodable {
                     .init(name: $0.name, options: $0.options, directory: $0.directory)
                 },
                 aliases: cgroups.aliases.map { (name: $0.name, target: $0.target) }, unified: cgroups.unified),
-            lastCapability: lastCapability, hasAppArmor: hasAppArmor, hasSELinux: hasSELinux, hasCore: hasCore)
+            lastCapability: lastCapability, hasAppArmor: hasAppArmor, hasSELinux: hasSELinux, hasCore: hasCore, caller: theCaller)
+    }
+
+    private var theCaller: HostFacts.Caller {
+        switch caller {
+        case "user": .ordinaryUser
+        case "namespace": .rootOfUserNamespace
+        default: .root
+        }
     }
 }

@@ -2,20 +2,27 @@ import OCI
 import Planner
 import Testing
 
-/// One configuration on one host; its plan is `spec-fixtures/plans/CONFIG@HOST.txt`.
+/// One configuration on one host; its plan is `spec-fixtures/plans/CONFIG@HOST.txt`, or that of one more process in the
+/// container `exec-CONFIG@HOST.txt`.
 struct GoldenCase: Sendable, CustomTestStringConvertible {
     let config: String
     let host: String
+    /// What a later process enters; nil for the first one.
+    let entry: ExecEntry?
     /// What is taken out of the configuration because this version refuses it.
     let change: @Sendable (inout Spec) -> Void
 
-    init(_ config: String, on host: String, change: @escaping @Sendable (inout Spec) -> Void = { _ in }) {
+    init(
+        _ config: String, on host: String, entering entry: ExecEntry? = nil,
+        change: @escaping @Sendable (inout Spec) -> Void = { _ in }
+    ) {
         self.config = config
         self.host = host
+        self.entry = entry
         self.change = change
     }
 
-    var name: String { "\(config)@\(host)" }
+    var name: String { "\(entry == nil ? "" : "exec-")\(config)@\(host)" }
     var testDescription: String { name }
 
     /// The printed plan, or the refusal.
@@ -39,8 +46,12 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
     private func create() throws -> Plan {
         var spec = try Fixtures.spec(config)
         change(&spec)
-        let options = PlanOptions(id: "example", filter: spec.linux.seccomp.map(Self.filter))
-        return try Plan.create(spec, on: Fixtures.host(host, for: spec), options: options)
+        var options = PlanOptions(id: "example", filter: spec.linux.seccomp.map(Self.filter))
+        let facts = try Fixtures.host(host, for: spec)
+        guard let entry else { return try Plan.create(spec, on: facts, options: options) }
+        options.hasGate = false
+        options.givesStreams = false
+        return try Plan.exec(spec, on: facts, options: options, entry: entry)
     }
 
     /// Compiling filters is not the planner's matter: "load the system call's number, allow it".
@@ -70,11 +81,13 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         GoldenCase("no-isolation", on: "hybrid"),
         GoldenCase("podman", on: "v1-merged"),
         GoldenCase("podman", on: "v2"),
+        GoldenCase("podman", on: "v2-namespace"),
         GoldenCase("process", on: "v1-merged") { $0.linux.netDevices = []; $0.linux.intelRdt = nil },
         GoldenCase("process", on: "v2"),
         GoldenCase("resources", on: "hybrid"),
         GoldenCase("rootless", on: "hybrid"),
         GoldenCase("rootless", on: "v2"),
+        GoldenCase("rootless", on: "v2-user"),
         GoldenCase("seccomp", on: "v2"),
         GoldenCase("seccomp-notify", on: "v2"),
         GoldenCase("sysctl", on: "hybrid"),
@@ -82,6 +95,16 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         GoldenCase("time-offsets", on: "v2"),
         GoldenCase("userns", on: "hybrid"),
         GoldenCase("userns-joined", on: "hybrid"),
+        GoldenCase("default", on: "v2", entering: ExecEntry(namespaces: [.mount, .pid, .network, .ipc, .uts])),
+        GoldenCase("docker", on: "v2", entering: ExecEntry(namespaces: [.mount, .network, .uts, .pid, .ipc])),
+        GoldenCase("host-pid", on: "v2", entering: ExecEntry(namespaces: [.mount, .uts], meetsHost: true)),
+        GoldenCase("no-isolation", on: "hybrid", entering: ExecEntry(namespaces: [], changesRoot: true)),
+        GoldenCase("process", on: "v1-merged", entering: ExecEntry(namespaces: [.mount, .pid], meetsHost: true)) {
+            $0.linux.netDevices = []
+            $0.linux.intelRdt = nil
+        },
+        GoldenCase("terminal", on: "hybrid", entering: ExecEntry(namespaces: [.mount, .pid], meetsHost: true)),
+        GoldenCase("userns", on: "hybrid", entering: ExecEntry(namespaces: [.user, .mount, .pid, .time])),
     ]
 }
 

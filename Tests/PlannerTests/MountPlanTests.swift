@@ -131,7 +131,7 @@ import Testing
         let link = try #require(plan.index("copy link /srv to parent/link"))
         #expect(plan.lines[link - 1] == "make target root:/a directory (not in proc) -> parent")
         #expect(plan.steps[link].skip == skip)
-        #expect(plan.steps[link].toleratedNames == ["EEXIST"])
+        #expect(plan.steps[link].toleratedNames == ["EALREADY"])
         #expect(plan.steps[link + Int(skip)].origin.text == "mounts[0]")
         #expect(plan.steps[link + Int(skip) + 1].origin.text == "mounts[1]")
     }

@@ -79,8 +79,64 @@ import Testing
     @Test func passedSocketsAreCountedAnew() throws {
         let options = PlanOptions(id: "box", listenDescriptors: 2)
         let env = ["LISTEN_FDS=9", "PATH=/a", "LISTEN_PID=44", "LISTEN_FDS_X=1"]
-        #expect(try environment(env, options) == ["PATH=/a", "LISTEN_FDS_X=1", "LISTEN_FDS=2", "LISTEN_PID=1"])
+        let plan = try plan(with: options) {
+            $0.linux.namespaces.append(Namespace(.pid))
+            $0.theProcess.env = env
+        }
+        #expect(plan.program?.environment == ["PATH=/a", "LISTEN_FDS_X=1", "LISTEN_FDS=2", "LISTEN_PID=1"])
+        #expect(plan.index("tell LISTEN_PID") == nil)
         #expect(try environment(env) == env)
+    }
+
+    @Test func namesOfPassedSocketsReplaceThoseOfTheConfiguration() throws {
+        let options = PlanOptions(id: "box", listenDescriptors: 2, listenNames: "web:admin")
+        let env = ["LISTEN_FDNAMES=x", "PATH=/a"]
+        #expect(
+            try environment(env, options) == ["PATH=/a", "LISTEN_FDS=2", "LISTEN_FDNAMES=web:admin"])
+    }
+
+    /// Only the process itself knows its number then.
+    @Test(arguments: [nil, "/proc/7/ns/pid"] as [String?])
+    func pidOfASharedNamespaceIsToldByTheProcessItself(path: String?) throws {
+        let plan = try plan(with: PlanOptions(id: "box", listenDescriptors: 2)) {
+            $0.linux.namespaces.removeAll { $0.kind == .pid }
+            if let path { $0.linux.namespaces.append(Namespace(.pid, path: path)) }
+            $0.theProcess.env = ["PATH=/a", "LISTEN_PID=44"]
+        }
+        #expect(plan.program?.environment == ["PATH=/a", "LISTEN_FDS=2"])
+        #expect(plan.index("tell LISTEN_PID") != nil)
+    }
+
+    @Test func socketForReadinessIsTheLastMountAndItsNameReplacesTheConfigurationS() throws {
+        let plan = try plan(with: PlanOptions(id: "box", notifyDirectory: "/run/apus/box/notify")) {
+            $0.mounts = [Mount(destination: "/run", source: "tmpfs", type: "tmpfs")]
+            $0.theProcess.env = ["PATH=/a", "NOTIFY_SOCKET=/of/somebody/else"]
+        }
+        let target = try #require(plan.index("make target root:/run/notify directory (not in proc) -> target"))
+        let mount = try #require(plan.index("make target root:/run directory (not in proc) -> target"))
+        #expect(mount < target)
+        let provision = try #require(plan.provisions.first { $0.source == .notifyDirectory })
+        #expect(plan.lines[target + 1] == "move_mount \(provision.slot.name) to target")
+        #expect(plan.program?.environment == ["PATH=/a", "NOTIFY_SOCKET=/run/notify/notify.sock"])
+    }
+
+    @Test func socketForReadinessTakesAMountNamespace() {
+        #expect(throws: PlanError.self) {
+            try plan(with: PlanOptions(id: "box", notifyDirectory: "/run/apus/box/notify")) { $0.linux.namespaces.removeAll { $0.kind == .mount } }
+        }
+    }
+
+    /// Hooks are forked, and SCHED_DEADLINE forbids that; it takes a capability that is held until the exec.
+    @Test func deadlineIsSetBehindTheHooks() throws {
+        let plan = try plan {
+            $0.theProcess.scheduler = Scheduler(policy: .deadline, runtime: 1_000_000, deadline: 2_000_000, period: 2_000_000)
+            $0.theProcess.capabilities = Capabilities()
+            $0.hooks.startContainer = [Hook(path: "/h")]
+        }
+        let hook = try #require(plan.lines.firstIndex { $0.hasPrefix("run hook /h") })
+        let scheduler = try #require(plan.lines.firstIndex { $0.hasPrefix("sched_setattr policy 6") })
+        #expect(hook < scheduler)
+        #expect(plan.index("capset effective 0x800000 permitted 0x800000 inheritable 0x0") != nil)
     }
 
     @Test(arguments: [(0, 0, 3), (2, 0, 5), (0, 4, 7), (2, 4, 9)] as [(Int32, Int32, Int32)])

@@ -21,6 +21,7 @@ enum ProtocolHeader {
 
     /// Sizes of the records, as the compiler lays them out.
     static let sizes: [String: Int] = [
+        "apus_affinity": MemoryLayout<apus_affinity>.size,
         "apus_capabilities": MemoryLayout<apus_capabilities>.size,
         "apus_choose_cover": MemoryLayout<apus_choose_cover>.size,
         "apus_configure": MemoryLayout<apus_configure>.size,
@@ -52,6 +53,7 @@ enum ProtocolHeader {
         "apus_scheduler": MemoryLayout<apus_scheduler>.size,
         "apus_seccomp": MemoryLayout<apus_seccomp>.size,
         "apus_slot_step": MemoryLayout<apus_slot_step>.size,
+        "apus_tell_pid": MemoryLayout<apus_tell_pid>.size,
         "apus_text_step": MemoryLayout<apus_text_step>.size,
         "apus_texts_step": MemoryLayout<apus_texts_step>.size,
         "apus_two_slots": MemoryLayout<apus_two_slots>.size,

@@ -88,8 +88,8 @@ import Testing
         #expect(blob[.stepCount] == plan.steps.count)
         #expect(records.allSatisfy { $0.size % 8 == 0 })
         #expect(blob[.stepsEnd] == (records.last.map { $0.offset + $0.size }))
-        #expect(blob[.gateStep] == plan.gate)
-        #expect(blob.texts(blob[.notesOffset]).count == plan.steps.count - (plan.gate ?? 0))
+        #expect(blob[.gateStep] == plan.gate ?? plan.steps.count)
+        #expect(blob.texts(blob[.notesOffset]).count == plan.steps.count - (plan.gate ?? plan.steps.count))
         for (record, step) in zip(records, plan.steps) {
             #expect(record.operation == UInt16(step.operation.expectedCode.rawValue))
         }
@@ -132,7 +132,7 @@ extension Planner.Operation {
     /// Where in the record lists of texts stand.
     fileprivate var listFields: [Int] {
         switch self {
-        case .findExecutable, .findHome: [8]
+        case .findExecutable, .findHome, .tellPID: [8]
         case .execute: [8, 16]
         case .runHook: [16, 24]
         default: []

@@ -100,6 +100,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
         RecordCase(
             .setGroup(0xffff_fffe), .APUS_OPERATION_SET_GROUP,
             "10 00 00 00 00 00\n fe ff ff ff | number\n 00 00 00 00 | unused"),
+        RecordCase(.setDumpable(true), .APUS_OPERATION_SET_DUMPABLE, "10 00 00 00 00 00 01 00 00 00 00 00 00 00"),
         RecordCase(.setUser(1000), .APUS_OPERATION_SET_USER, "10 00 00 00 00 00 e8 03 00 00 00 00 00 00"),
         RecordCase(
             .setFileModeMask(0o022), .APUS_OPERATION_SET_FILE_MODE_MASK, "10 00 00 00 00 00 12 00 00 00 00 00 00 00"),
@@ -307,6 +308,15 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             e8 03 00 00             | uid
             00 00 00 00             | unused
             """),
+        RecordCase(
+            .tellPID(variable: "LISTEN_PID"), .APUS_OPERATION_TELL_PID,
+            """
+            20 00 00 00 00 00
+            90 04 00 00 01 00 00 00 | environment: LISTEN_PID=
+            a8 04 00 00 16 00 00 00 | buffer: the same, and room for 10 digits and the end
+            00 00 00 00             | index
+            0b 00 00 00             | length
+            """),
     ] + planned
 
     /// Only the planner makes limits and scheduler attributes.
@@ -368,6 +378,12 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             00 00 00 00             | unused
             """),
         RecordCase(
+            .setAffinity(cpus: [0x05, 0, 0, 0, 0, 0, 0, 0]), .APUS_OPERATION_SET_AFFINITY,
+            """
+            10 00 00 00 00 00
+            80 04 00 00 08 00 00 00 | CPUs
+            """),
+        RecordCase(
             .execute(arguments: ["a"], environment: []), .APUS_OPERATION_EXECUTE,
             """
             18 00 00 00 00 00
@@ -387,6 +403,7 @@ extension Planner.Operation {
         case .fork: .APUS_OPERATION_FORK
         case .meet: .APUS_OPERATION_MEET
         case .writeFile: .APUS_OPERATION_WRITE_FILE
+        case .setDumpable: .APUS_OPERATION_SET_DUMPABLE
         case .setGroups: .APUS_OPERATION_SET_GROUPS
         case .setGroup: .APUS_OPERATION_SET_GROUP
         case .setUser: .APUS_OPERATION_SET_USER
@@ -438,12 +455,14 @@ extension Planner.Operation {
         case .setAmbient: .APUS_OPERATION_SET_AMBIENT
         case .setNoNewPrivileges: .APUS_OPERATION_SET_NO_NEW_PRIVILEGES
         case .findHome: .APUS_OPERATION_FIND_HOME
+        case .tellPID: .APUS_OPERATION_TELL_PID
         case .findExecutable: .APUS_OPERATION_FIND_EXECUTABLE
         case .waitAtGate: .APUS_OPERATION_WAIT_AT_GATE
         case .runHook: .APUS_OPERATION_RUN_HOOK
         case .closeOnExec: .APUS_OPERATION_CLOSE_ON_EXEC
         case .loadSeccomp: .APUS_OPERATION_LOAD_SECCOMP
         case .execute: .APUS_OPERATION_EXECUTE
+        case .setAffinity: .APUS_OPERATION_SET_AFFINITY
         }
     }
 }

@@ -22,11 +22,6 @@ import Testing
         #expect(text == "linux.netDevices: moving network devices is not available in this version of apus")
     }
 
-    @Test func cacheAllocationIsNotAvailable() {
-        let text = refusal { $0.linux.intelRdt = IntelRdt() }
-        #expect(text == "linux.intelRdt: resource control through resctrl is not available in this version of apus")
-    }
-
     @Test(arguments: [
         SeccompProfile(defaultAction: .notify),
         SeccompProfile(defaultAction: .allow, syscalls: [SeccompRule(names: ["mknod"], action: .notify)]),

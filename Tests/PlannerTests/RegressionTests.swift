@@ -56,7 +56,7 @@ import Testing
             $0.cgroups.hierarchies = [.init(name: "pids", options: ["pids"], directory: "/c/pids")]
         }
         let plan = try plan(on: host) { $0.mounts = [Mount(destination: "/sys/fs/cgroup", type: "cgroup2")] }
-        #expect(plan.lines("mounts[0]").first == "fsopen cgroup2 -> fs")
+        #expect(plan.lines("mounts[0]").first == "open_tree /sys/fs/cgroup/box clone -> mount")
     }
 
     @Test func remountSwitchesFlagsOff() throws {

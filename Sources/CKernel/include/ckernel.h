@@ -94,6 +94,20 @@ uint32_t ck_geteuid(void);
 uint32_t ck_getegid(void);
 int ck_prctl(int option, unsigned long value);
 int ck_prlimit(int pid, int resource, uint64_t soft, uint64_t hard);
+/// struct sched_attr of sched_setattr(2), first version.
+struct ck_scheduler {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime;
+    uint64_t deadline;
+    uint64_t period;
+};
+int ck_set_scheduler(int pid, const struct ck_scheduler *attributes);
+/// The CPUs that the caller may run on, as a bit mask.
+int ck_set_affinity(const void *cpus, size_t size);
 int ck_setns(int fd, int type);
 int ck_unshare(uint64_t flags);
 unsigned ck_umask(unsigned mask);
@@ -125,6 +139,7 @@ int ck_sleep(int64_t nanoseconds);
 #define CK_MESSAGE_DESCRIPTORS 16
 int ck_socketpair(int ends[2]);
 int ck_listen(const char *path, int type, int backlog);
+int ck_bind(const char *path, int type);
 int ck_connect(const char *path, int type);
 int ck_accept(int fd);
 ssize_t ck_send(int fd, const void *bytes, size_t size, const int *descriptors, size_t count);
@@ -135,18 +150,42 @@ int ck_peer_pid(int fd);
 struct ck_window {
     uint16_t rows;
     uint16_t columns;
+    uint16_t width;               ///< in pixels, like `height`; 0: not known
+    uint16_t height;
 };
 int ck_isatty(int fd);
 int ck_window_get(int fd, struct ck_window *window);
 int ck_window_set(int fd, struct ck_window window);
-/// Puts a terminal into raw mode and keeps what it was for `ck_terminal_restore`.
-int ck_terminal_raw(int fd);
-int ck_terminal_restore(int fd);
+/// What tcgetattr(3) says of a terminal.
+struct ck_terminal_mode {
+    uint32_t words[16];
+};
+int ck_terminal_mode_get(int fd, struct ck_terminal_mode *mode);
+int ck_terminal_mode_set(int fd, const struct ck_terminal_mode *mode);
+/// The same with every key and every byte going through as it is (cfmakeraw(3)).
+void ck_terminal_mode_raw(struct ck_terminal_mode *mode);
+bool ck_terminal_mode_equals(const struct ck_terminal_mode *one, const struct ck_terminal_mode *other);
+/// The character that ends the input; 0: none.
+uint8_t ck_terminal_mode_eof(const struct ck_terminal_mode *mode);
+/// Whether input comes in lines (ICANON), and whether the terminal prints it by itself (ECHO).
+bool ck_terminal_mode_takes_lines(const struct ck_terminal_mode *mode);
+bool ck_terminal_mode_echoes(const struct ck_terminal_mode *mode);
+/// 1: the caller is in the foreground of the terminal, or it is not the caller's own, and so knows no background.
+int ck_terminal_is_foreground(int fd);
+/// Waits for the foreground as the kernel has a background process do: SIGTTOU stops its group. -EIO: nobody could
+/// continue it.
+int ck_terminal_await_foreground(int fd);
+/// SIGHUP to the foreground process group on the other side of a master.
+int ck_terminal_hang_up(int master);
+/// Stops this process with SIGTSTP until somebody continues it.
+int ck_stop(void);
 
 // Mount trees.
 /// A detached copy of the tree at `path` (open_tree(2)).
 int ck_open_tree(const char *path, unsigned flags);
 int ck_tree_slave(int tree);
+/// Read-only, nosuid, nodev and noexec.
+int ck_tree_restrict(int tree);
 /// 1 if the mount at `path` is read-only, nosuid, nodev or noexec.
 int ck_is_restricted(const char *path);
 /// Maps the ids of a detached tree through a user namespace (MOUNT_ATTR_IDMAP, Linux 5.12).
@@ -160,5 +199,17 @@ int ck_matches(const char *pattern, const char *text);
 // eBPF.
 int ck_bpf(int command, void *attributes, unsigned size);
 
-// Other.
-int ck_syslog(const char *identifier, int priority, const char *text);
+// Inspection.
+/// How a process ended that need not be a child (PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15), as wait(2) has it:
+/// 1 with `*status` set, 0 if it has not been reaped yet, -ENOTTY or -EINVAL on an older kernel.
+int ck_pidfd_exit(int pidfd, int32_t *status);
+/// The CLONE_NEW* flag of the namespace behind a descriptor; -ENOTTY: it is none.
+int ck_namespace_type(int fd);
+/// A limit of this process (getrlimit(2)).
+int ck_limit(int resource, uint64_t *soft, uint64_t *hard);
+/// `Nov  2 04:56:38`, in local time and English; returns its length.
+int ck_local_time(int64_t seconds, char *buffer, size_t size);
+/// Gives back the memory of a part of a memory file; its size stays.
+int ck_punch(int fd, off_t offset, off_t length);
+/// From now on nobody makes the memory file longer (F_SEAL_GROW): who tries gets EPERM.
+int ck_seal_growth(int fd);

@@ -40,3 +40,19 @@ enum DevicesV2 {
         try BPF.attachDeviceProgram(program, to: directory)
     }
 }
+
+extension DevicesV2 {
+    /// The names and ids of the programs that decide in a directory, such as `apus_devices (id 37)`.
+    static func programs(of path: String) -> [String] {
+        // A directory that is gone, or a caller who may not ask: nothing can be said.
+        guard let directory = try? Descriptor.open(path, [.readOnly, .directory]),
+            let ids = try? BPF.devicePrograms(of: directory)
+        else { return [] }
+        return ids.map { "\(name(of: $0)) (id \($0))" }
+    }
+
+    private static func name(of id: UInt32) -> String {
+        guard let program = try? BPF.openProgram(id: id) else { return "" }  // Replaced meanwhile.
+        return (try? BPF.name(of: program)) ?? ""
+    }
+}

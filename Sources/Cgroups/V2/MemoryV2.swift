@@ -61,6 +61,7 @@ enum MemoryV2 {
 
     /// The kernel takes a limit below what is used, and then kills (spec: `checkBeforeUpdate`).
     private static func requireRoom(_ limit: Int64, _ files: ControlFiles) throws(CgroupError) {
+        if case .list = files.destination { return }
         guard limit >= 0, let usage = files.number("memory.current"), usage > limit else { return }
         throw .value(field: files.field("memory.limit"), reason: "\(limit) is below what is used now: \(usage)")
     }

@@ -12,6 +12,14 @@ enum UnifiedV2 {
         let file = try open(entry.file, name, files)
         // The kernel takes one line at a time, and several for files such as io.max.
         for line in entry.value.utf8.split(separator: UInt8(ascii: "\n")) {
+            let setting = ControlFiles.Setting(entry.file, String(decoding: line, as: UTF8.self), name)
+            switch files.destination {
+            case .kernel: break
+            case .journal(let journal, _): journal.keep(setting, in: files.directory)
+            case .list(let list):
+                list.append(setting, in: files.directory)
+                continue
+            }
             do { try file.write(Array(line)) } catch {
                 let failure = SystemError(error.operation, files.path(entry.file), error.errno)
                 let value = String(decoding: line, as: UTF8.self)

@@ -108,6 +108,7 @@ struct apus_message {
     X(FORK, apus_flags)                             \
     X(MEET, apus_meet)                              \
     X(WRITE_FILE, apus_write_file)                  \
+    X(SET_DUMPABLE, apus_number)                    \
     X(SET_GROUPS, apus_groups)                      \
     X(SET_GROUP, apus_number)                       \
     X(SET_USER, apus_number)                        \
@@ -159,12 +160,14 @@ struct apus_message {
     X(SET_AMBIENT, apus_flags)                      \
     X(SET_NO_NEW_PRIVILEGES, apus_nothing)          \
     X(FIND_HOME, apus_find_home)                    \
+    X(TELL_PID, apus_tell_pid)                      \
     X(FIND_EXECUTABLE, apus_texts_step)             \
     X(WAIT_AT_GATE, apus_gate)                      \
     X(RUN_HOOK, apus_run_hook)                      \
     X(CLOSE_ON_EXEC, apus_number)                   \
     X(LOAD_SECCOMP, apus_seccomp)                   \
-    X(EXECUTE, apus_execute)
+    X(EXECUTE, apus_execute)                        \
+    X(SET_AFFINITY, apus_affinity)
 
 enum __attribute__((enum_extensibility(closed))) apus_operation {
 #define X(name, record) APUS_OPERATION_##name,
@@ -332,7 +335,8 @@ struct apus_choose_cover {
     uint16_t into;
 };
 
-/// Makes the same symbolic link inside the container and answers EEXIST; 0 if the source is no link.
+/// Makes the same symbolic link inside the container and answers EALREADY; 0 if the source is no link. EEXIST: the name is
+/// taken by something else.
 struct apus_copy_link {
     struct apus_step step;
     struct apus_text source;   ///< a path of the host
@@ -428,6 +432,11 @@ struct apus_memory_policy {
     struct apus_bytes nodes;   ///< a bit mask of unsigned longs
 };
 
+struct apus_affinity {
+    struct apus_step step;
+    struct apus_bytes cpus;    ///< a bit mask of unsigned longs
+};
+
 struct apus_capabilities {
     struct apus_step step;
     uint64_t effective;
@@ -443,6 +452,16 @@ struct apus_find_home {
     struct apus_bytes buffer;
     uint32_t uid;
     uint32_t unused;
+};
+
+/// Writes the pid of the process behind the first `length` bytes of `buffer`, the name of a variable and `=`, and makes
+/// that the entry `index` of `environment`.
+struct apus_tell_pid {
+    struct apus_step step;
+    struct apus_texts environment;
+    struct apus_bytes buffer;
+    uint32_t index;
+    uint32_t length;
 };
 
 /// Waits for a connection at `listener`, says there which report page and plan it follows, and waits for the word

@@ -49,7 +49,7 @@ extension Reader {
         return hasPathLength(node, path) ? path : nil
     }
 
-    private mutating func personality(_ node: JSONNode) -> Personality? {
+    mutating func personality(_ node: JSONNode) -> Personality? {
         if let flags = node["flags"], !strings(node, "flags").isEmpty {
             warn(flags, "ignored, no flags are supported")
         }
@@ -128,7 +128,8 @@ extension Reader {
         if let closID, let closNode = node["closID"], closID != "/", !isFileName(closID) {
             report(closNode, "neither / nor the name of a directory: \(JSONWriter.excerpt(closID))")
         }
-        let l3CacheSchema = schema(node, "l3CacheSchema")
+        // It may have a line for code and one for data.
+        let l3CacheSchema = text(node, "l3CacheSchema")
         let memBwSchema = schema(node, "memBwSchema")
         if let memBwSchema, let schemaNode = node["memBwSchema"], !memBwSchema.hasPrefix("MB:") {
             report(schemaNode, "does not start with \"MB:\": \(JSONWriter.excerpt(memBwSchema))")
@@ -150,7 +151,7 @@ extension Reader {
     }
 
     /// The combinations that set_mempolicy(2) accepts.
-    private mutating func memoryPolicy(_ node: JSONNode) -> MemoryPolicy? {
+    mutating func memoryPolicy(_ node: JSONNode) -> MemoryPolicy? {
         let mode: MemoryPolicyMode? = required(node, "mode").flatMap { named($0, "memory policy") }
         let before = problemCount
         let nodes = indexRanges(node, "nodes")

@@ -28,6 +28,13 @@ extension Resources {
         let (resources, reader) = try Reader.read(bytes) { reader, root in reader.resources(root) }
         return try reader.finish(resources)
     }
+
+    /// Reads and checks resources that are a part of a document.
+    public static func decode(_ node: JSONNode) throws(SpecError) -> Resources {
+        var reader = Reader()
+        let resources = reader.isObject(node) ? reader.resources(node) : nil
+        return try reader.finish(resources)
+    }
 }
 
 extension SpecError {
@@ -81,7 +88,7 @@ extension Reader {
     }
 
     /// Semantic Versioning 2.0.0, of the major version 1.
-    private mutating func ociVersion(_ root: JSONNode) -> String? {
+    mutating func ociVersion(_ root: JSONNode) -> String? {
         guard let node = required(root, "ociVersion"), let text = string(node) else { return nil }
         guard let version = SemanticVersion(text) else {
             report(node, "not a version such as \(Spec.currentVersion): \(JSONWriter.excerpt(text))")
@@ -97,7 +104,7 @@ extension Reader {
         return text
     }
 
-    private mutating func root(_ root: JSONNode) -> Root? {
+    mutating func root(_ root: JSONNode) -> Root? {
         guard required(root, "root") != nil, let node = object(root, "root") else { return nil }
         let readonly = boolean(node, "readonly") ?? false
         if readonly, let pathNode = node["readonly"] { needMountNamespace(pathNode) }

@@ -10,17 +10,20 @@ extension State {
 
     /// Writes the state with all of runc's members, as `state` and `list --format json` print it.
     public func encode(to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.member("ociVersion", ociVersion)
-            writer.member("id", id)
-            writer.member("pid", pid)
-            writer.member("status", status.rawValue)
-            writer.member("bundle", bundle)
-            writer.member("rootfs", rootfs)
-            writer.member("created", createdText)
-            encodeAnnotations(to: &writer)
-            writer.member("owner", owner)
-        }
+        writer.object { encodeMembers(to: &$0) }
+    }
+
+    /// The members alone, for an object that has more.
+    public func encodeMembers(to writer: inout JSONWriter) {
+        writer.member("ociVersion", ociVersion)
+        writer.member("id", id)
+        writer.member("pid", pid)
+        writer.member("status", status.rawValue)
+        writer.member("bundle", bundle)
+        writer.member("rootfs", rootfs)
+        writer.member("created", createdText)
+        encodeAnnotations(to: &writer)
+        writer.member("owner", owner)
     }
 
     /// What a hook reads on its standard input: the members that the spec names, and no more (runtime.md, "State").

@@ -14,13 +14,13 @@ extension Command {
     static func features() throws {
         let seccomp = Features.SeccompSupport(enabled: true, supportedFlags: SeccompSupport.flags)
         let features = Features(
-            cgroup: .init(v1: true, v2: true, systemd: false, systemdUser: false, rdma: true), seccomp: seccomp,
-            apparmor: true, selinux: true, intelRdt: .init(enabled: false, schemata: false, monitoring: false),
+            cgroup: .init(v1: true, v2: true, systemd: true, systemdUser: true, rdma: true), seccomp: seccomp,
+            apparmor: true, selinux: true, intelRdt: .init(enabled: true, schemata: true, monitoring: true),
             memoryPolicy: true, idmap: true, netDevices: false,
             annotations: [
                 Annotation(key: "io.github.apus.version", value: Version.number),
                 Annotation(key: "io.github.seccomp.libseccomp.version", value: SeccompSupport.libraryVersion),
-            ])
+            ], potentiallyUnsafeConfigAnnotations: ["org.systemd.property."])
         try Output.standard(features.json() + [UInt8(ascii: "\n")])
     }
 

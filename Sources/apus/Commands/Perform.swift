@@ -1,3 +1,4 @@
+internal import Cgroups
 internal import CommandLineInterface
 internal import Kernel
 internal import Runtime
@@ -6,17 +7,29 @@ internal import Runtime
 enum Command {
     /// Does what the command line asks for, and returns the exit status.
     static func perform(_ invocation: Invocation, _ log: Log) throws -> Int32 {
-        let lifecycle = Lifecycle(store: Store(root: invocation.options.root)) { log.write(.warning, $0) }
+        let options = invocation.options
+        let manager = CgroupManager(options.cgroupManager)
+        let lifecycle = Lifecycle(store: Store(root: options.root), rootless: RootlessMode(options.rootless)) {
+            log.write(.warning, $0)
+        }
         switch invocation.action {
-        case .create(let options): try lifecycle.create(CreateRequest(options))
-        case .run(let options): return try run(options, lifecycle)
+        case .create(let options): try lifecycle.create(CreateRequest(options, manager))
+        case .run(let options): return try run(options, manager, lifecycle)
         case .start(let options): try lifecycle.start(options.id)
         case .state(let options): try state(options, lifecycle)
+        case .pause(let id): try pause(id, lifecycle)
+        case .resume(let id): try resume(id, lifecycle)
+        case .update(let options): try update(options, lifecycle, log)
+        case .ps(let options): try ps(options, lifecycle)
+        case .events(let options): try events(options, lifecycle)
         case .kill(let options): try kill(options, lifecycle)
         case .delete(let options): try delete(options, lifecycle)
+        case .exec(let options): return exec(options, lifecycle, log)
         case .list(let options): try list(options, lifecycle)
+        case .wait(let options): return try wait(options, lifecycle, log)
+        case .check(let options): return try check(options, manager, RootlessMode(invocation.options.rootless))
         case .spec(let options): try spec(options)
-        case .plan(let options): try plan(options, lifecycle)
+        case .plan(let options): try plan(options, manager, lifecycle)
         case .features: try features()
         case .version: try version()
         case .help(let command): try help(command)
@@ -24,5 +37,15 @@ enum Command {
         case .manual: try Output.standard(ManualPage.text(version: Version.number))
         }
         return 0
+    }
+}
+
+extension CgroupManager {
+    init(_ choice: CgroupManagerChoice) {
+        switch choice {
+        case .cgroupfs: self = .cgroupfs
+        case .systemd: self = .systemd
+        case .disabled: self = .disabled
+        }
     }
 }

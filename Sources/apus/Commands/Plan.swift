@@ -1,11 +1,14 @@
+internal import Cgroups
 internal import CommandLineInterface
 internal import Planner
 internal import Runtime
 
 extension Command {
     /// `plan`: what `create` would do with a bundle, without doing it.
-    static func plan(_ options: CommandLineInterface.PlanOptions, _ lifecycle: Lifecycle) throws {
-        let request = CreateRequest(id: "plan", bundle: options.bundle)
+    static func plan(
+        _ options: CommandLineInterface.PlanOptions, _ manager: CgroupManager, _ lifecycle: Lifecycle
+    ) throws {
+        let request = CreateRequest(id: "plan", bundle: options.bundle, cgroupManager: manager)
         let plan = try lifecycle.plan(request).plan
         switch options.format {
         case .text: try Output.standard(plan.printed())

@@ -5,7 +5,8 @@ internal import Runtime
 extension Command {
     /// `state`: one JSON object.
     static func state(_ options: StateOptions, _ lifecycle: Lifecycle) throws {
-        try Output.standard(try lifecycle.state(options.id).json() + [UInt8(ascii: "\n")])
+        let json = options.cgroup ? try lifecycle.stateWithLimits(options.id) : try lifecycle.state(options.id).json()
+        try Output.standard(json + [UInt8(ascii: "\n")])
     }
 
     /// `list`: a table, JSON, or bare ids.

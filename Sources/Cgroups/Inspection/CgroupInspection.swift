@@ -1,0 +1,105 @@
+internal import Kernel
+public import OCI
+
+/// What was asked of a cgroup, and what the kernel made of it.
+public struct CgroupInspection: Sendable, Equatable {
+    /// One limit that was asked for.
+    public struct Setting: Sendable, Equatable {
+        public let asked: AskedSetting
+        /// The files that hold it; none if it has no effect here.
+        public let files: [File]
+        /// What is worth knowing: that it was translated, that it has no effect, that it is no longer what was set.
+        public let remarks: [String]
+    }
+
+    /// A file that holds a limit.
+    public struct File: Sendable, Equatable {
+        public let path: String
+        /// What the limit is in this file's own terms.
+        public let set: String
+        /// What the kernel says now; nil if the file cannot be read.
+        public let value: String?
+    }
+
+    /// What decides about devices.
+    public struct Devices: Sendable, Equatable {
+        /// The rules that were asked for, such as `allow c 1:3 rwm`; those of every container come after them.
+        public let asked: [String]
+        /// v1's list; empty on v2.
+        public let files: [File]
+        /// v2: the names and ids of the programs that are attached.
+        public let programs: [String]
+    }
+
+    public let settings: [Setting]
+    public let devices: Devices
+}
+
+extension Cgroup {
+    /// Compares limits that were asked for with what the kernel has now. Changes nothing.
+    public func inspect(_ resources: Resources) -> CgroupInspection {
+        let list = SettingList()
+        var limits = Limits(self, resources, .update, "", .list(list))
+        limits.listEverything()
+        let settings = AskedSetting.all(of: resources).map { asked in
+            let entries = list.entries.filter { $0.setting.name == asked.field }
+            let notes = limits.notes.filter { asked.field == $0.path || asked.field.hasPrefix("\($0.path).") }
+            return Self.setting(asked, entries, notes.map(\.message))
+        }
+        return CgroupInspection(settings: settings, devices: inspectDevices(resources.devices))
+    }
+
+    private static func setting(
+        _ asked: AskedSetting, _ entries: [SettingList.Entry], _ notes: [String]
+    ) -> CgroupInspection.Setting {
+        var remarks = notes
+        var files: [CgroupInspection.File] = []
+        for entry in entries {
+            let path = "\(entry.directory)/\(entry.setting.file)"
+            let value = (try? Files.read(path)).flatMap {  // A cgroup that is gone has no values.
+                EffectiveValue.text(of: entry.setting, in: String(decoding: $0, as: UTF8.self))
+            }
+            files.append(CgroupInspection.File(path: path, set: entry.setting.value, value: value))
+            if let remark = Translation.remark(on: entry.setting, asked) { remarks.append(remark) }
+            if let value, let remark = EffectiveValue.difference(of: value, from: entry.setting) {
+                remarks.append(remark)
+            }
+        }
+        if entries.isEmpty, notes.isEmpty { remarks.append("no file holds it") }
+        return CgroupInspection.Setting(asked: asked, files: files, remarks: remarks)
+    }
+
+    private func inspectDevices(_ rules: [Resources.DeviceRule]) -> CgroupInspection.Devices {
+        let asked = rules.map { rule in
+            let numbers = "\(rule.major.map { "\($0)" } ?? "*"):\(rule.minor.map { "\($0)" } ?? "*")"
+            return "\(rule.allow ? "allow" : "deny") \(rule.kind.rawValue) \(numbers) \(rule.access.letters)"
+        }
+        if let directory = v1("devices") {
+            let path = "\(directory)/devices.list"
+            let file = CgroupInspection.File(path: path, set: "", value: try? Files.readText(path))  // As above.
+            return CgroupInspection.Devices(asked: asked, files: [file], programs: [])
+        }
+        return CgroupInspection.Devices(
+            asked: asked, files: [], programs: unified.map { DevicesV2.programs(of: $0) } ?? [])
+    }
+}
+
+extension Limits {
+    /// Has every section noted down; what has no place becomes a note.
+    mutating func listEverything() {
+        list("memory") { limits throws(CgroupError) in try limits.setMemory() }
+        list("cpu") { limits throws(CgroupError) in try limits.setCPU() }
+        list("pids") { limits throws(CgroupError) in try limits.setPids() }
+        list("blockIO") { limits throws(CgroupError) in try limits.setBlockIO() }
+        list("hugepageLimits") { limits throws(CgroupError) in try limits.setHugepages() }
+        list("network") { limits throws(CgroupError) in try limits.setNetwork() }
+        list("rdma") { limits throws(CgroupError) in try limits.setRDMA() }
+        list("unified") { limits throws(CgroupError) in try limits.setUnified() }
+    }
+
+    private mutating func list(
+        _ section: String, _ set: (inout Limits) throws(CgroupError) -> Void
+    ) {
+        do { try set(&self) } catch { notes.append(Problem(path: section, message: "\(error)")) }
+    }
+}

@@ -1,0 +1,14 @@
+/// The values that limits are turned into, noted down instead of written.
+final class SettingList {
+    /// One of them.
+    struct Entry {
+        let directory: String
+        let setting: ControlFiles.Setting
+    }
+
+    private(set) var entries: [Entry] = []
+
+    func append(_ setting: ControlFiles.Setting, in directory: String) {
+        entries.append(Entry(directory: directory, setting: setting))
+    }
+}

@@ -1,0 +1,137 @@
+public import OCI
+
+/// What a process that joins a running container has to enter.
+public struct ExecEntry: Sendable {
+    /// The container's namespaces that are not the caller's own.
+    public var namespaces: [NamespaceKind]
+    /// Whether the container's root is not the root of its mount namespace.
+    public var changesRoot: Bool
+    /// Whether the host wants to know the process before it goes on: a pid file, a pidfd, a scheduling policy.
+    public var meetsHost: Bool
+
+    public init(namespaces: [NamespaceKind], changesRoot: Bool = false, meetsHost: Bool = false) {
+        self.namespaces = namespaces
+        self.changesRoot = changesRoot
+        self.meetsHost = meetsHost
+    }
+
+    fileprivate func joins(_ kind: NamespaceKind) -> Bool { namespaces.contains(kind) }
+}
+
+extension Plan {
+    /// Compiles the steps of one more process in a running container. Pure, like ``create(_:on:options:)``.
+    ///
+    /// - Parameter spec: the container's configuration, with the process that is to run.
+    public static func exec(
+        _ spec: Spec, on host: HostFacts, options: PlanOptions, entry: ExecEntry
+    ) throws(PlanError) -> Plan {
+        var builder = PlanBuilder(spec: spec, host: host, options: options)
+        try builder.planExec(entry)
+        return builder.plan
+    }
+}
+
+extension Plan {
+    /// CPUs as sched_setaffinity(2) takes them.
+    public static func mask(of cpus: IndexRanges) -> [UInt8] { PlanBuilder.mask(cpus) }
+}
+
+extension PlanBuilder {
+    /// From the host to the program.
+    ///
+    /// What takes rights over the host comes first. The container's pid namespace comes last: a container with
+    /// CAP_SYS_PTRACE can trace whoever it sees, so it sees nobody who is more than what it may have itself
+    /// (CVE-2016-9962). The process that joins the other namespaces stays out of its sight, gives up everything that the
+    /// new process is not to have, and only then makes it.
+    fileprivate mutating func planExec(_ entry: ExecEntry) throws(PlanError) {
+        guard let process = spec.process else { throw PlanError(field: "process", message: "is missing") }
+        isFirstProcess = false
+        try refuseUnavailable(process)
+        try countKept()
+        adjustOnHost(process)
+        enter(entry)
+        if process.terminal {
+            add(.openPath(nil, path: "/", flags: OpenFlag.directoryPath, into: .root), .field("process.terminal"))
+            openTerminal(process, asConsole: false)
+        }
+        if !options.noNewKeyring { joinKeyring() }
+        ownStandardStreams(process)
+        becomeUser(process)
+        if entry.joins(.pid) { add(.fork(flags: 0), .field("linux.namespaces")) }
+        add(.newSession, .field("process"))
+        if process.terminal { controlTerminal() }
+        tellPID()
+        enterCgroups(process)
+        findProgram(process)
+        forbidNewPrivileges(process)
+        if entry.meetsHost { add(.meet(.ready), .field("process")) }
+        execute(process)
+    }
+
+    /// What the kernel grants the host's root alone. A child inherits all of it, but for a scheduling policy: a process
+    /// with a deadline cannot have children. The host sets that at the end.
+    private mutating func adjustOnHost(_ process: Process) {
+        if let score = process.oomScoreAdj {
+            let origin = Origin.field("process.oomScoreAdj")
+            // The file of one that is not dumpable belongs to the host's root. The container cannot see it yet.
+            if host.caller != .root { add(.setDumpable(true), origin) }
+            add(.writeFile(nil, path: "/proc/self/oom_score_adj", value: "\(score)"), origin)
+            if host.caller != .root { add(.setDumpable(false), origin) }
+        }
+        for (index, limit) in process.rlimits.enumerated() {
+            guard let early = Self.earlyExecLimit(limit) else { continue }
+            add(.setLimit(early), .element("process.rlimits", index))
+        }
+        setIOPriority(process)
+        setPersonality()
+        plan.hostScheduler = process.scheduler.map { SchedulerAttributes($0) }
+        for (file, value, origin) in labels(of: process) {
+            add(.writeFile(nil, path: "/proc/self/attr/\(file)", value: value), origin)
+        }
+    }
+
+    /// The process that makes the new one counts as one of the user's for a moment.
+    private static func earlyExecLimit(_ limit: Rlimit) -> ResourceLimit? {
+        guard var early = earlyLimit(limit), limit.kind == .nproc else { return earlyLimit(limit) }
+        if early.soft < .max { early.soft += 1 }
+        if early.hard < .max { early.hard += 1 }
+        return early
+    }
+
+    /// All namespaces at once, as they are at this moment (setns(2) with a pidfd, Linux 5.8). The user namespace among
+    /// them gives its rights for the others, and the caller's rights count as well.
+    private mutating func enter(_ entry: ExecEntry) {
+        let origin = Origin.field("linux.namespaces")
+        if entry.joins(.user) {
+            add(
+                .setGroups([]), .field("process.user.additionalGids"),
+                // A caller without root keeps his own, as the container's first process does.
+                tolerating: host.caller == .root ? [] : [Tolerated.notPermitted])
+        }
+        // The root may be one that the host alone can find: it is opened before.
+        let root = entry.changesRoot ? provide(.processRoot, .field("root.path")) : nil
+        let flags = entry.namespaces.reduce(UInt64(0)) { $0 | $1.cloneFlag }
+        if flags != 0 { add(.joinNamespace(provide(.process, origin), flag: flags), origin) }
+        if let root {
+            add(.enter(root), .field("root.path"))
+            add(.changeRoot, .field("root.path"))
+            add(.changeDirectory("/"), .field("root.path"))
+        }
+        if entry.joins(.user) { becomeRootInside() }
+    }
+
+    /// The v1 hierarchies, each by a write of the process itself; in cgroup2 it was born. Last, what depends on them.
+    private mutating func enterCgroups(_ process: Process) {
+        for index in host.cgroups.hierarchies.indices {
+            let origin = Origin.field("linux.cgroupsPath")
+            add(.joinCgroup(provide(.tasks(index), origin)), origin)
+        }
+        if let cpus = process.execCPUAffinity?.final {
+            add(.setAffinity(cpus: Self.mask(cpus)), .field("process.execCPUAffinity.final"))
+        }
+        setMemoryPolicy()
+        for (index, limit) in process.rlimits.enumerated() where limit.kind == .nproc {
+            add(.setLimit(ResourceLimit(limit)), .element("process.rlimits", index))
+        }
+    }
+}

@@ -1,0 +1,137 @@
+public import Cgroups
+internal import Kernel
+internal import OCI
+internal import Planner
+
+/// Looks for everything that is wrong with a bundle on this host, and changes nothing. What create does in the order in
+/// which it fails, this does without stopping at the first failure.
+public struct BundleCheck {
+    public private(set) var findings: [Finding] = []
+    /// Absolute path of the bundle.
+    let bundle: String
+    let isRoot: Bool
+    let rights: Rights
+    /// Who is to make the cgroup.
+    let manager: CgroupManager
+    /// A path that is part of the bundle's configuration but not of this document.
+    static let host = "host"
+
+    /// Checks a bundle.
+    public static func findings(
+        bundle: String, config: String = "config.json", manager: CgroupManager = .cgroupfs,
+        rootless: RootlessMode = .auto
+    ) -> [Finding] {
+        let path: String
+        do { path = try Files.realPath(bundle) } catch {
+            return [Finding(.error, "bundle", "\(error)", hint: "name the directory that holds config.json")]
+        }
+        var check = BundleCheck(path, manager, Rights(rootless))
+        check.checkKernel()
+        check.checkDocument(config.hasPrefix("/") ? config : "\(path)/\(config)")
+        return check.findings
+    }
+
+    private init(_ bundle: String, _ manager: CgroupManager, _ rights: Rights) {
+        self.bundle = bundle
+        self.manager = manager
+        self.rights = rights
+        isRoot = ThisProcess.effectiveUser == 0
+    }
+
+    private mutating func checkKernel() {
+        do { try Host.requireKernel() } catch { addError(Self.host, "\(error)", "run it on a newer kernel") }
+    }
+
+    private mutating func checkDocument(_ path: String) {
+        let bytes: [UInt8]
+        do { bytes = try Files.read(path) } catch {
+            return self.addError("config.json", "\(error)", "\"apus spec\" writes one to begin with")
+        }
+        let (spec, problems, warnings) = Spec.inspect(bytes)
+        for problem in problems { addError(problem.path, problem.message, Remedy.text(for: problem)) }
+        for problem in warnings { addWarning(problem.path, problem.message, Remedy.text(for: problem)) }
+        guard let spec else { return }
+        if spec.process == nil, !problems.contains(where: { $0.path.hasPrefix("process") }) {
+            addError("process", "is missing: there is nothing to run", "add it, with args and cwd")
+        }
+        check(spec)
+    }
+
+    /// The order is that of the configuration.
+    private mutating func check(_ spec: Spec) {
+        let root = checkRoot(spec)
+        if let process = spec.process {
+            checkIdentity(process, spec.linux)
+            checkRlimits(process, spec.linux)
+            checkCapabilities(process)
+            checkSecurity(process)
+            if let root { checkProgram(process, spec, root) }
+        }
+        checkMounts(spec, root)
+        checkHooks(spec, root)
+        checkNamespaces(spec.linux)
+        checkMappings(spec.linux)
+        checkDevices(spec)
+        checkNetDevices(spec.linux)
+        checkIntelRdt(spec.linux)
+        checkCgroup(spec)
+        checkSysctls(spec.linux)
+        checkSeccomp(spec.linux)
+        checkPlan(spec, root)
+        if !isRoot, !spec.linux.separates(.user) {
+            addWarning(
+                "linux.namespaces", "an ordinary user cannot run this: there is no user namespace",
+                "run it as root, or add {\"type\": \"user\"} with uidMappings and gidMappings")
+        }
+    }
+
+    // MARK: Findings
+
+    /// One problem is told once for a place: what the document has wrong, the host need not say again.
+    mutating func addError(_ field: String, _ message: String, _ hint: String = "") {
+        add(Finding(.error, field, message, hint: hint))
+    }
+
+    mutating func addWarning(_ field: String, _ message: String, _ hint: String = "") {
+        add(Finding(.warning, field, message, hint: hint))
+    }
+
+    private mutating func add(_ finding: Finding) {
+        let isKnown = findings.contains { $0.field == finding.field && $0.message == finding.message }
+        if !isKnown { findings.append(finding) }
+    }
+
+    /// A call that failed while looking: something that is not there is an error; what an ordinary user may not look at
+    /// is only not checked.
+    mutating func failure(_ field: String, _ error: SystemError, _ hint: String) {
+        if !isRoot, error.errno == .accessDenied || error.errno == .notPermitted {
+            addWarning(field, "could not be checked: \(error)", "run the check as root")
+        } else {
+            self.addError(field, "\(error)", hint)
+        }
+    }
+
+    func has(_ field: String) -> Bool { findings.contains { $0.field == field && $0.severity == .error } }
+
+    /// An absolute path for one that may be relative to the bundle.
+    func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(bundle)/\(path)" }
+}
+
+/// What helps against a problem of the document, where its message does not say so.
+enum Remedy {
+    static func text(for problem: Problem) -> String {
+        let message = problem.message
+        for (kind, type) in [
+            ("mount", "mount"), ("uts", "uts"), ("ipc", "ipc"), ("network", "network"), ("user", "user"), ("time", "time"),
+            ("pid", "pid"), ("cgroup", "cgroup"),
+        ]
+        where message.hasPrefix("needs a") && message.hasSuffix("\(kind) namespace") {
+            return "add {\"type\": \"\(type)\"} to linux.namespaces"
+        }
+        if message.hasPrefix("not absolute") { return "begin the path with a slash" }
+        if message.hasPrefix("unknown ") { return "check the spelling" }
+        if message.hasPrefix("given twice") { return "leave one of the two out" }
+        if message.hasPrefix("is missing") || message == "missing" { return "add it" }
+        return ""
+    }
+}

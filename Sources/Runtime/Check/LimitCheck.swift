@@ -1,0 +1,113 @@
+internal import Cgroups
+internal import Kernel
+internal import OCI
+
+extension BundleCheck {
+    // MARK: Limits of the process
+
+    mutating func checkRlimits(_ process: OCI.Process, _ linux: Linux) {
+        let mayRaise = ThisProcess.capabilities & 1 << 24 != 0  // CAP_SYS_RESOURCE
+        for (index, limit) in process.rlimits.enumerated() {
+            let field = "process.rlimits[\(index)]"
+            if limit.kind == .nofile, let most = Self.number("/proc/sys/fs/nr_open"), limit.hard > most {
+                addError("\(field).hard", "\(limit.hard) is above /proc/sys/fs/nr_open, \(most), which nobody can exceed", "lower it, or raise fs.nr_open")
+            }
+            // A limit that cannot be read is left to the kernel.
+            guard !mayRaise, isRoot || linux.separates(.user), let own = try? ThisProcess.limit(Int32(limit.kind.rawValue)),
+                limit.hard > own.hard
+            else { continue }
+            addError("\(field).hard", "\(limit.hard) is above the caller's own hard limit, \(own.hard)", "lower it, or raise the limit of who calls apus")
+        }
+    }
+
+    // MARK: Cgroups
+
+    mutating func checkCgroup(_ spec: Spec) {
+        let location: CgroupLocation
+        do {
+            location = try self.location(for: spec)
+        } catch {
+            return self.addError("linux.cgroupsPath", Self.message(of: error), "")
+        }
+        if spec.linux.cgroupsPath != nil {
+            do { try location.requireUnused() } catch {
+                if case .system = error {} else {
+                    self.addError("linux.cgroupsPath", Self.message(of: error), "name another path, or delete what is there")
+                }
+            }
+        }
+        if isRoot, manager == .cgroupfs {
+            for path in location.forbidden {
+                addError("linux.cgroupsPath", "\(path) cannot be made: it is not writable, or mounted read-only", "mount the cgroup file system writable")
+            }
+        }
+        guard let resources = spec.linux.resources, manager != .disabled else { return }
+        for problem in location.problems(with: resources) {
+            addError(problem.path, problem.message, "leave the limit out, or enable the controller on this host")
+        }
+        checkHugePages(resources)
+        checkProcessors(resources)
+    }
+
+    /// The place of the cgroup, as `create` chooses it.
+    func location(for spec: Spec) throws(CgroupError) -> CgroupLocation {
+        try CgroupLocation(
+            cgroupsPath: spec.linux.cgroupsPath, id: "check", manager: manager, permissive: rights.goesWithoutCgroups)
+    }
+
+    /// An error of a module without the field that it begins with.
+    private static func message(of error: CgroupError) -> String {
+        let text = "\(error)"
+        let prefix = "linux.cgroupsPath: "
+        return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.utf8.count)) : text
+    }
+
+    private mutating func checkHugePages(_ resources: Resources) {
+        for (index, limit) in resources.hugepageLimits.enumerated() {
+            let units: [(String, UInt64)] = [("KB", 1), ("MB", 1024), ("GB", 1024 * 1024)]
+            for (unit, factor) in units where limit.pageSize.hasSuffix(unit) {
+                guard let count = UInt64(limit.pageSize.dropLast(2)) else { continue }
+                if !Files.exists("/sys/kernel/mm/hugepages/hugepages-\(count &* factor)kB") {
+                    addError("linux.resources.hugepageLimits[\(index)].pageSize", "this machine has no huge pages of \(limit.pageSize)", "see /sys/kernel/mm/hugepages")
+                }
+            }
+        }
+    }
+
+    private mutating func checkProcessors(_ resources: Resources) {
+        check(resources.cpu?.cpus, "linux.resources.cpu.cpus", "processor", "/sys/devices/system/cpu/possible")
+        check(resources.cpu?.mems, "linux.resources.cpu.mems", "memory node", "/sys/devices/system/node/possible")
+    }
+
+    private mutating func check(_ list: String?, _ field: String, _ what: String, _ file: String) {
+        guard let list, let possible = try? Files.readText(file) else { return }
+        let last = Self.highest(in: possible)
+        if let asked = Self.highest(in: list), let last, asked > last {
+            addError(field, "there is no \(what) \(asked) on this machine, the last one is \(last)", "correct the list")
+        }
+    }
+
+    /// The highest index of a list such as `0-3,7` or `0-31:2/8`.
+    private static func highest(in list: String) -> UInt32? {
+        list.split(separator: ",").compactMap { part in
+            part.prefix { $0 != ":" }.split(separator: "-").compactMap { UInt32($0) }.max()
+        }.max()
+    }
+
+    // MARK: Kernel parameters
+
+    mutating func checkSysctls(_ linux: Linux) {
+        for sysctl in linux.sysctl {
+            let field = "linux.sysctl[\"\(sysctl.key)\"]"
+            guard let path = sysctl.path, !Files.exists("/proc/sys/\(path)") else { continue }
+            // What belongs to a device of the container cannot be seen from here.
+            if path.hasPrefix("net/ipv4/conf/") || path.hasPrefix("net/ipv6/conf/") || path.contains("/neigh/") {
+                addWarning(field, "there is no /proc/sys/\(path) on the host", "the network device has to be there when the container is made")
+            } else {
+                addError(field, "there is no /proc/sys/\(path) on this kernel", "correct the key, or load the kernel module that has it")
+            }
+        }
+    }
+
+    static func number(_ file: String) -> UInt64? { (try? Files.readText(file)).flatMap { UInt64($0) } }
+}

@@ -1,0 +1,137 @@
+internal import Kernel
+internal import OCI
+
+extension BundleCheck {
+    mutating func checkNamespaces(_ linux: Linux) {
+        for (index, namespace) in linux.namespaces.enumerated() {
+            let field = "linux.namespaces[\(index)]"
+            guard Files.exists("/proc/self/ns/\(namespace.kind.procName)") else {
+                addError(field, "this kernel has no \(namespace.kind.rawValue) namespaces", "leave it out, or use a kernel that has them")
+                continue
+            }
+            if let path = namespace.path {
+                checkPath(path, namespace.kind, "\(field).path")
+            } else {
+                checkLimit(namespace.kind, field)
+            }
+        }
+        if linux.creates(.user), !isRoot { checkUnprivileged() }
+    }
+
+    private mutating func checkPath(_ path: String, _ kind: NamespaceKind, _ field: String) {
+        do {
+            let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
+            guard let flag = NamespaceFile.cloneFlag(of: file) else {
+                return addError(field, "\(path) is no namespace", "name a file such as /proc/PID/ns/\(kind.procName)")
+            }
+            guard flag == kind.cloneFlag else {
+                let actual = NamespaceKind.allCases.first { $0.cloneFlag == flag }
+                return addError(
+                    field, "\(path) is a \(actual?.rawValue ?? "different") namespace, not a \(kind.rawValue) namespace",
+                    "correct the path or the type")
+            }
+            if kind == .user, try file.status().inode == Files.status("/proc/self/ns/user", follow: true).inode {
+                addError(field, "\(path) is the user namespace that apus is in, which cannot be joined again", "leave it out")
+            }
+        } catch {
+            failure(field, error, "name a namespace that exists, such as /proc/PID/ns/\(kind.procName)")
+        }
+    }
+
+    /// How many namespaces there may be (namespaces(7), /proc/sys/user).
+    private mutating func checkLimit(_ kind: NamespaceKind, _ field: String) {
+        let file = "/proc/sys/user/max_\(kind.procName)_namespaces"
+        // An older kernel without the file has no limit.
+        if (try? Files.readText(file)) == "0" {
+            addError(field, "\(file) is 0: no \(kind.rawValue) namespace can be made", "raise it with sysctl(8)")
+        }
+    }
+
+    private mutating func checkUnprivileged() {
+        let field = "linux.namespaces"
+        if (try? Files.readText("/proc/sys/kernel/unprivileged_userns_clone")) == "0" {
+            addError(field, "this host lets only root make user namespaces", "sysctl kernel.unprivileged_userns_clone=1")
+        }
+        if (try? Files.readText("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")) == "1" {
+            addWarning(field, "AppArmor restricts user namespaces of ordinary users on this host", "give apus an AppArmor profile that allows userns")
+        }
+    }
+
+    // MARK: Id mappings
+
+    mutating func checkMappings(_ linux: Linux) {
+        guard linux.creates(.user) else { return }
+        checkMappings(linux.uidMappings, "linux.uidMappings", file: "/etc/subuid", own: ThisProcess.effectiveUser, helper: "newuidmap")
+        checkMappings(linux.gidMappings, "linux.gidMappings", file: "/etc/subgid", own: ThisProcess.effectiveGroup, helper: "newgidmap")
+    }
+
+    private mutating func checkMappings(
+        _ mappings: [IDMapping], _ field: String, file: String, own: UInt32, helper: String
+    ) {
+        if mappings.isEmpty {
+            addWarning(field, "is empty: every id of the container is the overflow id", "map id 0 at least")
+        }
+        if mappings.count > 340 { addError(field, "has \(mappings.count) entries, and the kernel takes 340", "join ranges") }
+        for (index, mapping) in mappings.enumerated() where isRoot { checkMapped(mapping, "\(field)[\(index)]") }
+        guard !isRoot else { return }
+        var needsHelper = mappings.count > 1
+        for (index, mapping) in mappings.enumerated() where !(mapping.hostID == own && mapping.size == 1) {
+            needsHelper = true
+            if !SubordinateIDs.allow(mapping, in: file) {
+                addError(
+                    "\(field)[\(index)]", "\(file) does not give this user the ids from \(mapping.hostID) to \(mapping.hostID &+ (mapping.size - 1))",
+                    "add a line for the user, or map what it has")
+            }
+        }
+        if needsHelper, !IDMaps.helperDirectories.contains(where: { Files.isExecutable("\($0)/\(helper)") }) {
+            addError(field, "\(helper) is not installed, and an ordinary user may map only his own id without it", "install the package uidmap")
+        }
+    }
+
+    /// Ids that apus itself does not have cannot be given on: the case of root inside of a container.
+    private mutating func checkMapped(_ mapping: IDMapping, _ field: String) {
+        let file = field.contains("gid") ? "/proc/self/gid_map" : "/proc/self/uid_map"
+        guard let text = try? Files.readText(file) else { return }  // No user namespaces, then.
+        let last = UInt64(mapping.hostID) + UInt64(mapping.size) - 1
+        let isCovered = text.split(separator: "\n").contains { line in
+            let numbers = line.split(separator: " ").compactMap { UInt64($0) }
+            return numbers.count == 3 && numbers[0] <= UInt64(mapping.hostID) && last < numbers[0] + numbers[2]
+        }
+        if !isCovered {
+            addError(field, "the ids from \(mapping.hostID) to \(last) are not mapped in the user namespace that apus runs in", "map what \(file) has")
+        }
+    }
+
+    // MARK: Who the process is
+
+    mutating func checkIdentity(_ process: OCI.Process, _ linux: Linux) {
+        guard linux.creates(.user) else { return }
+        let user = process.user
+        check(user.uid, in: linux.uidMappings, "process.user.uid", "linux.uidMappings")
+        check(user.gid, in: linux.gidMappings, "process.user.gid", "linux.gidMappings")
+        for (index, gid) in user.additionalGids.enumerated() {
+            check(gid, in: linux.gidMappings, "process.user.additionalGids[\(index)]", "linux.gidMappings")
+        }
+    }
+
+    private mutating func check(_ id: UInt32, in mappings: [IDMapping], _ field: String, _ where: String) {
+        let isMapped = mappings.contains { id >= $0.containerID && id - $0.containerID < $0.size }
+        if !isMapped, !mappings.isEmpty { addError(field, "\(id) is not among the ids that \(`where`) gives the container", "map it, or choose another id") }
+    }
+}
+
+/// Ranges of ids that an administrator has given to ordinary users (subuid(5), subgid(5)).
+enum SubordinateIDs {
+    static func allow(_ mapping: IDMapping, in file: String) -> Bool {
+        guard let text = try? Files.readText(file) else { return false }  // Nobody has any.
+        let user = ThisProcess.effectiveUser
+        let names = ["\(user)", Users.name(of: user)]
+        return text.split(separator: "\n").contains { line in
+            let fields = line.split(separator: ":")
+            guard fields.count == 3, names.contains(String(fields[0])), let first = UInt64(fields[1]),
+                let count = UInt64(fields[2])
+            else { return false }
+            return first <= UInt64(mapping.hostID) && UInt64(mapping.hostID) + UInt64(mapping.size) <= first + count
+        }
+    }
+}

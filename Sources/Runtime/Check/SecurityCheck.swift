@@ -1,0 +1,106 @@
+internal import Cgroups
+internal import Kernel
+internal import OCI
+internal import Planner
+internal import Seccomp
+
+extension BundleCheck {
+    mutating func checkCapabilities(_ process: OCI.Process) {
+        guard let capabilities = process.capabilities else { return }
+        let last = Host.lastCapability
+        let bounding = Self.boundingSet
+        for (name, set) in [
+            ("bounding", capabilities.bounding), ("effective", capabilities.effective),
+            ("inheritable", capabilities.inheritable), ("permitted", capabilities.permitted),
+            ("ambient", capabilities.ambient),
+        ] {
+            for capability in set.members {
+                let field = "process.capabilities.\(name)"
+                if capability.rawValue > last {
+                    addWarning(field, "this kernel does not know \(capability.name)", "leave it out")
+                } else if isRoot, let bounding, bounding & 1 << UInt64(capability.rawValue) == 0 {
+                    addWarning(field, "apus itself may not have \(capability.name), so the container cannot get it", "run apus with that capability in its bounding set")
+                }
+            }
+        }
+    }
+
+    /// The capabilities that this process could ever have: `CapBnd` of /proc/self/status.
+    private static var boundingSet: UInt64? {
+        guard let status = try? Files.readText("/proc/self/status") else { return nil }
+        let line = status.split(separator: "\n").first { $0.hasPrefix("CapBnd:") }
+        return line?.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }
+    }
+
+    mutating func checkSecurity(_ process: OCI.Process) {
+        if let profile = process.apparmorProfile, profile != "unconfined", Host.hasAppArmor,
+            // Only root may read the list, and without it the kernel decides.
+            let loaded = try? Files.readText("/sys/kernel/security/apparmor/profiles"),
+            !loaded.split(separator: "\n").contains(where: { $0.hasPrefix("\(profile) (") })
+        {
+            addError("process.apparmorProfile", "the profile \(profile) is not loaded", "load it with apparmor_parser(8)")
+        }
+    }
+
+    mutating func checkSeccomp(_ linux: Linux) {
+        guard let profile = linux.seccomp else { return }
+        for failure in SeccompFilter.errors(in: profile) {
+            addError(failure.path, "\(failure.cause)", ErrorDetails(failure).hint ?? "")
+        }
+        for unknown in SeccompFilter.unknownCalls(in: profile) {
+            addWarning(
+                unknown.field, "libseccomp \(SeccompSupport.libraryVersion) does not know the system call \(unknown.name): the rule has no effect",
+                "check the spelling, or build with a newer libseccomp")
+        }
+        if profile.notifies, let path = profile.listenerPath, !Files.exists(path) {
+            addError("linux.seccomp.listenerPath", "there is no \(path)", "start who listens there first")
+        }
+    }
+
+    // MARK: What this version cannot do
+
+    /// Compiles the plan; what it refuses is taken out, so that the next refusal shows too.
+    mutating func checkPlan(_ spec: Spec, _ root: String?) {
+        var spec = spec
+        // Without cgroups, which have been looked at, what is told of memory is that of a container born in its cgroup.
+        let location = try? location(for: spec)
+        let facts = HostFacts(
+            bundle: bundle, rootfs: root ?? absolute(spec.root.path),
+            cgroups: location.map { CgroupFacts($0) } ?? CgroupFacts(), lastCapability: Host.lastCapability,
+            hasAppArmor: Host.hasAppArmor, hasSELinux: Host.hasSELinux, caller: rights.caller)
+        for _ in 0..<64 {
+            do throws(PlanError) {
+                checkMemory(spec, try Plan.create(spec, on: facts, options: PlanOptions(id: "check")))
+                return
+            } catch {
+                if error.field != "process" || spec.process != nil { self.addError(error.field, error.message, "leave it out") }
+                guard spec.remove(error.field) else { return }
+            }
+        }
+    }
+}
+
+extension Spec {
+    /// Takes out what a plan refuses; false if that is not known.
+    fileprivate mutating func remove(_ field: String) -> Bool {
+        switch field {
+        case "linux.netDevices": linux.netDevices = []
+        case "linux.intelRdt": linux.intelRdt = nil
+        case "linux.mountLabel": linux.mountLabel = nil
+        case "linux.memoryPolicy": linux.memoryPolicy = nil
+        case "process.apparmorProfile": process?.apparmorProfile = nil
+        case "process.selinuxLabel": process?.selinuxLabel = nil
+        default:
+            if field.hasPrefix("linux.seccomp"), linux.seccomp != nil {
+                linux.seccomp = nil
+                return true
+            }
+            guard field.hasPrefix("mounts["), let index = Int(field.dropFirst(7).prefix { $0 != "]" }),
+                mounts.indices.contains(index), mounts[index] != Mount(destination: mounts[index].destination, type: "tmpfs")
+            else { return false }
+            // The places of the others stay what they are.
+            mounts[index] = Mount(destination: mounts[index].destination, type: "tmpfs")
+        }
+        return true
+    }
+}

@@ -1,0 +1,243 @@
+internal import Cgroups
+internal import Kernel
+internal import Launch
+internal import OCI
+internal import Planner
+
+extension Lifecycle {
+    /// Runs one more process in a container; in the foreground, returns its exit status (128 + signal).
+    public func exec(_ request: ExecRequest) throws(RuntimeError) -> Int32 {
+        try requireRights()
+        try Preparation.checkDescriptors(preserved: request.preservedDescriptors)
+        let container = try Container(try Self.checked(request.id), in: store)
+        let preparation = try ExecPreparation(request, container, cache: filterCache)
+        preparation.warnings.forEach(warn)
+        if request.detaches {
+            _ = try Execution.start(request, preparation)
+            return 0
+        }
+        // Signals are queued from before the process is there: none that is meant for it gets lost.
+        let signals: SignalQueue
+        do { signals = try SignalQueue() } catch { throw .system(error, field: "") }
+        var execution = try Execution.start(request, preparation)
+        do {
+            return try Foreground(signals, execution.takeTerminal()).follow(execution.child.process)
+        } catch {
+            _ = execution.child.kill()
+            throw .system(error, field: "")
+        }
+    }
+}
+
+/// A process on its way into a container.
+struct Execution: ~Copyable {
+    private(set) var child: Child
+    /// The master of the terminal, if the caller keeps it.
+    private var terminal: Descriptor?
+    /// Whether the terminal is still to come. It comes before the process can be seen by the container, and once.
+    private var expectsTerminal: Bool
+
+    /// Brings a new process to its program.
+    static func start(
+        _ request: ExecRequest, _ preparation: borrowing ExecPreparation
+    ) throws(RuntimeError) -> Execution {
+        if let cpus = preparation.process.execCPUAffinity?.initial {
+            do { try ThisProcess.setAffinity(Plan.mask(of: cpus)) } catch {
+                throw .system(error, field: "process.execCPUAffinity.initial")
+            }
+        }
+        var execution = Execution(
+            child: try launch(preparation), expectsTerminal: preparation.process.terminal)
+        do {
+            try execution.keepMeetings(request, preparation.plan, preparation.container.resctrl)
+        } catch {
+            _ = execution.child.kill()
+            throw error
+        }
+        return execution
+    }
+
+    private init(child: consuming Child, expectsTerminal: Bool) {
+        self.child = child
+        self.expectsTerminal = expectsTerminal
+        terminal = nil
+    }
+
+    // MARK: Launch
+
+    private static func launch(_ preparation: borrowing ExecPreparation) throws(RuntimeError) -> Child {
+        var table = DescriptorTable()
+        let descriptors = try open(preparation, into: &table)
+        do {
+            do {
+                return try clone(preparation.plan, descriptors, try preparation.cgroup.openUnified())
+            } catch let error as SystemError where error.errno == .busy {
+                // The container has made cgroups of its own, and its first process is in one of these.
+                let cgroup = try preparation.container.cgroup.unified(of: preparation.target.pid)
+                return try clone(preparation.plan, descriptors, try cgroup.openUnified())
+            }
+        } catch let error as CgroupError {
+            throw .cgroup(error)
+        } catch let error as SystemError {
+            throw .system(error, field: "process")
+        } catch {
+            throw .status("\(error)")
+        }
+    }
+
+    private static func clone(
+        _ plan: Plan, _ descriptors: [(Slot, Int32)], _ birthplace: consuming Descriptor?
+    ) throws(SystemError) -> Child {
+        var table = DescriptorTable()
+        let cgroup: Int32? =
+            switch consume birthplace {
+            case .some(let directory): table.add(directory)
+            case .none: nil
+            }
+        return try Child(running: plan, descriptors: descriptors, cgroup: cgroup, keepsCapabilities: false)
+    }
+
+    private static func open(
+        _ preparation: borrowing ExecPreparation, into table: inout DescriptorTable
+    ) throws(RuntimeError) -> [(Slot, Int32)] {
+        var opened: [(Slot, Int32)] = []
+        for provision in preparation.plan.provisions {
+            let number: Int32
+            do {
+                switch provision.source {
+                case .process: number = preparation.target.descriptor.number
+                case .processRoot: number = table.add(try root(of: preparation.target))
+                case .tasks(let index): number = table.add(try preparation.cgroup.openTasks(index))
+                case .namespace, .gateListener, .notifyDirectory, .tree, .mappedTree: continue  // A new container has them.
+                }
+            } catch let error as CgroupError {
+                throw .cgroup(error)
+            } catch let error as SystemError {
+                throw .system(error, field: provision.origin.text)
+            } catch {
+                throw .status("\(error)")
+            }
+            opened.append((provision.slot, number))
+        }
+        return opened
+    }
+
+    /// The root directory of a process that has not ended: else its pid may be another one's by now.
+    private static func root(of process: borrowing Kernel.Process) throws(SystemError) -> Descriptor {
+        let root = try Descriptor.open("/proc/\(process.pid)/root", [.path, .directory])
+        if try process.hasEnded(within: 0) { throw SystemError("open", "/proc/\(process.pid)/root", .noProcess) }
+        return root
+    }
+
+    // MARK: Meetings
+
+    private mutating func keepMeetings(
+        _ request: ExecRequest, _ plan: Plan, _ resctrl: ResctrlGroup?
+    ) throws(RuntimeError) {
+        do {
+            if plan.asksNothing { try child.answerForkAhead() }
+        } catch {
+            throw explainEnd()
+        }
+        while true {
+            let next: Request
+            do { next = try child.nextRequest() } catch {
+                switch error {
+                case .system(let error): throw .system(error, field: "process")
+                case .step(let failure): throw .step(failure)
+                }
+            }
+            switch next {
+            case .ended:
+                guard child.currentReport().phase == .executing else { throw explainEnd() }
+                return
+            case .meeting(let meeting, let descriptors): try keep(meeting, descriptors, request, plan, resctrl)
+            }
+        }
+    }
+
+    private mutating func keep(
+        _ meeting: Meeting, _ descriptors: [Int32], _ request: ExecRequest, _ plan: Plan, _ resctrl: ResctrlGroup?
+    ) throws(RuntimeError) {
+        var received = DescriptorTable()
+        for number in descriptors.dropFirst() { received.add(Descriptor(owning: number)) }
+        let first = descriptors.first.map { Descriptor(owning: $0) }
+        switch meeting {
+        case .console where expectsTerminal:
+            expectsTerminal = false
+            try takeTerminal(first, request.consoleSocket)
+        case .ready:
+            do { try resctrl?.add(child.process.pid) } catch { throw .cgroup(error) }
+            try announce(request, plan)
+        case .console, .idMaps, .cgroups, .runtimeHooks, .containerHooks, .limits: break  // A new container's.
+        }
+        do { try child.reply() } catch { throw explainEnd() }
+    }
+
+    /// The process has nothing left to do but to run its program.
+    private borrowing func announce(_ request: ExecRequest, _ plan: Plan) throws(RuntimeError) {
+        if let scheduler = plan.hostScheduler {
+            do { try child.process.setScheduling(SchedulingAttributes(scheduler)) } catch {
+                throw .system(error, field: "process.scheduler")
+            }
+        }
+        if let path = request.pidfdSocket {
+            try Handover.send(child.process.descriptor.number, "pidfd", to: path, "--pidfd-socket")
+        }
+        guard let path = request.pidFile else { return }
+        do { try Files.replace(path, with: Array("\(child.process.pid)".utf8), mode: 0o644) } catch {
+            throw .system(error, field: "--pid-file")
+        }
+    }
+
+    private mutating func takeTerminal(
+        _ master: consuming Descriptor?, _ socket: String?
+    ) throws(RuntimeError) {
+        guard let master else { throw explainEnd() }
+        if let socket {
+            try Handover.send(master.number, "/dev/ptmx", to: socket, "--console-socket")
+        } else {
+            // The program finds the size that it will have.
+            CallerTerminal.copySize(to: master.number)
+            terminal = consume master
+        }
+    }
+
+    mutating func takeTerminal() -> Descriptor? {
+        var taken: Descriptor?
+        swap(&taken, &terminal)
+        return taken
+    }
+
+    /// Why the process did not come to its program.
+    private borrowing func explainEnd() -> RuntimeError {
+        let exit = child.kill()
+        let failure = child.failure(exit)
+        // setns(2) of a process that is ending: its namespaces are gone.
+        if failure.errno == .noProcess, failure.field == "linux.namespaces" { return Container.stopped }
+        return .step(failure)
+    }
+}
+
+extension Plan {
+    /// Whether the host has nothing to do between the clone and the program, but to learn of a fork.
+    fileprivate var asksNothing: Bool {
+        var forks = false
+        for step in steps {
+            switch step.operation {
+            case .meet: return false
+            case .fork: forks = true
+            default: continue
+            }
+        }
+        return forks
+    }
+}
+
+extension SchedulingAttributes {
+    fileprivate init(_ attributes: SchedulerAttributes) {
+        self.init(
+            policy: attributes.policy, nice: attributes.nice, priority: attributes.priority, flags: attributes.flags,
+            runtime: attributes.runtime, deadline: attributes.deadline, period: attributes.period)
+    }
+}

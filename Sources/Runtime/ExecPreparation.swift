@@ -1,0 +1,119 @@
+internal import Cgroups
+internal import Kernel
+internal import OCI
+internal import Planner
+
+/// Everything that is known of an `exec` before its first effect.
+struct ExecPreparation: ~Copyable {
+    let container: Container
+    /// The container's first process: what is entered is what it is in.
+    let target: Kernel.Process
+    let process: OCI.Process
+    var plan: Plan
+    /// Where the new process goes.
+    let cgroup: Cgroup
+    let warnings: [String]
+
+    init(_ request: ExecRequest, _ container: Container, cache: String) throws(RuntimeError) {
+        let target = try container.enterable(evenPaused: request.ignoresPause)
+        var spec = try Self.readSpec(of: container)
+        guard let own = spec.process else { throw Self.broken(container, "there is no process in it") }
+        let made = try ExecProcess(request, in: own)
+        try Preparation.checkTerminal(
+            made.process.terminal, detaches: request.detaches, socket: request.consoleSocket)
+        spec.process = made.process
+        let cgroup = try Self.cgroup(request.cgroups, of: container)
+        let hierarchies = cgroup.directories.filter { !$0.isUnified }.map { directory in
+            CgroupFacts.Hierarchy(name: directory.label, options: [], directory: directory.path)
+        }
+        let host = HostFacts(
+            bundle: container.record.bundle, rootfs: container.record.rootfs,
+            cgroups: CgroupFacts(hierarchies: hierarchies, unified: cgroup.unified),
+            lastCapability: Host.lastCapability, hasAppArmor: made.process.apparmorProfile != nil && Host.hasAppArmor,
+            hasSELinux: made.process.selinuxLabel != nil && Host.hasSELinux, caller: Rights.caller())
+        let listened = try Preparation.listenDescriptors()
+        let options = Planner.PlanOptions(
+            id: container.record.id, hasGate: false, givesStreams: request.detaches,
+            noNewKeyring: container.record.keepsKeyring, listenDescriptors: listened,
+            preservedDescriptors: request.preservedDescriptors,
+            listenNames: listened > 0 ? ThisProcess.environment("LISTEN_FDNAMES") : nil, filter: try Preparation.filter(spec, cache: cache))
+        let entry = ExecEntry(
+            namespaces: try Self.namespaces(spec.linux, of: container.record.pid),
+            changesRoot: !spec.linux.creates(.mount),
+            meetsHost: request.pidFile != nil || request.pidfdSocket != nil || made.process.scheduler != nil
+                || container.resctrl != nil)
+        let plan: Plan
+        do { plan = try Plan.exec(spec, on: host, options: options, entry: entry) } catch { throw .plan(error) }
+        self.container = container
+        self.plan = plan
+        self.cgroup = cgroup
+        process = made.process
+        self.target = target
+        warnings = made.warnings
+    }
+
+    /// The container's own configuration, as it was when the container was created.
+    private static func readSpec(of container: Container) throws(RuntimeError) -> Spec {
+        let path = configPath(of: container)
+        let bytes: [UInt8]
+        do { bytes = try Files.read(path) } catch { throw .system(error, field: "--root") }
+        do { return try Spec.decodeForExec(bytes) } catch { throw .config(path: path, error) }
+    }
+
+    private static func configPath(of container: Container) -> String {
+        "\(container.store.path(of: container.record.id))/\(Entry.configName)"
+    }
+
+    private static func broken(_ container: Container, _ reason: String) -> RuntimeError {
+        .brokenState(path: configPath(of: container), reason: reason)
+    }
+
+    /// What the container was given instead of the caller's own. One that it joined may be the caller's: a process
+    /// cannot join the user namespace that it is in (setns(2)).
+    private static func namespaces(_ linux: Linux, of pid: Int32) throws(RuntimeError) -> [NamespaceKind] {
+        var kinds: [NamespaceKind] = []
+        for namespace in linux.namespaces {
+            if namespace.path != nil, try isOwn(namespace.kind, pid) { continue }
+            kinds.append(namespace.kind)
+        }
+        return kinds
+    }
+
+    private static func isOwn(_ kind: NamespaceKind, _ pid: Int32) throws(RuntimeError) -> Bool {
+        do {
+            let theirs = try Files.status("/proc/\(pid)/ns/\(kind.procName)", follow: true)
+            let ours = try Files.status("/proc/self/ns/\(kind.procName)", follow: true)
+            return theirs.inode == ours.inode && theirs.device == ours.device
+        } catch {
+            throw .system(error, field: "linux.namespaces")
+        }
+    }
+
+    private static func cgroup(_ texts: [String], of container: Container) throws(RuntimeError) -> Cgroup {
+        do {
+            var places: [SubCgroup] = []
+            for text in texts where !text.isEmpty { places.append(try SubCgroup(text)) }
+            return try container.cgroup.replacing(places)
+        } catch {
+            throw .cgroup(error)
+        }
+    }
+}
+
+extension Container {
+    /// The first process, if another one may join it.
+    func enterable(evenPaused: Bool) throws(RuntimeError) -> Kernel.Process {
+        guard record.pid > 0 else { throw status() == .creating ? Self.beingCreated : Self.stopped }
+        guard let process = process() else { throw Self.stopped }
+        // Whoever came in before everything is in place would find the host's.
+        if isStillInit, !isAtGate { throw Self.beingCreated }
+        // A freezer that cannot be read does not freeze.
+        if !evenPaused, (try? cgroup.isFrozen()) == true {
+            throw .status("cannot exec in a paused container (use --ignore-paused to override)")
+        }
+        return process
+    }
+
+    static var stopped: RuntimeError { .status("cannot exec in a stopped container") }
+    private static var beingCreated: RuntimeError { .status("cannot exec in a container that is being created") }
+}

@@ -1,0 +1,129 @@
+internal import Kernel
+
+/// The socket at which a container says that it is ready, for a service manager (sd_notify(3)) that waits for it at
+/// `$NOTIFY_SOCKET`.
+///
+/// The container never reaches the manager's own socket: it could claim any process as the main one, or have descriptors
+/// stored. Of all that it says only `READY=1` is passed on, once.
+final class NotifySocket {
+    private let socket: Descriptor
+    private let manager: String
+    private let warn: (String) -> Void
+    private var isReady = false
+
+    static let directoryName = "notify"
+    private static let name = "notify.sock"
+
+    /// The manager's address; nil if there is none.
+    static func manager() throws(RuntimeError) -> String? {
+        guard let address = ThisProcess.environment("NOTIFY_SOCKET"), !address.isEmpty else { return nil }
+        guard address.hasPrefix("/") || address.hasPrefix("@") else {
+            throw .usage("NOTIFY_SOCKET: neither an absolute path nor an abstract address: \"\(address)\"")
+        }
+        return address
+    }
+
+    /// Makes the directory that the container gets.
+    static func makeDirectory(in entry: borrowing Entry) throws(RuntimeError) {
+        do { try Files.makeDirectory(directoryName, mode: 0o755, at: .directory(entry.directory.number)) } catch {
+            throw .system(error, field: "NOTIFY_SOCKET")
+        }
+    }
+
+    /// Begins to listen in the container's directory.
+    init(
+        in entry: borrowing Entry, for manager: String, warn: @escaping (String) -> Void
+    ) throws(RuntimeError) {
+        let base = Base.directory(entry.directory.number)
+        let directory: Descriptor
+        do { directory = try Descriptor.open(Self.directoryName, [.readOnly, .directory, .noFollow], at: base) } catch {
+            if error.errno == .noEntry {
+                throw .usage("NOTIFY_SOCKET: the container was created without it, and so has no socket to be ready at")
+            }
+            throw .system(error, field: "NOTIFY_SOCKET")
+        }
+        do {
+            // Every user of the container may say so.
+            let mask = ThisProcess.setFileModeMask(0)
+            defer { ThisProcess.setFileModeMask(mask) }
+            try? Files.remove(Self.name, at: .directory(directory.number))  // Of a start that failed; there may be none.
+            socket = try Descriptor.receiving(at: "/proc/self/fd/\(directory.number)/\(Self.name)")
+        } catch {
+            throw .system(error, field: "NOTIFY_SOCKET")
+        }
+        self.manager = manager
+        self.warn = warn
+    }
+
+    /// To be waited at for something to read.
+    var number: Int32 { socket.number }
+
+    /// Reads what the container says; true once it is ready. Descriptors that come along are closed at once, which is the
+    /// answer that a barrier waits for.
+    private func isReadyNow() -> Bool {
+        // An error here is one of the container's making at most.
+        while let message = try? socket.nextDatagram(atMost: 8192) {
+            if message.split(separator: UInt8(ascii: "\n")).contains(where: { $0.elementsEqual("READY=1".utf8) }) {
+                isReady = true
+            }
+        }
+        return isReady
+    }
+
+    // MARK: In the foreground
+
+    /// Passes on that the container is ready; this process stays the main one.
+    func passOn() {
+        if isReady {
+            _ = isReadyNow()  // Nothing more is passed on, but whoever says it does not wait.
+        } else if isReadyNow() {
+            tell("READY=1")
+        }
+    }
+
+    // MARK: Detached
+
+    /// Waits until the container is ready and the manager knows it, and knows which process is the main one from now on;
+    /// or until the process has ended.
+    func awaitReadiness(of process: borrowing Kernel.Process) throws(RuntimeError) {
+        do {
+            while !isReadyNow() {
+                let occurred = try Wait.readable([number, process.descriptor.number], milliseconds: -1)
+                if occurred.contains(process.descriptor.number), !isReadyNow() { return }
+            }
+        } catch {
+            throw .system(error, field: "NOTIFY_SOCKET")
+        }
+        // In one message: the manager never sees one without the other.
+        if tell("MAINPID=\(process.pid)\nREADY=1") { awaitManager() }
+    }
+
+    /// Until the manager has read what was sent it can be lost: the manager asks who the sender is, and that must not be
+    /// gone (sd_notify_barrier(3)).
+    private func awaitManager() {
+        do {
+            let pipe = try Descriptor.pipe()
+            let end = pipe.first
+            let sent = pipe.second
+            let connection = try Descriptor.connected(to: manager, .datagrams)
+            try connection.send(Array("BARRIER=1".utf8), descriptors: [sent.number])
+            _ = consume sent
+            if try Wait.readable([end.number], milliseconds: 30_000).isEmpty {
+                warn("NOTIFY_SOCKET: \(manager): did not confirm within 30 s that it has read the messages")
+            }
+        } catch {
+            warn("NOTIFY_SOCKET: \(error)")
+        }
+    }
+
+    @discardableResult
+    private func tell(_ message: String) -> Bool {
+        do {
+            try Descriptor.connected(to: manager, .datagrams).send(Array(message.utf8))
+            return true
+        } catch {
+            warn("NOTIFY_SOCKET: \(error)")
+            return false
+        }
+    }
+}

@@ -1,0 +1,29 @@
+internal import Cgroups
+internal import OCI
+
+extension Lifecycle {
+    /// Stops every process of a container that runs or waits for `start`, and waits until they stand still.
+    public func pause(_ id: String) throws(RuntimeError) {
+        let id = try Self.checked(id)
+        let entry = try store.lock(id)
+        let container = try Container(id, in: store)
+        switch container.status() {
+        case .running, .created: break
+        case .creating, .paused, .stopped: throw .status("container not running")
+        }
+        let cgroup = try container.requireCgroup()
+        do { try cgroup.freeze() } catch { throw .cgroup(error) }
+        _ = consume entry  // Locked until here.
+    }
+
+    /// Lets the processes of a paused container go on.
+    public func resume(_ id: String) throws(RuntimeError) {
+        let id = try Self.checked(id)
+        let entry = try store.lock(id)
+        let container = try Container(id, in: store)
+        guard container.status() == .paused else { throw .status("container not paused") }
+        let cgroup = try container.requireCgroup()
+        do { try cgroup.thaw() } catch { throw .cgroup(error) }
+        _ = consume entry  // Locked until here.
+    }
+}

@@ -1,0 +1,23 @@
+internal import Cgroups
+internal import CommandLineInterface
+internal import Runtime
+
+extension Command {
+    /// `check`: everything that is wrong with a bundle on this host; 1 if there is an error.
+    static func check(
+        _ options: CheckOptions, _ manager: CgroupManager, _ rootless: RootlessMode
+    ) throws -> Int32 {
+        let findings = BundleCheck.findings(bundle: options.bundle, manager: manager, rootless: rootless)
+        let errors = findings.count { $0.severity == .error }
+        switch options.format {
+        case .json: try Output.standard(CheckDocument.json(of: findings))
+        case .text:
+            var text = findings.map { "\(Quoting.plain("\($0)"))\n" }.joined()
+            if errors == 0 {
+                text += "\(options.bundle): good on this host" + (findings.isEmpty ? "\n" : ", with warnings\n")
+            }
+            try Output.standard(text)
+        }
+        return errors == 0 ? 0 : 1
+    }
+}

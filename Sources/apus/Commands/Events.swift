@@ -1,0 +1,13 @@
+internal import CommandLineInterface
+internal import Runtime
+
+extension Command {
+    /// `events`: statistics and out-of-memory events, a JSON object on each line.
+    static func events(_ options: EventsOptions, _ lifecycle: Lifecycle) throws {
+        if options.stats {
+            try Output.standard(try lifecycle.statistics(options.id))
+        } else {
+            try lifecycle.events(options.id, interval: options.interval) { try Output.standard($0) }
+        }
+    }
+}

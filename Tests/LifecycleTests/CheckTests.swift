@@ -1,0 +1,273 @@
+import Glibc
+import Harness
+import Testing
+
+extension Containers {
+    /// `check` says what `create` would stumble over, all at once, and touches nothing.
+    @Suite(.beyondRunc("has no such command")) struct CheckTests {
+        private func check(_ bundle: Bundle, _ flags: String...) throws -> Outcome {
+            try bundle.save()
+            return try bundle.command(["check"] + flags + [bundle.directory]).run()
+        }
+
+        /// What it says of one place.
+        private func told(
+            of field: String, _ change: (inout Value) throws -> Void
+        ) throws -> [String] {
+            try told(of: field, by: Bundle.minimal(change))
+        }
+
+        private func told(of field: String, by bundle: Bundle) throws -> [String] {
+            let outcome = try check(bundle)
+            return outcome.output.split(separator: "\n").map(String.init).filter { $0.hasPrefix("\(field): ") }
+        }
+
+        @Test func `a bundle that runs is good, in one line`() throws {
+            let bundle = try Bundle.minimal()
+            let outcome = try check(bundle)
+            #expect(outcome.status == 0)
+            #expect(outcome.output == "\(bundle.directory): good on this host\n")
+            #expect(outcome.errors == "")
+            #expect(!Files.exists(bundle.workspace.root))
+            try bundle.run().ok()
+        }
+
+        @Test(.flag("check --format")) func `JSON has field, severity, message and hint`() throws {
+            let bundle = try Bundle.minimal {
+                $0.bind("/absent", to: "/data")
+                $0.process.capabilities.bounding.append("CAP_BOGUS")
+            }
+            let outcome = try check(bundle, "--format", "json")
+            #expect(outcome.status == 1)
+            let findings = try Value(parsing: outcome.output).items
+            let index = bundle.config.mounts.items.count - 1
+            let error = try #require(findings.first { $0.severity == "error" })
+            #expect(error.field == .string("mounts[\(index)].source"))
+            #expect(error.message.text?.contains("/absent") == true && error.hint.text?.isEmpty == false)
+            let warning = try #require(findings.first { $0.severity == "warning" })
+            #expect(warning.field == "process.capabilities.bounding[3]")
+            #expect(findings.count == 2 && findings.allSatisfy { $0.members.count == 4 })
+        }
+
+        @Test(.flag("check --format")) func `JSON of a good bundle is an empty array, and text is the default`() throws {
+            let bundle = try Bundle.minimal()
+            #expect(try Value(parsing: check(bundle, "--format", "json").ok().output) == [])
+            #expect(try check(bundle, "--format=text").ok().output == check(bundle).output)
+        }
+
+        @Test func `warnings alone are no failure`() throws {
+            let bundle = try Bundle.minimal { $0.process.capabilities.bounding.append("CAP_BOGUS") }
+            let outcome = try check(bundle)
+            #expect(outcome.status == 0)
+            #expect(outcome.output.contains("process.capabilities.bounding[3]: warning: unknown capability"))
+            #expect(outcome.output.hasSuffix("good on this host, with warnings\n"))
+        }
+
+        @Test func `every problem of the document and of the host is told at once`() throws {
+            let bundle = try Bundle.minimal {
+                $0.process.args = ["nosuch"]
+                $0.root.readonly = "yes"
+                $0.hostname = 7
+                $0.mount("nofs", at: "/n")
+                $0.hook("poststop", "/no/hook")
+                $0.linux.sysctl = ["net.ipv4.nosuch": "1", "kernel.panic": "1"]
+            }
+            let outcome = try check(bundle)
+            #expect(outcome.status == 1)
+            let fields = outcome.output.split(separator: "\n").map { $0.split(separator: ": ")[0] }
+            #expect(
+                Set(fields) == [
+                    "root.readonly", "hostname", "mounts[7].type", "hooks.poststop[0].path", "process.args[0]",
+                    "linux.sysctl[\"net.ipv4.nosuch\"]", "linux.sysctl[\"kernel.panic\"]",
+                ])
+            #expect(fields.count == 7)
+        }
+
+        // MARK: The root file system
+
+        @Test func `a root that is missing or no directory`() throws {
+            let bundle = try Bundle.minimal()
+            bundle.config.root.path = "absent"
+            #expect(try told(of: "root.path", by: bundle).count == 1)
+            bundle.config.root.path = "config.json"
+            #expect(try told(of: "root.path", by: bundle).first?.contains("is not a directory") == true)
+        }
+
+        @Test func `a program is looked for as the container does it`() throws {
+            let bundle = try Bundle.minimal { $0.run("tool") }
+            #expect(try told(of: "process.args[0]", by: bundle).first?.contains("there is no tool in the PATH") == true)
+            // A link of the image that leads out of it stays inside.
+            try bundle.putLink("usr/bin/tool", to: "../../../../../../../bin/tool2")
+            #expect(try told(of: "process.args[0]", by: bundle).count == 1)
+            try bundle.putLink("bin/tool2", to: "busybox")
+            #expect(try check(bundle).ok().output.contains("good"))
+            bundle.config.run("/no/tool")
+            #expect(try told(of: "process.args[0]", by: bundle).first?.contains("there is no /no/tool") == true)
+        }
+
+        @Test func `a program without the right to be executed`() throws {
+            let bundle = try Bundle.minimal { $0.run("/bin/text") }
+            try bundle.put("bin/text", "#!/bin/sh\n", mode: 0o644)
+            #expect(try told(of: "process.args[0]", by: bundle).first?.contains("cannot be executed by uid 0") == true)
+            #expect(chmod("\(bundle.rootfs)/bin/text", 0o700) == 0)
+            bundle.config.process.user = ["uid": 1, "gid": 1]
+            #expect(try told(of: "process.args[0]", by: bundle).first?.contains("cannot be executed by uid 1") == true)
+        }
+
+        @Test func `a program whose interpreter or loader is missing`() throws {
+            let bundle = try Bundle.minimal { $0.run("/bin/tool") }
+            try bundle.put("bin/tool", "#!/no/interpreter -x\n", mode: 0o755)
+            #expect(try told(of: "process.args[0]", by: bundle).first?.contains("needs /no/interpreter") == true)
+            try Files.copy("/bin/ls", to: "\(bundle.rootfs)/bin/tool", mode: 0o755)
+            #expect(try told(of: "process.args[0]", by: bundle).first?.contains("needs /lib") == true)
+            var foreign = try #require(Files.bytes("\(bundle.rootfs)/bin/busybox")?.prefix(64))
+            foreign[18] = 8  // EM_MIPS
+            try Files.write(String(decoding: foreign, as: Unicode.ASCII.self), to: "\(bundle.rootfs)/bin/tool", mode: 0o755)
+            #expect(try told(of: "process.args[0]", by: bundle).count == 1)
+        }
+
+        @Test func `a FIFO in the image does not stop it`() throws {
+            let bundle = try Bundle.minimal { $0.run("/bin/fifo") }
+            try Files.makeFIFO("\(bundle.rootfs)/bin/fifo")
+            #expect(try told(of: "process.args[0]", by: bundle).count == 1)
+        }
+
+        // MARK: Mounts, hooks, devices
+
+        @Test func `mounts that cannot be made`() throws {
+            let bundle = try Bundle.minimal {
+                $0.bind("/absent", to: "/a")
+                $0.bind("/etc/passwd", to: "/bin")
+                $0.mount("nofs", at: "/n")
+                $0.mount("overlay", at: "/o", source: "overlay", "lowerdir=/absent:/etc")
+                $0.mount("ext4", at: "/e", source: "/absent/disk")
+            }
+            let output = try check(bundle).output
+            #expect(output.contains("mounts[7].source: stat /absent: no such file or directory ("))
+            #expect(output.contains("mounts[8].destination: the source is no directory, and /bin"))
+            #expect(output.contains("mounts[9].type: this kernel has no file system \"nofs\" ("))
+            #expect(output.contains("mounts[10].options[0]: stat /absent: no such file"))
+        }
+
+        @Test func `hooks that are missing or cannot be executed`() throws {
+            let bundle = try Bundle.minimal {
+                $0.hook("createRuntime", "/absent/hook")
+                $0.hook("poststop", "/etc/passwd")
+                $0.hook("startContainer", "/usr/bin/env")
+                $0.hook("startContainer", "/bin/sh")
+            }
+            let output = try check(bundle).output
+            #expect(output.contains("hooks.createRuntime[0].path: stat /absent/hook: no such file"))
+            #expect(output.contains("hooks.poststop[0].path: /etc/passwd is not executable (chmod +x)"))
+            // Those of the container are in the container.
+            #expect(output.contains("hooks.startContainer[0].path: stat /usr/bin/env in the root file system"))
+            #expect(!output.contains("startContainer[1]"))
+        }
+
+        @Test func `devices that clash`() throws {
+            let device: Value = ["type": "c", "path": "/dev/x", "major": 1, "minor": 3]
+            let bundle = try Bundle.minimal {
+                $0.linux.devices = [device, device]
+                $0.bind("/etc/passwd", to: "/dev/x")
+            }
+            let output = try check(bundle).output
+            #expect(output.contains("linux.devices[1].path: /dev/x is the path of linux.devices[0] too"))
+            #expect(output.contains("linux.devices[0].path: mounts[7] is mounted at /dev/x"))
+        }
+
+        // MARK: Namespaces and ids
+
+        @Test func `namespaces by path`() throws {
+            #expect(try told(of: "linux.namespaces[4].path") { $0.join("uts", "/absent") }.count == 1)
+            #expect(try told(of: "linux.namespaces[4].path") { $0.join("uts", "/etc/passwd") }.first?.contains("is no namespace") == true)
+            #expect(
+                try told(of: "linux.namespaces[4].path") { $0.join("uts", "/proc/self/ns/net") }.first?
+                    .contains("is a network namespace, not a uts namespace") == true)
+        }
+
+        @Test func `ids that the container does not have`() throws {
+            let bundle = try Bundle.minimal {
+                $0.mapUsers(size: 10)
+                $0.process.user = ["uid": 10, "gid": 9, "additionalGids": [11]]
+            }
+            let output = try check(bundle).output
+            #expect(output.contains("process.user.uid: 10 is not among"))
+            #expect(!output.contains("process.user.gid"))
+            #expect(output.contains("process.user.additionalGids[0]: 11 is not among"))
+        }
+
+        // MARK: Limits and security
+
+        @Test func `limits that this host cannot set`() throws {
+            let bundle = try Bundle.minimal {
+                $0.process.rlimits = [["type": "RLIMIT_NOFILE", "soft": 1, "hard": 1_099_511_627_776]]
+                $0.linux.resources.hugepageLimits = [["pageSize": "3MB", "limit": 0]]
+                $0.linux.resources.cpu = ["cpus": "0-100000"]
+                $0.linux.resources.unified = ["nosuch.max": "1"]
+            }
+            let output = try check(bundle).output
+            #expect(output.contains("process.rlimits[0].hard: 1099511627776 is above /proc/sys/fs/nr_open"))
+            #expect(output.contains("linux.resources.hugepageLimits[0].pageSize: this machine has no huge pages of 3MB"))
+            #expect(output.contains("linux.resources.cpu.cpus: there is no processor 100000"))
+            #expect(output.contains("linux.resources.unified"))
+        }
+
+        @Test func `a cgroup that somebody is in`() throws {
+            let first = try Bundle.sleeping()
+            try first.create().ok()
+            let second = try Bundle.minimal()
+            second.config.linux.cgroupsPath = first.config.linux.cgroupsPath
+            #expect(try told(of: "linux.cgroupsPath", by: second).first?.contains("not empty") == true)
+        }
+
+        @Test func `seccomp profiles that libseccomp does not know`() throws {
+            let bundle = try Bundle.minimal {
+                $0.linux.seccomp = [
+                    "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_S390", "SCMP_ARCH_PPC"],
+                    "syscalls": [["names": ["mkdir", "nosuchcall"], "action": "SCMP_ACT_ERRNO"]],
+                ]
+            }
+            let output = try check(bundle).output
+            #expect(output.contains("linux.seccomp.architectures[0]: SCMP_ARCH_S390 has another byte order"))
+            #expect(output.contains("linux.seccomp.architectures[1]: SCMP_ARCH_PPC has another byte order"))
+            #expect(output.contains("linux.seccomp.syscalls[0].names[1]: warning: libseccomp"))
+        }
+
+        // MARK: Who calls
+
+        /// An ordinary user is told the same, and what he may not look at is a warning.
+        @Test func `it needs no root, and makes nothing`() throws {
+            let bundle = try Bundle.minimal { $0.bind("/absent", to: "/data") }
+            try bundle.save()
+            let program = "\(bundle.workspace.directory)/apus"
+            try Files.copy(bundle.runtime.path, to: program, mode: 0o755)
+            let drop = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            let before = Files.tree(bundle.directory)
+            let outcome = try bundle.workspace.command(drop + [program, "check", bundle.directory]).run()
+            #expect(outcome.status == 1)
+            #expect(outcome.output.contains("mounts[7].source: stat /absent"))
+            #expect(outcome.output.contains("linux.namespaces: warning: an ordinary user cannot run this"))
+            #expect(Files.tree(bundle.directory) == before)
+        }
+
+        @Test func `id mappings of an ordinary user are what subuid gives him`() throws {
+            let bundle = try Bundle.minimal { $0.mapUsers(to: 4_000_000, size: 10) }
+            try bundle.save()
+            let program = "\(bundle.workspace.directory)/apus"
+            try Files.copy(bundle.runtime.path, to: program, mode: 0o755)
+            let drop = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            let output = try bundle.workspace.command(drop + [program, "check", bundle.directory]).run().output
+            #expect(output.contains("linux.uidMappings[0]: /etc/subuid does not give this user the ids from 4000000 to 4000009"))
+        }
+
+        @Test func `what is no bundle`() throws {
+            let bundle = try Bundle.minimal()
+            let missing = try bundle.command(["check", "/absent"]).run()
+            #expect(missing.status == 1 && missing.output.hasPrefix("bundle: realpath /absent: no such file"))
+            let empty = try bundle.command(["check", bundle.rootfs]).run()
+            #expect(empty.status == 1 && empty.output.hasPrefix("config.json: open "))
+            bundle.configText = "{"
+            #expect(try check(bundle).status == 1)
+        }
+    }
+}
