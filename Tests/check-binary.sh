@@ -7,4 +7,6 @@ file=$(readelf -lW "$binary")
 case $file in *INTERP*) fail "it is not static: it asks for a dynamic loader" ;; esac
 if readelf -dW "$binary" 2>/dev/null | grep -q NEEDED; then fail "it needs shared libraries"; fi
 if nm "$binary" 2>/dev/null | grep -qE '\$s10Foundation|\$s20FoundationEssentials'; then fail "Foundation is linked in"; fi
-echo "$binary: static, without Foundation"
+# Each start would pay for their set-up.
+if nm "$binary" 2>/dev/null | grep -qE ' (libdispatch_init|swift_task_create)$'; then fail "concurrency is linked in"; fi
+echo "$binary: static, without Foundation and concurrency"

@@ -49,7 +49,8 @@ public struct CgroupView: Sendable, Equatable {
     }
 
     private static func options(of label: String) -> [String] {
-        let options = label.utf8.split(separator: UInt8(ascii: ",")).map { String(decoding: $0, as: UTF8.self) }
-        return label.hasPrefix("name=") ? ["none"] + options : options
+        if label.hasPrefix("name=") { return ["none", label] }
+        if !label.utf8.contains(UInt8(ascii: ",")) { return [label] }
+        return label.utf8.split(separator: UInt8(ascii: ",")).map { String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -54,6 +54,16 @@ struct Container {
         return isInit ? .created : .running
     }
 
+    /// Where its own configuration is kept.
+    var configPath: String { "\(store.path(of: record.id))/\(Entry.configName)" }
+
+    /// Its own configuration, as it was when it was created: what `decode` reads of it.
+    func configuration(_ decode: ([UInt8]) throws(SpecError) -> Spec) throws(RuntimeError) -> Spec {
+        let bytes: [UInt8]
+        do { bytes = try Files.read(configPath) } catch { throw .system(error, field: "--root") }
+        do { return try decode(bytes) } catch { throw .config(path: configPath, error) }
+    }
+
     /// Whether `start` can let the process go.
     var isAtGate: Bool { Files.exists("\(store.path(of: record.id))/\(Entry.gateName)") }
 

@@ -43,7 +43,6 @@ struct Creation: ~Copyable {
         record.hooks.startContainer = spec.hooks.startContainer
         record.cgroup = preparation.location.stateText
         record.keepsKeyring = request.noNewKeyring
-        if let resources = spec.linux.resources { record.resources = .known(resources) }
         var resctrl: ResctrlGroup?
         do {
             do { resctrl = try Resctrl.group(for: spec.linux.intelRdt, id: record.id) } catch { throw RuntimeError.cgroup(error) }

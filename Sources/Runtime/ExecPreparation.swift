@@ -16,7 +16,7 @@ struct ExecPreparation: ~Copyable {
 
     init(_ request: ExecRequest, _ container: Container, cache: String) throws(RuntimeError) {
         let target = try container.enterable(evenPaused: request.ignoresPause)
-        var spec = try Self.readSpec(of: container)
+        var spec = try container.configuration(Spec.decodeForExec)
         guard let own = spec.process else { throw Self.broken(container, "there is no process in it") }
         let made = try ExecProcess(request, in: own)
         try Preparation.checkTerminal(
@@ -52,20 +52,8 @@ struct ExecPreparation: ~Copyable {
         warnings = made.warnings
     }
 
-    /// The container's own configuration, as it was when the container was created.
-    private static func readSpec(of container: Container) throws(RuntimeError) -> Spec {
-        let path = configPath(of: container)
-        let bytes: [UInt8]
-        do { bytes = try Files.read(path) } catch { throw .system(error, field: "--root") }
-        do { return try Spec.decodeForExec(bytes) } catch { throw .config(path: path, error) }
-    }
-
-    private static func configPath(of container: Container) -> String {
-        "\(container.store.path(of: container.record.id))/\(Entry.configName)"
-    }
-
     private static func broken(_ container: Container, _ reason: String) -> RuntimeError {
-        .brokenState(path: configPath(of: container), reason: reason)
+        .brokenState(path: container.configPath, reason: reason)
     }
 
     /// What the container was given instead of the caller's own. One that it joined may be the caller's: a process

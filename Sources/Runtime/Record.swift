@@ -24,8 +24,8 @@ struct Record {
     var cgroup: [String] = []
     /// The container's class of service, as ``ResctrlGroup`` writes it; empty without one.
     var resctrl: [String] = []
-    /// The limits that were asked for, by the configuration and by updates.
-    var resources = RecordedResources.known(Resources())
+    /// The limits that were asked for in the end; nil where no update has changed those of the configuration.
+    var resources: RecordedResources?
     /// Whether its processes stay in their caller's session keyring (`--no-new-keyring`).
     var keepsKeyring = false
     var annotations: [Annotation] = []
@@ -50,8 +50,10 @@ struct Record {
             if let exitStatus { writer.member("exitStatus", exitStatus) }
             writer.member("cgroup", cgroup)
             writer.member("resctrl", resctrl)
-            writer.name("resources")
-            resources.encode(to: &writer)
+            if let resources {
+                writer.name("resources")
+                resources.encode(to: &writer)
+            }
             if keepsKeyring { writer.member("keepsKeyring", true) }
             writer.name("annotations")
             Annotation.encode(annotations, to: &writer)

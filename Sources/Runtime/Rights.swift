@@ -45,8 +45,7 @@ struct Rights: Sendable {
     private static var isInUserNamespace: Bool {
         // A kernel without user namespaces has no such file.
         guard let bytes = try? Files.readOnce("/proc/self/uid_map", atMost: 128) else { return false }
-        let words = bytes.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
-        return !words.elementsEqual(["0", "0", "4294967295"]) { $0.elementsEqual($1.utf8) }
+        return !bytes.elementsEqual("         0          0 4294967295\n".utf8)
     }
 
     /// Whether states are in `$XDG_RUNTIME_DIR` by default: not for root of the host, and not for a root of a user

@@ -27,13 +27,14 @@ extension Lifecycle {
             throw .status("Intel RDT: the container has no class of service")
         }
         let update = try setLimits(of: container, asked, change)
+        let recorded = container.record.resources
         container.record.resources = .known(wanted)
         do {
             try entry.write(container.record)
             try Self.setSchemas(of: container, l3Cache, memoryBandwidth)
         } catch {
             update.undo().forEach(warn)
-            container.record.resources = .known(asked)
+            container.record.resources = recorded
             try? entry.write(container.record)  // The first error is the one to tell.
             throw error
         }
@@ -73,7 +74,8 @@ extension Lifecycle {
 extension Container {
     /// The limits that were asked for, by `config.json` and by updates.
     func askedResources() throws(RuntimeError) -> Resources {
-        do { return try record.resources.value() } catch {
+        guard let resources = record.resources else { return try configuration(Spec.decode).linux.resources ?? Resources() }
+        do { return try resources.value() } catch {
             throw .brokenState(path: "\(store.path(of: record.id))/\(Record.fileName)", reason: "resources: \(error)")
         }
     }

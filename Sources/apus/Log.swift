@@ -9,6 +9,14 @@ struct Log: Sendable {
 
     init(_ options: LogOptions) { self.options = options }
 
+    /// What of a command line may be logged: what follows exec may hold what nobody else is to read.
+    ///
+    /// Not in main.swift: a closure there belongs to the main actor, and with that check come the libraries of
+    /// concurrency and dispatch, which a start of every command pays for.
+    static func words(_ arguments: [String]) -> String {
+        arguments.dropFirst().prefix { $0 != "exec" }.joined(separator: " ")
+    }
+
     /// Fails where there is no log of the system that `--log` asks for, before anything is done that it should tell of.
     func check() throws(RuntimeError) {
         let path: String

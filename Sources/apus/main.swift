@@ -31,11 +31,7 @@ do {
     Output.exit(invocation.action.failureStatus)
 }
 
-if log.isOn(.debug) {
-    // What follows exec may hold what nobody else is to read.
-    let words = CommandLine.arguments.dropFirst().prefix { $0 != "exec" }
-    log.write(.debug, "\(programName) \(Version.number): \(words.joined(separator: " "))")
-}
+if log.isOn(.debug) { log.write(.debug, "\(programName) \(Version.number): \(Log.words(CommandLine.arguments))") }
 let status: Int32
 let whole = Timeline.begin("command")
 do {

@@ -80,6 +80,8 @@ extension Containers {
             for runtime in [nil, Runtime.peer] {
                 let bundle = try Bundle.minimal(on: runtime) {
                     $0.run("/assert", "sleep")
+                    // Without its own cgroup namespace runc 1.1.5 changes the options of the host's cgroup2 mount.
+                    $0.unshare("cgroup")
                     $0.linux.resources.memory.limit = Value(64 << 20)
                     $0.linux.resources.cpu.quota = 50_000
                     $0.linux.resources.pids.limit = 21

@@ -26,6 +26,7 @@ public struct SystemdUnit: Sendable, Equatable {
 
     /// The unit that a line of a container's state describes; nil if it describes something else.
     init?(restoring text: String) {
+        guard text.hasPrefix(Self.label) else { return nil }
         let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 2).map { String(decoding: $0, as: UTF8.self) }
         guard parts.count == 3, parts[0] == Self.label, let instance = Instance(rawValue: parts[1]) else { return nil }
         self.init(instance, parts[2])
