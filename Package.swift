@@ -55,14 +55,18 @@ let package = Package(
         .target(name: "DBus", dependencies: ["CDBus"], swiftSettings: strict),
         .target(name: "Cgroups", dependencies: ["OCI", "Kernel", "DBus"], swiftSettings: strict),
         .target(name: "Planner", dependencies: ["OCI", "InitProtocol"], swiftSettings: strict),
-        .target(name: "Launch", dependencies: ["Planner", "Kernel", "InitImage", "InitProtocol"], swiftSettings: strict),
+        .target(
+            name: "Launch", dependencies: ["Planner", "Kernel", "InitImage", "InitProtocol"], swiftSettings: strict),
         .target(
             name: "Runtime",
             dependencies: ["OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch"],
             swiftSettings: strict),
         .target(name: "CommandLineInterface", swiftSettings: strict),
         .executableTarget(
-            name: "apus", dependencies: ["Runtime", "OCI", "Kernel", "Planner", "Seccomp", "Cgroups", "CommandLineInterface", "CStartup"], swiftSettings: strict,
+            name: "apus",
+            dependencies: [
+                "Runtime", "OCI", "Kernel", "Planner", "Seccomp", "Cgroups", "CommandLineInterface", "CStartup",
+            ], swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
         // Tests. Those of the life cycle run the built binary as root on real bundles.

@@ -186,7 +186,8 @@ void cd_put_text(struct cd_writer *writer, char type, const char *text) {
 }
 
 void cd_begin(struct cd_writer *writer, char type, const char *contained) {
-    if (writer->failed || writer->depth == CD_DEPTH || (contained && !dbus_signature_validate_single(contained, NULL))) {
+    if (writer->failed || writer->depth == CD_DEPTH
+        || (contained && !dbus_signature_validate_single(contained, NULL))) {
         writer->failed = true;
         return;
     }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "ckernel.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/openat2.h>
@@ -84,37 +85,72 @@ int ck_rename(int old_dir, const char *old_path, int new_dir, const char *new_pa
     return RESULT(renameat(old_dir, old_path, new_dir, new_path));
 }
 
-int ck_symlink(const char *target, int dir, const char *path) { return RESULT(symlinkat(target, dir, path)); }
-
 ssize_t ck_readlink(int dir, const char *path, char *buffer, size_t size) {
     return RESULT(readlinkat(dir, path, buffer, size));
 }
 
 ssize_t ck_getdents(int fd, void *buffer, size_t size) { return RESULT(syscall(SYS_getdents64, fd, buffer, size)); }
 
+/// Whoever filled the directory may have nested it without end.
+enum { deepest = 512 };
+
+static long remove_content(int directory, bool files, int depth);
+
+/// 1 if the entry is gone, 0 if it is in use, or -errno.
+static long remove_entry(int directory, const char *name, bool files, int depth) {
+    if (files && (unlinkat(directory, name, 0) == 0 || errno == ENOENT)) return 1;
+    if (files && errno != EISDIR) return -errno;
+    if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 1;
+    if (errno != EBUSY && errno != ENOTEMPTY) return -errno;
+    if (depth == deepest) return -ENAMETOOLONG;
+    int child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (child < 0) return errno == ENOENT ? 1 : -errno;
+    long result = remove_content(child, files, depth + 1);
+    close(child);
+    if (result < 0) return result;
+    if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 1;
+    return errno == EBUSY || errno == ENOTEMPTY ? 0 : -errno;
+}
+
+/// struct linux_dirent64 (getdents64(2)), which the C library does not declare.
+struct entry {
+    uint64_t inode;
+    int64_t offset;
+    unsigned short size;
+    unsigned char type;
+    char name[];
+};
+
+static long remove_content(int directory, bool files, int depth) {
+    char buffer[2048] __attribute__((aligned(8)));
+    long all = 1;
+    if (lseek(directory, 0, SEEK_SET) < 0) return -errno;
+    for (;;) {
+        long size = syscall(SYS_getdents64, directory, buffer, sizeof buffer);
+        if (size <= 0) return size < 0 ? -errno : all;
+        for (long at = 0; at < size;) {
+            const struct entry *entry = (const struct entry *)(buffer + at);
+            at += entry->size;
+            if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0) continue;
+            if (!files && entry->type != DT_DIR) continue;
+            long result = remove_entry(directory, entry->name, files, depth);
+            if (result < 0) return result;
+            if (result == 0) all = 0;
+        }
+    }
+}
+
+long ck_remove_content(int directory, bool files) { return remove_content(directory, files, 0); }
+
 int ck_fcntl(int fd, int command, long argument) { return RESULT(fcntl(fd, command, argument)); }
 
 int ck_flock(int fd, int operation) { return RETRY(flock(fd, operation)); }
-
-int ck_dup3(int fd, int target, int flags) { return RESULT(dup3(fd, target, flags)); }
 
 int ck_close_range(unsigned first, unsigned last, unsigned flags) {
     return (int)RESULT(syscall(SYS_close_range, first, last, flags));
 }
 
 int ck_pipe(int ends[2], int flags) { return RESULT(pipe2(ends, flags)); }
-
-int ck_chdir(const char *path) { return RESULT(chdir(path)); }
-
-int ck_fchdir(int fd) { return RESULT(fchdir(fd)); }
-
-int ck_chroot(const char *path) { return RESULT(chroot(path)); }
-
-int ck_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data) {
-    return RESULT(mount(source, target, type, flags, data));
-}
-
-int ck_umount(const char *target, int flags) { return RESULT(umount2(target, flags)); }
 
 int ck_access(const char *path, int mode) { return RESULT(faccessat(AT_FDCWD, path, mode, AT_EACCESS)); }
 

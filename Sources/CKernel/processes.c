@@ -130,7 +130,9 @@ static int wait_for(idtype_t kind, id_t id, int options, struct ck_exit *result)
     return 0;
 }
 
-int ck_wait_pidfd(int pidfd, int options, struct ck_exit *result) { return wait_for(P_PIDFD, (id_t)pidfd, options, result); }
+int ck_wait_pidfd(int pidfd, int options, struct ck_exit *result) {
+    return wait_for(P_PIDFD, (id_t)pidfd, options, result);
+}
 
 int ck_wait_any(int options, struct ck_exit *result) { return wait_for(P_ALL, 0, options, result); }
 
@@ -138,9 +140,9 @@ int ck_wait_pid(int pid, struct ck_exit *result) { return wait_for(P_PID, (id_t)
 
 int ck_pidfd_open(int pid) { return (int)RESULT(syscall(SYS_pidfd_open, pid, 0)); }
 
-int ck_pidfd_signal(int pidfd, int signal) { return (int)RESULT(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
-
-int ck_kill(int pid, int signal) { return RESULT(kill(pid, signal)); }
+int ck_pidfd_signal(int pidfd, int signal) {
+    return (int)RESULT(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}
 
 int ck_getpid(void) { return getpid(); }
 
@@ -162,10 +164,6 @@ int ck_set_scheduler(int pid, const struct ck_scheduler *attributes) {
 int ck_set_affinity(const void *cpus, size_t size) {
     return (int)RESULT(syscall(SYS_sched_setaffinity, 0, size, cpus));
 }
-
-int ck_setns(int fd, int type) { return (int)RESULT(syscall(SYS_setns, fd, type)); }
-
-int ck_unshare(uint64_t flags) { return (int)RESULT(syscall(SYS_unshare, flags)); }
 
 unsigned ck_umask(unsigned mask) { return umask((mode_t)mask); }
 

@@ -73,13 +73,6 @@ int ck_bind(const char *path, int type) { return open_socket(path, type, bind); 
 
 int ck_connect(const char *path, int type) { return open_socket(path, type, connect); }
 
-int ck_accept(int fd) {
-    int accepted;
-    do accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-    while (accepted < 0 && errno == EINTR);
-    return accepted < 0 ? -errno : accepted;
-}
-
 union control {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int) * CK_MESSAGE_DESCRIPTORS)];
@@ -126,13 +119,6 @@ ssize_t ck_receive(int fd, void *bytes, size_t size, int *descriptors, size_t *c
         }
     }
     return received;
-}
-
-int ck_peer_pid(int fd) {
-    struct ucred credentials;
-    socklen_t size = sizeof credentials;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) return -errno;
-    return credentials.pid;
 }
 
 int ck_isatty(int fd) { return isatty(fd) ? 1 : -errno; }

@@ -44,7 +44,9 @@ extension CgroupError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .path(let text, let reason): "linux.cgroupsPath: \(reason): \"\(text)\""
-        case .noCgroups: "linux.cgroupsPath: no cgroup file system is mounted on this host (with --rootless=true containers without limits go without)"
+        case .noCgroups:
+            "linux.cgroupsPath: no cgroup file system is mounted on this host "
+                + "(with --rootless=true containers without limits go without)"
         case .occupied(let directory, let processes):
             "linux.cgroupsPath: container's cgroup is not empty: \(processes) process(es) found in \(directory)"
         case .frozen(let directory): "linux.cgroupsPath: container's cgroup unexpectedly frozen: \(directory)"

@@ -93,7 +93,8 @@ public struct CgroupLocation: Sendable, Equatable {
         needsDeviceRules: Bool = false
     ) throws(CgroupError) {
         try self.init(
-            path, in: layout, permissive: permissive, isWanted: isWanted, needsDeviceRules: needsDeviceRules, place: nil)
+            path, in: layout, permissive: permissive, isWanted: isWanted, needsDeviceRules: needsDeviceRules,
+            place: nil)
     }
 
     init(

@@ -17,7 +17,8 @@ extension CgroupLocation {
         var maker = CgroupMaker(made: birthplace?.made ?? [])
         do {
             for directory in directories where directory.path != birthplace?.path { try maker.make(directory) }
-            var cgroup = Cgroup(directories, made: maker.made, isPermissive: isPermissive, needsDeviceRules: needsDeviceRules)
+            var cgroup = Cgroup(
+                directories, made: maker.made, isPermissive: isPermissive, needsDeviceRules: needsDeviceRules)
             cgroup.notes = try cgroup.apply(resources ?? Resources(), .creation)
             return cgroup
         } catch {

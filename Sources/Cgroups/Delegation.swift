@@ -28,7 +28,9 @@ extension Cgroup {
             // No group: the second half of chown(2)'s -1.
             do { try Files.changeOwner(path, uid: uid, gid: .max) } catch {
                 // Not every file of the list is in every cgroup; and an ordinary user can give nothing away.
-                if error.errno != .noEntry, !(isPermissive && error.errno == .notPermitted) { throw .system(error, field: "", hint: "cgroup ownership") }
+                if error.errno != .noEntry, !(isPermissive && error.errno == .notPermitted) {
+                    throw .system(error, field: "", hint: "cgroup ownership")
+                }
             }
         }
     }

@@ -13,7 +13,9 @@ extension CgroupLocation {
             if cgroup.v1(name == "io" ? "blkio" : name) != nil { continue }
             if let reason = obstacle(to: name) {
                 problems.append(
-                    Problem(path: Self.field(of: name, in: resources), message: "the \(name) controller is not available: \(reason)"))
+                    Problem(
+                        path: Self.field(of: name, in: resources),
+                        message: "the \(name) controller is not available: \(reason)"))
             }
         }
         problems += networkProblems(resources, cgroup)
@@ -49,13 +51,16 @@ extension CgroupLocation {
         while !Files.exists(path), path.utf8.count > place.mountPoint.utf8.count { path = parent(of: path) }
         // A directory that cannot be read offers nothing.
         let offered = (try? Files.readOnce("\(path)/cgroup.controllers")) ?? []
-        if offered.split(whereSeparator: { $0 == 32 || $0 == 10 }).contains(where: { $0.elementsEqual(controller.utf8) }) {
-            return nil
-        }
+        let names = offered.split { $0 == 32 || $0 == 10 }
+        if names.contains(where: { $0.elementsEqual(controller.utf8) }) { return nil }
         let whole = (try? Files.readOnce("\(place.mountPoint)/cgroup.controllers")) ?? []
-        let exists = whole.split(whereSeparator: { $0 == 32 || $0 == 10 }).contains { $0.elementsEqual(controller.utf8) }
+        let exists = whole.split(whereSeparator: { $0 == 32 || $0 == 10 }).contains {
+            $0.elementsEqual(controller.utf8)
+        }
         // The directories in between can be told to pass it on, by who may write to them.
-        if exists { return Files.isWritable("\(path)/cgroup.procs") ? nil : "\(path) does not have it, and is not delegated" }
+        if exists {
+            return Files.isWritable("\(path)/cgroup.procs") ? nil : "\(path) does not have it, and is not delegated"
+        }
         return "the cgroup2 hierarchy does not offer it"
     }
 

@@ -64,18 +64,13 @@ enum Removal {
     }
 
     private static func removeChildren(_ path: String) throws(CgroupError) -> Bool {
-        let names: [String]
-        do { names = try ProcessList.hasChildren(path) ? ProcessList.children(of: path) : [] } catch {
+        do {
+            guard try ProcessList.hasChildren(path) else { return true }
+            return try Descriptor.open(path, [.readOnly, .directory, .noFollow]).removeContent(.directories)
+        } catch {
             if error.errno == .noEntry { return true }
             throw .system(error, field: "", hint: "")
         }
-        var isEmpty = true
-        for name in names {
-            let child = "\(path)/\(name)"
-            if try remove(child) { continue }
-            if try !removeChildren(child) { isEmpty = false } else if try !remove(child) { isEmpty = false }
-        }
-        return isEmpty
     }
 
     /// Waits for the last process to end where the kernel tells it; false if it does not, or if that is not it.

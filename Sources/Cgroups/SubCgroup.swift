@@ -37,13 +37,16 @@ extension Cgroup {
             for controller in place.controllers { paths[try index(of: controller, in: paths)] = place.path }
         }
         var entered: [CgroupDirectory] = []
-        for (directory, path) in zip(directories, paths) { entered.append(try directory.below(path, isHybrid: !isUnifiedOnly)) }
+        for (directory, path) in zip(directories, paths) {
+            entered.append(try directory.below(path, isHybrid: !isUnifiedOnly))
+        }
         return Cgroup(entered, made: [], isPermissive: isPermissive)
     }
 
     private func index(of controller: String, in taken: [String?]) throws(CgroupError) -> Int {
         if isUnifiedOnly {
-            throw .value(field: "--cgroup", reason: "cgroup v2 has one hierarchy: give a path without \"\(controller)\"")
+            throw .value(
+                field: "--cgroup", reason: "cgroup v2 has one hierarchy: give a path without \"\(controller)\"")
         }
         guard let index = directories.firstIndex(where: { $0.has(controller) }) else {
             throw .value(field: "--cgroup", reason: "unknown controller \(controller)")

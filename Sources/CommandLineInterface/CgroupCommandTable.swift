@@ -2,7 +2,9 @@
 extension CommandEntry {
     static let pause = CommandEntry(
         .running, "stop all processes of a container for a while", .container,
-        details: ["They stay where they are, in memory, until \"apus resume ID\". A created container can be paused too."],
+        details: [
+            "They stay where they are, in memory, until \"apus resume ID\". A created container can be paused too."
+        ],
         examples: [Example("apus pause web", "stop \"web\"")])
 
     static let resume = CommandEntry(

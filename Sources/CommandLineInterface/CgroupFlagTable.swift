@@ -3,7 +3,8 @@ extension Flag {
     static let update: [Flag] = [
         Flag(
             .resources, ["r"], .file("FILE"), .resources,
-            "Read linux.resources as JSON from FILE, or from standard input if it is -; flags for the same are then ignored"),
+            "Read linux.resources as JSON from FILE, or from standard input if it is -; "
+                + "flags for the same are then ignored"),
         Flag(.memory, [], .text("BYTES"), .memory, "Memory limit; -1 for no limit"),
         Flag(.memoryReservation, [], .text("BYTES"), .memory, "Memory that is reclaimed last"),
         Flag(.memorySwap, [], .text("BYTES"), .memory, "Limit of memory and swap together; -1 for no limit"),

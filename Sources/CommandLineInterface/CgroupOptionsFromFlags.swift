@@ -24,7 +24,8 @@ extension EventsOptions {
             throw UsageError(.grammar, "invalid value \"\(text)\" for flag -interval: parse error", in: .events)
         }
         if interval <= 0 { throw UsageError(.grammar, "duration interval must be greater than 0", in: .events) }
-        self.interval = interval
+        // Added to the time of day it still has to be a time.
+        self.interval = min(interval, .max / 4)
     }
 }
 

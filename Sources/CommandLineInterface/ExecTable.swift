@@ -6,8 +6,8 @@ extension CommandEntry {
         details: [
             """
             The process gets the container's namespaces, cgroup, user, environment, capabilities and system call \
-            filter, as its config.json has them for the first process; flags change or add to that. apus exec ends with \
-            the exit code of the process (128 + n if signal n killed it), and with 255 if it could not run it.
+            filter, as its config.json has them for the first process; flags change or add to that. apus exec ends \
+            with the exit code of the process (128 + n if signal n killed it), and with 255 if it could not run it.
             """,
             """
             Flags may stand before or after ID. COMMAND and everything after it belong to the process. With \

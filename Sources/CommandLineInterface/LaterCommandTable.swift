@@ -2,7 +2,6 @@
 extension CommandEntry {
     private static let later: Availability = .later("not available in this version")
 
-
     static let checkpoint = CommandEntry(
         .freezing, "save a running container to disk with CRIU", .container, flags: Flag.checkpoint,
         availability: later)

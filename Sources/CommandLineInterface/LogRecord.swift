@@ -63,7 +63,8 @@ public struct LogRecord: Equatable, Sendable {
     }
 
     public init(
-        _ level: LogLevel, _ message: String, _ fields: [LogField] = [], problems: [(field: String, message: String)] = []
+        _ level: LogLevel, _ message: String, _ fields: [LogField] = [],
+        problems: [(field: String, message: String)] = []
     ) {
         self.level = level
         self.message = message
@@ -86,8 +87,8 @@ public struct LogRecord: Equatable, Sendable {
         return line + "\n"
     }
 
-    /// An object with `level`, `msg`, `time` and then the fields, and `problems` if a configuration has several. containerd's shim reads the `msg` of the last line
-    /// whose `level` is `error`.
+    /// An object with `level`, `msg`, `time` and then the fields, and `problems` if a configuration has several.
+    /// containerd's shim reads the `msg` of the last line whose `level` is `error`.
     func json(at time: Timestamp) -> String {
         var line = "{\"level\":\"\(level.name)\",\"msg\":\(Quoting.json(message)),\"time\":\"\(time.rfc3339)\""
         for field in fields { line += ",\"\(field.key.rawValue)\":\(Quoting.json(field.value))" }

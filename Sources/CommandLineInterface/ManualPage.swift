@@ -66,9 +66,12 @@ public enum ManualPage {
         There is no such command.
         .PP
         .B \(programName) run
-        ends with the exit status of the container's process, or with 128 + n if signal n killed it. So does
+        ends with the exit status of the container's process, or with 128 + n if signal n killed it. So do
+        .B \(programName) exec
+        and
         .BR "\(programName) wait" ,
-        whose own failures are 255, and which ends with \(WaitStatus.unknown) if the container has ended and nobody knows how.
+        whose own failures are 255; wait ends with \(WaitStatus.unknown) if the container has ended and \
+        nobody knows how.
         .B \(programName) check
         ends with 1 if it has found an error.
 
@@ -89,6 +92,12 @@ public enum ManualPage {
         .TP
         .B XDG_RUNTIME_DIR
         Where an ordinary user's state directory is, and the socket of the user's bus.
+        .TP
+        .B LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES
+        Sockets of a service manager, which are passed on to the container's process.
+        .TP
+        .B NOTIFY_SOCKET
+        Where a service manager is told that the container is ready, and what its main process is.
         .TP
         .B DBUS_SYSTEM_BUS_ADDRESS, DBUS_SESSION_BUS_ADDRESS
         Where systemd is asked for cgroups, if not at the usual socket. Sockets of this host only.

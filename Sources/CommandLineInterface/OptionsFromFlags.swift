@@ -16,7 +16,9 @@ extension LogDestination {
         for (prefix, isJournal) in [("journald:", true), ("syslog:", false)] where text.hasPrefix(prefix) {
             let given = String(text.dropFirst(prefix.utf8.count))
             let identifier = given.isEmpty ? programName : given
-            guard identifier.utf8.count <= 64, identifier.utf8.allSatisfy({ 0x20 < $0 && $0 < 0x7f }) else { return nil }
+            guard identifier.utf8.count <= 64, identifier.utf8.allSatisfy({ 0x20 < $0 && $0 < 0x7f }) else {
+                return nil
+            }
             self = isJournal ? .journal(identifier: identifier) : .systemLog(identifier: identifier)
             return
         }

@@ -4,15 +4,15 @@ extension CommandEntry {
         .watching, "wait until a container ends, and end with its exit code", .container,
         details: [
             """
-            Blocks until the container's first process ends, and ends with that process's exit code (128 + n if signal n \
-            killed it). A created container is waited for too, from before its start. Any number of waits may wait for \
-            one container.
+            Blocks until the container's first process ends, and ends with that process's exit code (128 + n if signal \
+            n killed it). A created container is waited for too, from before its start. Any number of waits may wait \
+            for one container.
             """,
             """
             The code is known of every container on Linux 6.15 or newer; before that only as long as nobody has reaped \
             the process. Of a container that has stopped before, it is known if "run --keep" has recorded it, or if \
-            nobody has reaped it. If the code is not known, wait says so and ends with 254; 255 is a failure of its own, \
-            such as an id that does not exist.
+            nobody has reaped it. If the code is not known, wait says so and ends with 254; 255 is a failure of its \
+            own, such as an id that does not exist.
             """,
         ],
         examples: [
@@ -24,9 +24,9 @@ extension CommandEntry {
         details: [
             """
             Checks config.json against the specification, and the bundle against this host: files, file systems, \
-            namespaces, id mappings, cgroup controllers, kernel parameters, limits, seccomp, hooks. Needs no privileges \
-            and touches nothing. Prints every problem with its place and a remedy, one on a line, and ends with 1 if \
-            there is one; warnings alone end with 0. BUNDLE defaults to the current directory.
+            namespaces, id mappings, cgroup controllers, kernel parameters, limits, seccomp, hooks. Needs no \
+            privileges and touches nothing. Prints every problem with its place and a remedy, one on a line, and ends \
+            with 1 if there is one; warnings alone end with 0. BUNDLE defaults to the current directory.
             """,
             """
             With --format json the problems are an array of objects with field, severity (error or warning), message \

@@ -70,7 +70,9 @@ enum ByteCount {
         guard let shift = shift(of: unit.map { $0 | 0x20 }) else { return nil }
         let parts = number.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count <= 2, !parts[0].isEmpty, parts.last?.isEmpty == false else { return nil }
-        guard let whole = Int64(String(decoding: parts[0], as: UTF8.self)), whole <= Int64.max >> shift else { return nil }
+        guard let whole = Int64(String(decoding: parts[0], as: UTF8.self)), whole <= Int64.max >> shift else {
+            return nil
+        }
         guard parts.count == 2 else { return whole << shift }
         guard let fraction = Double("0." + String(decoding: parts[1], as: UTF8.self)) else { return nil }
         let (sum, overflows) = (whole << shift).addingReportingOverflow(Int64(fraction * Double(Int64(1) << shift)))

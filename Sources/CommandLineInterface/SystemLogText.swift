@@ -36,7 +36,9 @@ extension LogRecord {
         bytes += name.utf8
         if value.utf8.contains(UInt8(ascii: "\n")) {
             bytes.append(UInt8(ascii: "\n"))
-            for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value.utf8.count >> shift)) }
+            for shift in stride(from: 0, to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: value.utf8.count >> shift))
+            }
         } else {
             bytes.append(UInt8(ascii: "="))
         }

@@ -16,9 +16,9 @@ public enum TimelineText {
         }
     }
 
-    /// A JSON array of complete events, as chrome://tracing and Perfetto open it (Trace Event Format, `ph` "X"): `ts` and
-    /// `dur` are microseconds. The container's process is a thread of its own. What an error ended has `failed` among
-    /// its `args`.
+    /// A JSON array of complete events, as chrome://tracing and Perfetto open it (Trace Event Format, `ph` "X"): `ts`
+    /// and `dur` are microseconds. The container's process is a thread of its own. What an error ended has `failed`
+    /// among its `args`.
     /// - Parameter now: the end of what has none.
     public static func chrome(_ spans: [Span], now: Int64) -> String {
         let own = spans.first?.pid ?? 0
@@ -39,7 +39,8 @@ public enum TimelineText {
         var text = "     start ms        ms  part\n"
         for span in spans {
             let remark = (span.pid == own ? "" : " [\(span.pid)]") + (span.end == nil ? " (failed)" : "")
-            text += padded(milliseconds(span.start - origin), 13) + padded(milliseconds((span.end ?? now) - span.start), 10)
+            text +=
+                padded(milliseconds(span.start - origin), 13) + padded(milliseconds((span.end ?? now) - span.start), 10)
             text += "  \(Quoting.plain(span.name))\(remark)\n"
         }
         return text

@@ -14,10 +14,12 @@ func compile(clang: String, sources: URL, include: String, to elf: URL) throws {
     process.executableURL = URL(fileURLWithPath: clang)
     process.arguments =
         [
-            "-std=gnu17", "-Os", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-fno-pie",
+            "-std=gnu17", "-Os", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pic",
+            "-fno-pie",
             "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fomit-frame-pointer",
             "-Wall", "-Wextra", "-Werror", "-Wswitch-enum", "-Wno-unused-parameter", "-fuse-ld=lld",
-            "-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,norelro", "-Wl,-z,stack-size=65536", "-Wl,--gc-sections", "-Wl,-s",
+            "-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,norelro", "-Wl,-z,stack-size=65536",
+            "-Wl,--gc-sections", "-Wl,-s",
             "-I", include, "-o", elf.path,
         ] + units
     try process.run()
@@ -35,7 +37,9 @@ func literal(_ image: Data) -> String {
         let word = padded[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         return "0x" + String(word, radix: 16)
     }
-    let lines = stride(from: 0, to: words.count, by: 6).map { words[$0..<min($0 + 6, words.count)].joined(separator: ", ") }
+    let lines = stride(from: 0, to: words.count, by: 6).map {
+        words[$0..<min($0 + 6, words.count)].joined(separator: ", ")
+    }
     return """
         // Generated from Sources/apus-init by embed-init.
         let initImageSize = \(image.count)

@@ -58,7 +58,9 @@ public struct Resolution: OptionSet, Sendable {
 
 /// What an inode is.
 public struct FileStatus: Sendable {
-    public enum Kind: Sendable, Equatable { case regular, directory, symbolicLink, characterDevice, blockDevice, fifo, socket }
+    public enum Kind: Sendable, Equatable {
+        case regular, directory, symbolicLink, characterDevice, blockDevice, fifo, socket
+    }
 
     public let device: UInt64
     public let inode: UInt64

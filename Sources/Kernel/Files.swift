@@ -75,6 +75,20 @@ extension Descriptor {
         try check(ck_filesystem_type(number), "fstatfs")
     }
 
+    /// What ``removeContent(_:)`` removes of a directory.
+    public enum Removable: Sendable {
+        case everything
+        /// Directories in directories: the files of cgroupfs go with theirs.
+        case directories
+    }
+
+    /// Removes what is in this directory, at any depth up to 512; links are not followed, and names need not be text.
+    ///
+    /// - Returns: false if something is in use (EBUSY).
+    public borrowing func removeContent(_ removable: Removable) throws(SystemError) -> Bool {
+        try check(ck_remove_content(number, removable == .everything), "rmdir") == 1
+    }
+
     /// Writes all of `bytes`.
     public borrowing func write(_ bytes: [UInt8]) throws(SystemError) {
         var rest = bytes[...]

@@ -4,7 +4,8 @@ extension Process {
     /// Waits until a process has ended that need not be a child, and says how, if that can be known.
     ///
     /// A kernel with `PIDFD_INFO_EXIT` (Linux 6.15) remembers it once the process is reaped. Before that, and on every
-    /// kernel, field 52 of /proc/PID/stat tells it of a process that has ended and is not reaped yet, to who may trace it.
+    /// kernel, field 52 of /proc/PID/stat tells it of a process that has ended and is not reaped yet, to who may trace
+    /// it.
     /// - Returns: nil if the process is gone and nobody has kept how it ended.
     public borrowing func waitForStranger() throws(SystemError) -> ExitStatus? {
         while !(try hasEnded(within: -1)) {}

@@ -125,7 +125,8 @@ public struct Spawn {
     }
 
     private func start(
-        _ arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>, _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>,
+        _ arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
+        _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>,
         _ pidfd: inout Int32
     ) -> Int32 {
         var request = unsafe ck_spawn()
@@ -214,11 +215,6 @@ public enum ThisProcess {
         _ = try check(ck_prctl(36, 1), "prctl(PR_SET_CHILD_SUBREAPER)")
     }
 
-    /// Nobody may trace this process or read it through /proc (PR_SET_DUMPABLE).
-    public static func becomeUndumpable() throws(SystemError) {
-        _ = try check(ck_prctl(4, 0), "prctl(PR_SET_DUMPABLE)")
-    }
-
     /// Reaps a child that has ended, unless it is `process`, whose end somebody waits for; false if there is none.
     public static func reapStranger(besides process: borrowing Process) -> Bool {
         var result = ck_exit()
@@ -230,17 +226,27 @@ public enum ThisProcess {
 }
 
 extension Process {
-    /// A child of the caller, by a pidfd that somebody else sent: whose it is, the kernel alone says. ECHILD if it is no
-    /// child.
+    /// A child of the caller, by a pidfd that somebody else sent: whose it is, the kernel alone says. ECHILD if it is
+    /// no child. A child that cannot be named is killed: nobody would look after it.
     public init(child descriptor: consuming Descriptor) throws(SystemError) {
         var result = ck_exit()
         _ = try check(unsafe ck_wait_pidfd(descriptor.number, WNOHANG | WNOWAIT, &result), "waitid")
+        let pid: Int32
+        do { pid = try Self.pid(of: descriptor) } catch {
+            _ = ck_pidfd_signal(descriptor.number, 9)
+            throw error
+        }
+        self.init(pid: pid, descriptor: descriptor)
+    }
+
+    /// The number that the kernel shows for a pidfd (Linux 5.5).
+    private static func pid(of descriptor: borrowing Descriptor) throws(SystemError) -> Int32 {
         let path = "/proc/self/fdinfo/\(descriptor.number)"
         let line = try Files.readText(path).split(separator: "\n").first { $0.hasPrefix("Pid:") }
         guard let pid = line.flatMap({ Int32($0.dropFirst(5)) }), pid > 0 else {
             throw SystemError("read", path, .noChild)
         }
-        self.init(pid: pid, descriptor: descriptor)
+        return pid
     }
 
     /// Sets a resource limit of another process (prlimit(2)); `UInt64.max` is unlimited.
@@ -265,7 +271,9 @@ public struct ProcessStatus: Sendable {
         let path = "/proc/\(pid)/stat"
         let bytes = try Files.read(path)
         // The name, in parentheses, may hold anything: count from the last one.
-        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { throw SystemError("read", path, .invalidArgument) }
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else {
+            throw SystemError("read", path, .invalidArgument)
+        }
         // " S 1 ...": the state, field 3, is the first one after the name.
         var field = 2
         var start: UInt64 = 0

@@ -48,8 +48,8 @@ public struct TerminalMode: Sendable {
 
     /// The character that whoever reads takes for the end of the input, Ctrl-D as a rule; nil: there is none.
     ///
-    /// In lines the terminal itself knows it. Where single keys are read and not printed, a line editor does; where they are
-    /// printed too, it would be a character like any other.
+    /// In lines the terminal itself knows it. Where single keys are read and not printed, a line editor does; where
+    /// they are printed too, it would be a character like any other.
     public var endOfInput: UInt8? {
         var mode = mode
         guard unsafe ck_terminal_mode_takes_lines(&mode) || !ck_terminal_mode_echoes(&mode) else { return nil }
@@ -77,8 +77,8 @@ public enum Terminal {
     /// knows no background.
     public static func isInForeground(of descriptor: Int32) -> Bool { ck_terminal_is_foreground(descriptor) == 1 }
 
-    /// SIGHUP to the foreground process group on the other side of a master, whose session leader the kernel tells when the
-    /// master is closed.
+    /// SIGHUP to the foreground process group on the other side of a master, whose session leader the kernel tells when
+    /// the master is closed.
     public static func hangUp(_ master: Int32) { _ = ck_terminal_hang_up(master) }
 
     /// In the background of the terminal: stops until a shell brings this process to the foreground, as SIGTTOU does,

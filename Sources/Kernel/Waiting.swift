@@ -51,7 +51,8 @@ public struct SignalQueue: ~Copyable {
         descriptor = Descriptor(owning: try check(ck_signalfd_all(), "signalfd"))
     }
 
-    /// The next signal; nil if none is pending. A SIGPIPE that this process has raised is no news: its write said EPIPE.
+    /// The next signal; nil if none is pending. A SIGPIPE that this process has raised is no news: its write said
+    /// EPIPE.
     public borrowing func next() throws(SystemError) -> Int32? {
         while true {
             var sender: Int32 = 0

@@ -25,7 +25,9 @@ public enum Gate {
                 unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
             // Close-on-exec closes the other end: the end of the stream is a successful exec, or a death.
             repeat {
-                while interval >= 0, try Wait.readable([connection.number], milliseconds: interval).isEmpty { meanwhile() }
+                while interval >= 0, try Wait.readable([connection.number], milliseconds: interval).isEmpty {
+                    meanwhile()
+                }
             } while !(try connection.receiveUntilReset()).isEmpty
             let end = Report(report)
             if end.phase != .executing { throw LaunchError.step(try Notes(plan).failure(end)) }
@@ -77,7 +79,9 @@ private struct Notes: ~Copyable {
     }
 
     private borrowing func text(of step: UInt32) -> String {
-        guard step >= header.gate_step, step - header.gate_step < header.notes.count else { return "process\twait at the gate" }
+        guard step >= header.gate_step, step - header.gate_step < header.notes.count else {
+            return "process\twait at the gate"
+        }
         let entry = file.bytes(at: Int(header.notes.offset) + 8 * Int(step - header.gate_step), count: 8)
         let offset = entry.reversed().reduce(0) { $0 << 8 | Int($1) }
         let bytes = file.bytes(at: offset, count: 4096).prefix { $0 != 0 }

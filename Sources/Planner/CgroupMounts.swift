@@ -12,9 +12,9 @@ extension PlanBuilder {
         }
     }
 
-    /// cgroup2: in a cgroup namespace the file system itself, else the container's own directory. Mounted from outside of
-    /// one, the file system would show all the cgroups of the host, and take the options of the host's own mount away
-    /// (`nsdelegate`, cgroup_namespaces(7)).
+    /// cgroup2: in a cgroup namespace the file system itself, else the container's own directory. Mounted from outside
+    /// of one, the file system would show all the cgroups of the host, and take the options of the host's own mount
+    /// away (`nsdelegate`, cgroup_namespaces(7)).
     private mutating func mountUnified(at path: String, _ mount: Mount, _ origin: Origin) {
         if !spec.linux.separates(.cgroup), let directory = host.cgroups.unified {
             bindCgroup(directory, at: path, mount, origin)
@@ -28,8 +28,8 @@ extension PlanBuilder {
         propagate(.mount, mount, origin)
     }
 
-    /// A container without a cgroup of its own sees none, in particular not those of its caller, which it may be able to
-    /// write to (CVE-2023-25809).
+    /// A container without a cgroup of its own sees none, in particular not those of its caller, which it may be able
+    /// to write to (CVE-2023-25809).
     private mutating func coverCgroups(_ mount: Mount, _ origin: Origin) {
         add(.openFileSystem(type: "tmpfs", into: .fileSystem), origin)
         add(.configure(.fileSystem, .flag("ro")), origin)

@@ -4,12 +4,15 @@ extension PlanBuilder {
     /// The nodes and links of /dev. Not where the bundle brings a /dev of its own.
     mutating func makeDevices() {
         guard !spec.mounts.contains(where: { $0.isBind && lexicallyClean($0.destination) == "/dev" }) else {
-            if !spec.linux.devices.isEmpty { plan.warnings.append("linux.devices: not made, since /dev is a bind mount") }
+            if !spec.linux.devices.isEmpty {
+                plan.warnings.append("linux.devices: not made, since /dev is a bind mount")
+            }
             return
         }
         let origin = Origin.field("linux.devices")
         add(.makeTarget(root: .root, path: "/dev", .directory, .notInProc, into: .devices), origin)
-        for device in Self.defaultDevices where !spec.linux.devices.contains(where: { lexicallyClean($0.path) == device.path }) {
+        for device in Self.defaultDevices
+        where !spec.linux.devices.contains(where: { lexicallyClean($0.path) == device.path }) {
             makeDevice(device, origin)
         }
         for (index, device) in spec.linux.devices.enumerated() where lexicallyClean(device.path) != "/dev/ptmx" {
@@ -62,7 +65,8 @@ extension PlanBuilder {
     /// A user namespace cannot make device nodes: the host's own is bound, if it is the device that is asked for.
     private mutating func bindDevice(_ device: Device, name: String, in parent: Slot, _ origin: Origin) {
         if origin != .field("linux.devices"), device.fileMode != nil || device.uid != nil || device.gid != nil {
-            plan.warnings.append("\(origin.text): in a user namespace the host's device is bound, with its mode and owner")
+            plan.warnings.append(
+                "\(origin.text): in a user namespace the host's device is bound, with its mode and owner")
         }
         add(.openTree(nil, path: device.path, flags: TreeFlag.clone, into: .mount), origin)
         add(

@@ -103,7 +103,8 @@ struct Encoder {
     private mutating func slot(_ operation: apus_operation, _ step: Step, _ slot: Slot) {
         let size = MemoryLayout<apus_slot_step>.size
         append(
-            apus_slot_step(step: Self.header(operation, step, size), slot: slot.number, unused: (0, 0, 0)), to: &records)
+            apus_slot_step(step: Self.header(operation, step, size), slot: slot.number, unused: (0, 0, 0)),
+            to: &records)
     }
 
     private mutating func slots(_ operation: apus_operation, _ step: Step, _ from: Slot, _ to: Slot) {
@@ -114,7 +115,8 @@ struct Encoder {
     }
 
     private mutating func flags(_ operation: apus_operation, _ step: Step, _ flags: UInt64) {
-        append(apus_flags(step: Self.header(operation, step, MemoryLayout<apus_flags>.size), flags: flags), to: &records)
+        append(
+            apus_flags(step: Self.header(operation, step, MemoryLayout<apus_flags>.size), flags: flags), to: &records)
     }
 
     private mutating func number(_ operation: apus_operation, _ step: Step, _ number: UInt32) {
@@ -131,7 +133,8 @@ struct Encoder {
 
     /// Paths of the host are resolved as the host does; those below a slot never leave it.
     private static func insideRoot(_ slot: Slot?) -> UInt64 { slot == nil ? 0 : 0x10 | 0x02 }  // IN_ROOT, NO_MAGICLINKS
-    private static func insideProc(_ slot: Slot?) -> UInt64 { slot == nil ? 0 : 0x08 | 0x02 | 0x01 }  // BENEATH, NO_XDEV
+    /// BENEATH, NO_MAGICLINKS, NO_XDEV
+    private static func insideProc(_ slot: Slot?) -> UInt64 { slot == nil ? 0 : 0x08 | 0x02 | 0x01 }
 
     /// One step. No `default`: the compiler refuses an operation that is missing here.
     mutating func encode(_ step: Step) {

@@ -40,15 +40,18 @@ extension PlanBuilder {
     /// From the host to the program.
     ///
     /// What takes rights over the host comes first. The container's pid namespace comes last: a container with
-    /// CAP_SYS_PTRACE can trace whoever it sees, so it sees nobody who is more than what it may have itself
-    /// (CVE-2016-9962). The process that joins the other namespaces stays out of its sight, gives up everything that the
-    /// new process is not to have, and only then makes it.
+    /// CAP_SYS_PTRACE can trace whoever it sees (CVE-2016-9962). The process that joins the other namespaces stays out
+    /// of its sight, gives up everything that the new process is not to have, and only then makes it. What is left is
+    /// the moment before the filter is loaded: the kernel wants no_new_privs for that, or else CAP_SYS_ADMIN, which the
+    /// new process then still has (seccomp(2)).
     fileprivate mutating func planExec(_ entry: ExecEntry) throws(PlanError) {
         guard let process = spec.process else { throw PlanError(field: "process", message: "is missing") }
         isFirstProcess = false
         try refuseUnavailable(process)
         try countKept()
         adjustOnHost(process)
+        // Before anything of the container is touched: its devices are opened under its own rules only.
+        joinHierarchies { !$0.counts }
         enter(entry)
         if process.terminal {
             add(.openPath(nil, path: "/", flags: OpenFlag.directoryPath, into: .root), .field("process.terminal"))
@@ -61,7 +64,8 @@ extension PlanBuilder {
         add(.newSession, .field("process"))
         if process.terminal { controlTerminal() }
         tellPID()
-        enterCgroups(process)
+        joinHierarchies { $0.counts }
+        limitInside(process)
         findProgram(process)
         forbidNewPrivileges(process)
         if entry.meetsHost { add(.meet(.ready), .field("process")) }
@@ -120,12 +124,16 @@ extension PlanBuilder {
         if entry.joins(.user) { becomeRootInside() }
     }
 
-    /// The v1 hierarchies, each by a write of the process itself; in cgroup2 it was born. Last, what depends on them.
-    private mutating func enterCgroups(_ process: Process) {
-        for index in host.cgroups.hierarchies.indices {
+    /// The v1 hierarchies, each by a write of the process itself; in cgroup2 it was born.
+    private mutating func joinHierarchies(_ isMeant: (CgroupFacts.Hierarchy) -> Bool) {
+        for (index, hierarchy) in host.cgroups.hierarchies.enumerated() where isMeant(hierarchy) {
             let origin = Origin.field("linux.cgroupsPath")
             add(.joinCgroup(provide(.tasks(index), origin)), origin)
         }
+    }
+
+    /// What depends on the cgroups, or is for the new process alone.
+    private mutating func limitInside(_ process: Process) {
         if let cpus = process.execCPUAffinity?.final {
             add(.setAffinity(cpus: Self.mask(cpus)), .field("process.execCPUAffinity.final"))
         }
@@ -134,4 +142,9 @@ extension PlanBuilder {
             add(.setLimit(ResourceLimit(limit)), .element("process.rlimits", index))
         }
     }
+}
+
+extension CgroupFacts.Hierarchy {
+    /// Whether processes are counted here: the one that makes the new process is not to take its place.
+    fileprivate var counts: Bool { name == "pids" || name.hasPrefix("pids,") || name.hasSuffix(",pids") }
 }

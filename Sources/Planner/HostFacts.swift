@@ -113,15 +113,16 @@ public struct PlanOptions: Sendable {
     public var preservedDescriptors: Int32
     /// The names that `LISTEN_FDNAMES` gives to the first ones; nil: none.
     public var listenNames: String?
-    /// Directory of the host with the socket at which the container says that it is ready (`NOTIFY_SOCKET`); nil: nobody
-    /// wants to know.
+    /// Directory of the host with the socket at which the container says that it is ready (`NOTIFY_SOCKET`); nil:
+    /// nobody wants to know.
     public var notifyDirectory: String?
     /// The compiled `linux.seccomp`.
     public var filter: FilterProgram?
 
     public init(
         id: String, hasGate: Bool = true, givesStreams: Bool = true, noPivot: Bool = false, noNewKeyring: Bool = false,
-        listenDescriptors: Int32 = 0, preservedDescriptors: Int32 = 0, listenNames: String? = nil, notifyDirectory: String? = nil,
+        listenDescriptors: Int32 = 0, preservedDescriptors: Int32 = 0, listenNames: String? = nil,
+        notifyDirectory: String? = nil,
         filter: FilterProgram? = nil
     ) {
         self.id = id

@@ -6,7 +6,8 @@ extension Operation {
     public var path: String? {
         let path: String
         switch self {
-        case .openPath(_, let given, _, _), .openTree(_, let given, _, _), .setMountAttributes(_, let given, _, _, _, _),
+        case .openPath(_, let given, _, _), .openTree(_, let given, _, _),
+            .setMountAttributes(_, let given, _, _, _, _),
             .makeTarget(_, let given, _, _, _), .writeFile(_, let given, _), .detachMount(let given),
             .changeDirectory(let given), .retryDirectory(let given), .runHook(let given, _, _, _),
             .copyLink(let given, _, _), .makeNode(_, let given, _, _, _, _, _), .makeLink(_, let given, _),
@@ -18,7 +19,8 @@ extension Operation {
             .setHostName, .setDomainName, .bringUpLoopback, .unlockTerminal, .openPeer, .setWindow, .setOwner,
             .setControllingTerminal, .duplicate, .setLimit, .setFileModeMask, .setPersonality, .setScheduler,
             .setIOPriority, .setMemoryPolicy, .keepCapabilities, .dropBounding, .setCapabilities, .setAmbient,
-            .setNoNewPrivileges, .findHome, .waitAtGate, .closeOnExec, .loadSeccomp, .execute, .setAffinity, .setDumpable,
+            .setNoNewPrivileges, .findHome, .waitAtGate, .closeOnExec, .loadSeccomp, .execute, .setAffinity,
+            .setDumpable,
             .tellPID:
             return nil
         }

@@ -1,11 +1,11 @@
-/// How much memory of its cgroup the set-up of a container takes, from the first step in the cgroup to the program's own
-/// first instruction.
+/// How much memory of its cgroup the set-up of a container takes, from the first step in the cgroup to the program's
+/// own first instruction.
 ///
-/// Most of it is the kernel's: page tables and a stack, twice, since the program comes in while apus-init is still there;
-/// a mount each time one is attached; the program's arguments and environment. Measured with falling limits on Linux
-/// 6.18 (cgroup v1: a process that joins late) and 6.1 (cgroup v2: one that is born in its cgroup), x86-64: a program of
-/// one system call started with 56 KiB in a container with two mounts, with 100 KiB in the usual one, and with 160 KiB
-/// if it is born there; busybox took 60 KiB more, each further mount 3 KiB, and arguments their size.
+/// Most of it is the kernel's: page tables and a stack, twice, since the program comes in while apus-init is still
+/// there; a mount each time one is attached; the program's arguments and environment. Measured with falling limits on
+/// Linux 6.18 (cgroup v1: a process that joins late) and 6.1 (cgroup v2: one that is born in its cgroup), x86-64: a
+/// program of one system call started with 56 KiB in a container with two mounts, with 100 KiB in the usual one, and
+/// with 160 KiB if it is born there; busybox took 60 KiB more, each further mount 3 KiB, and arguments their size.
 public struct MemoryNeed: Sendable, Equatable {
     /// Below this not even the smallest program starts. Well below of what was measured: whatever may work is tried.
     public let atLeast: Int64
@@ -14,7 +14,8 @@ public struct MemoryNeed: Sendable, Equatable {
 }
 
 extension Plan {
-    /// What the steps of this plan cost. Paths that are masked or read-only may be missing: they count for `about` alone.
+    /// What the steps of this plan cost. Paths that are masked or read-only may be missing: they count for `about`
+    /// alone.
     public var memoryNeed: MemoryNeed {
         var isCharged = !joinsLate
         var mounts: Int64 = 0

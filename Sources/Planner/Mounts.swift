@@ -26,7 +26,8 @@ extension PlanBuilder {
     private mutating func bind(_ mount: Mount, _ index: Int) {
         let origin = Origin.element("mounts", index)
         if !mount.data.isEmpty {
-            plan.warnings.append("\(origin.text).options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
+            plan.warnings.append(
+                "\(origin.text).options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
         }
         let source = bindSource(mount)
         let link = mount.copySymlink ? copyLink(source.path, mount, origin) : nil
@@ -76,7 +77,8 @@ extension PlanBuilder {
     }
 
     private mutating func copy(_ source: BindSource, into slot: Slot, _ origin: Origin, tolerating: [UInt8] = []) {
-        let flags = TreeFlag.clone | (source.isRecursive ? TreeFlag.recursive : 0) | (source.noFollow ? TreeFlag.noFollow : 0)
+        let flags =
+            TreeFlag.clone | (source.isRecursive ? TreeFlag.recursive : 0) | (source.noFollow ? TreeFlag.noFollow : 0)
         add(.openTree(nil, path: source.path, flags: flags, into: slot), origin, tolerating: tolerating)
     }
 
@@ -84,7 +86,9 @@ extension PlanBuilder {
     /// that does so.
     private mutating func copyLink(_ path: String, _ mount: Mount, _ origin: Origin) -> Int {
         let (parent, name) = Self.split(mount.destination)
-        add(.makeTarget(root: .root, path: parent, .directory, rules(mount).subtracting(.noFollow), into: .parent), origin)
+        add(
+            .makeTarget(root: .root, path: parent, .directory, rules(mount).subtracting(.noFollow), into: .parent),
+            origin)
         add(.copyLink(source: path, directory: .parent, name: name), origin, tolerating: [Tolerated.already])
         return plan.steps.count - 1
     }
@@ -99,7 +103,8 @@ extension PlanBuilder {
         if isLateReadOnly(mount) { attributes.subtract(.readOnly) }
         add(.createMount(.fileSystem, attributes: attributes.rawValue, into: .mount), origin)
         if mount.type == "tmpfs", !mount.data.contains(where: { $0.hasPrefix("mode=") }) {
-            // A tmpfs over a directory of the image gets that directory's permissions; a directory that is made now has 0755.
+            // A tmpfs over a directory of the image gets that directory's permissions; a directory that is made now has
+            // 0755.
             add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
             add(.copyMode(from: .target, to: .mount), origin)
         }
@@ -169,7 +174,8 @@ extension PlanBuilder {
 
     private mutating func changeMount(_ mount: Mount, _ origin: Origin) {
         if !mount.data.isEmpty {
-            plan.warnings.append("\(origin.text).options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
+            plan.warnings.append(
+                "\(origin.text).options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
         }
         add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
         replaceAttributes(mount, origin)
@@ -250,6 +256,9 @@ extension PlanBuilder {
     static func split(_ path: String) -> (directory: String, name: String) {
         let trimmed = path.hasSuffix("/") && path.utf8.count > 1 ? String(path.dropLast()) : path
         guard let slash = trimmed.lastIndex(of: "/") else { return ("/", trimmed) }
-        return (slash == trimmed.startIndex ? "/" : String(trimmed[..<slash]), String(trimmed[trimmed.index(after: slash)...]))
+        return (
+            slash == trimmed.startIndex ? "/" : String(trimmed[..<slash]),
+            String(trimmed[trimmed.index(after: slash)...])
+        )
     }
 }

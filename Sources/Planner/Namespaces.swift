@@ -147,13 +147,17 @@ extension PlanBuilder {
     /// Where a process writes about itself must be the kernel's own procfs: one that is made here, before anything
     /// of the image is touched, and that no other process can reach (CVE-2019-16884, CVE-2025-52881).
     mutating func openPrivateProc(_ process: Process) {
-        guard !spec.linux.sysctl.isEmpty || process.apparmorProfile != nil || process.selinuxLabel != nil else { return }
+        guard !spec.linux.sysctl.isEmpty || process.apparmorProfile != nil || process.selinuxLabel != nil else {
+            return
+        }
         let origin = Origin.field(
             !spec.linux.sysctl.isEmpty ? "linux.sysctl"
                 : process.apparmorProfile != nil ? "process.apparmorProfile" : "process.selinuxLabel")
         // A user namespace may mount procfs only for a pid namespace of its own; else a copy of the host's has to do.
         let mayBeRefused = lacksHostPrivileges && !spec.linux.creates(.pid)
-        if mayBeRefused { add(.openTree(nil, path: "/proc", flags: TreeFlag.clone | TreeFlag.recursive, into: .procfs), origin) }
+        if mayBeRefused {
+            add(.openTree(nil, path: "/proc", flags: TreeFlag.clone | TreeFlag.recursive, into: .procfs), origin)
+        }
         add(.openFileSystem(type: "proc", into: .fileSystem), origin)
         add(
             .configure(.fileSystem, .create), origin, tolerating: mayBeRefused ? [Tolerated.notPermitted] : [],

@@ -151,14 +151,18 @@ struct PlanBuilder {
 extension PlanBuilder {
     private func refuseUnavailable(_ mount: Mount, at index: Int) throws(PlanError) {
         if mount.idMap != nil, !mount.isBind {
-            throw PlanError(field: "mounts[\(index)]", message: "id mapping of a new file system is not available in this version of apus")
+            throw PlanError(
+                field: "mounts[\(index)]",
+                message: "id mapping of a new file system is not available in this version of apus")
         }
         let isCgroup = mount.action == .new && (mount.type == "cgroup" || mount.type == "cgroup2")
         if isCgroup, let option = mount.data.first {
-            throw PlanError(field: "mounts[\(index)].options", message: "not an option of a cgroup mount: \"\(option)\"")
+            throw PlanError(
+                field: "mounts[\(index)].options", message: "not an option of a cgroup mount: \"\(option)\"")
         }
         if isCgroup, !mount.recursiveAttributes.isEmpty {
-            throw PlanError(field: "mounts[\(index)].options", message: "recursive attributes are not available for a cgroup mount")
+            throw PlanError(
+                field: "mounts[\(index)].options", message: "recursive attributes are not available for a cgroup mount")
         }
     }
 }

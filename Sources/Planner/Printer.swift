@@ -48,7 +48,8 @@ extension Provision.Source: CustomStringConvertible {
         case .gateListener: "listening socket"
         case .tree(let source): "tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         case .notifyDirectory: "directory of the notify socket"
-        case .mappedTree(let source, index: _): "id-mapped tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
+        case .mappedTree(let source, index: _):
+            "id-mapped tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         }
     }
 }
@@ -73,7 +74,8 @@ extension Operation: CustomStringConvertible {
         case .unshare(let flags): "unshare \(FlagNames.namespaces(flags))"
         case .fork(let flags): "clone a sibling \(FlagNames.namespaces(flags))"
         case .meet(let meeting, let send, _, let count):
-            "meet \(meeting)\(send.map { " giving \($0.name)" } ?? "")\(count > 0 ? " taking \(count) descriptors" : "")"
+            "meet \(meeting)\(send.map { " giving \($0.name)" } ?? "")"
+                + (count > 0 ? " taking \(count) descriptors" : "")
         case .writeFile(let base, let path, let value): "write \(Self.place(base, path)) \(Self.quote(value))"
         case .setDumpable(let isDumpable): "become \(isDumpable ? "dumpable" : "undumpable")"
         case .setGroups(let groups): "setgroups \(groups)"
@@ -90,7 +92,8 @@ extension Operation: CustomStringConvertible {
         case .configure(_, let setting): "fsconfig \(setting)"
         case .createMount(_, let attributes, let into): "fsmount \(FlagNames.attributes(attributes)) -> \(into.name)"
         case .setMountAttributes(let base, let path, let set, let clear, let propagation, let isRecursive):
-            "mount_setattr \(Self.place(base, path))\(FlagNames.change(set: set, clear: clear, propagation: propagation))"
+            "mount_setattr \(Self.place(base, path))"
+                + FlagNames.change(set: set, clear: clear, propagation: propagation)
                 + (isRecursive ? " recursive" : "")
         case .makeTarget(let root, let path, let kind, let rules, let into):
             "make target \(Self.place(root, path)) \(kind)\(rules.isEmpty ? "" : " \(rules)") -> \(into.name)"
@@ -103,7 +106,8 @@ extension Operation: CustomStringConvertible {
         case .verifyDevice(let slot, let mode, let major, let minor):
             "verify \(slot.name) is \(FlagNames.kind(mode)) \(major):\(minor)"
         case .makeNode(let directory, let name, let mode, let major, let minor, let uid, let gid):
-            "mknod \(directory.name)/\(name) \(FlagNames.kind(mode)) \(major):\(minor) mode \(FlagNames.octal(mode & 0o7777))"
+            "mknod \(directory.name)/\(name) \(FlagNames.kind(mode)) \(major):\(minor)"
+                + " mode \(FlagNames.octal(mode & 0o7777))"
                 + (uid == 0 && gid == 0 ? "" : " owner \(uid):\(gid)")
         case .makeLink(let directory, let name, let target): "symlink \(directory.name)/\(name) -> \(target)"
         case .remove(let directory, let name): "unlink \(directory.name)/\(name)"
@@ -130,13 +134,16 @@ extension Operation: CustomStringConvertible {
         case .setPersonality(let value): "personality \(FlagNames.hex(value))"
         case .setScheduler(let s):
             "sched_setattr policy \(s.policy) nice \(s.nice) priority \(s.priority) flags \(FlagNames.hex(s.flags))"
-                + (s.period == 0 && s.runtime == 0 ? "" : " runtime \(s.runtime) deadline \(s.deadline) period \(s.period) ns")
+                + (s.period == 0 && s.runtime == 0
+                    ? "" : " runtime \(s.runtime) deadline \(s.deadline) period \(s.period) ns")
         case .setIOPriority(let value): "ioprio_set class \(value >> 13) level \(value & 0x1fff)"
-        case .setMemoryPolicy(let mode, let nodes): "set_mempolicy \(FlagNames.hex(UInt64(mode))) nodes \(FlagNames.bytes(nodes))"
+        case .setMemoryPolicy(let mode, let nodes):
+            "set_mempolicy \(FlagNames.hex(UInt64(mode))) nodes \(FlagNames.bytes(nodes))"
         case .keepCapabilities: "keep capabilities across setuid"
         case .dropBounding(let set): "drop bounding \(FlagNames.hex(set))"
         case .setCapabilities(let effective, let permitted, let inheritable):
-            "capset effective \(FlagNames.hex(effective)) permitted \(FlagNames.hex(permitted)) inheritable \(FlagNames.hex(inheritable))"
+            "capset effective \(FlagNames.hex(effective)) permitted \(FlagNames.hex(permitted))"
+                + " inheritable \(FlagNames.hex(inheritable))"
         case .setAmbient(let set): "set ambient \(FlagNames.hex(set))"
         case .setNoNewPrivileges: "set no_new_privs"
         case .findHome(let uid): "find HOME of \(uid)"
@@ -147,7 +154,8 @@ extension Operation: CustomStringConvertible {
         case .runHook(let path, let arguments, _, let timeout):
             "run hook \(path) \(arguments)\(timeout > 0 ? " for at most \(timeout) s" : "")"
         case .closeOnExec(let first): "close from \(first) on exec"
-        case .loadSeccomp(let filter): "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
+        case .loadSeccomp(let filter):
+            "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
         case .execute(let arguments, _): "execve \(arguments)"
         case .setAffinity(let cpus): "sched_setaffinity \(FlagNames.bytes(cpus))"
         }
@@ -159,7 +167,9 @@ extension Operation: CustomStringConvertible {
     }
 
     /// A text that may hold line ends.
-    private static func quote(_ text: String) -> String { "\"\(text.map { $0 == "\n" ? "\\n" : String($0) }.joined())\"" }
+    private static func quote(_ text: String) -> String {
+        "\"\(text.map { $0 == "\n" ? "\\n" : String($0) }.joined())\""
+    }
 }
 
 extension Meeting: CustomStringConvertible {
@@ -200,7 +210,9 @@ extension TargetKind: CustomStringConvertible {
 
 extension TargetRules: CustomStringConvertible {
     public var description: String {
-        let names: [(TargetRules, String)] = [(.noLinks, "no links"), (.notInProc, "not in proc"), (.noFollow, "no follow")]
+        let names: [(TargetRules, String)] = [
+            (.noLinks, "no links"), (.notInProc, "not in proc"), (.noFollow, "no follow"),
+        ]
         return "(" + names.filter { contains($0.0) }.map(\.1).joined(separator: ", ") + ")"
     }
 }

@@ -3,9 +3,9 @@ internal import OCI
 extension PlanBuilder {
     /// Puts a copy of the root's tree onto the root itself, so that it is a mount of this namespace alone.
     ///
-    /// Nothing that is mounted from here on goes to the host: everything becomes a slave of the host's mounts, or private.
-    /// A root that is to be shared, or unbindable, becomes so at the end. Sources of bind mounts that are to stay shared
-    /// with the host are taken before.
+    /// Nothing that is mounted from here on goes to the host: everything becomes a slave of the host's mounts, or
+    /// private. A root that is to be shared, or unbindable, becomes so at the end. Sources of bind mounts that are to
+    /// stay shared with the host are taken before.
     mutating func attachRoot() {
         let propagation = spec.linux.rootfsPropagation
         if propagation?.kind == .shared { takeSources() }
@@ -20,7 +20,9 @@ extension PlanBuilder {
     }
 
     private mutating func copyRoot() {
-        add(.openTree(nil, path: host.rootfs, flags: TreeFlag.clone | TreeFlag.recursive, into: .root), .field("root.path"))
+        add(
+            .openTree(nil, path: host.rootfs, flags: TreeFlag.clone | TreeFlag.recursive, into: .root),
+            .field("root.path"))
     }
 
     /// The root of a container without a mount namespace of its own, opened while the host's paths are still there.
@@ -28,8 +30,8 @@ extension PlanBuilder {
         add(.openPath(nil, path: host.rootfs, flags: OpenFlag.directoryPath, into: .root), .field("root.path"))
     }
 
-    /// In a mount namespace that is not its own a container only changes its root directory. Not before the hooks, whose
-    /// paths are the host's (config.md, "POSIX-platform Hooks").
+    /// In a mount namespace that is not its own a container only changes its root directory. Not before the hooks,
+    /// whose paths are the host's (config.md, "POSIX-platform Hooks").
     mutating func enterRoot() {
         add(.enter(.root), .field("root.path"))
         add(.changeRoot, .field("root.path"))
@@ -41,7 +43,8 @@ extension PlanBuilder {
         let origin = Origin.field("root.path")
         if options.noPivot {
             // A procfs or sysfs of the host that stays mounted below the moved root would permit a container to mount a
-            // fresh one without masks (mount_too_revealing in the kernel). In a user namespace both are locked (EINVAL).
+            // fresh one without masks (mount_too_revealing in the kernel). In a user namespace both are locked
+            // (EINVAL).
             for path in ["/proc", "/sys"] {
                 add(.detachMount(path: path), origin, tolerating: [Tolerated.invalidArgument, Tolerated.noEntry])
             }
@@ -87,11 +90,11 @@ extension PlanBuilder {
         mount.action == .new && mount.type == "tmpfs" && mount.attributes.set.contains(.readOnly)
     }
 
-    /// What masked paths are covered with: the host's null device, whose inode is checked, for what is no directory, and
-    /// one empty read-only directory for all that are (CVE-2025-31133).
+    /// What masked paths are covered with: the host's null device, whose inode is checked, for what is no directory,
+    /// and one empty read-only directory for all that are (CVE-2025-31133).
     ///
-    /// Before Linux 6.15 only mounts that are attached can be copied. So the empty directory is mounted in what goes away
-    /// with the host's root: over /dev, which nobody needs any more.
+    /// Before Linux 6.15 only mounts that are attached can be copied. So the empty directory is mounted in what goes
+    /// away with the host's root: over /dev, which nobody needs any more.
     mutating func prepareCovers() {
         guard !spec.linux.maskedPaths.isEmpty else { return }
         let origin = Origin.field("linux.maskedPaths")

@@ -6,13 +6,14 @@ extension PlanBuilder {
     /// Where the container finds the directory of its socket.
     private static let notifyDirectory = "/run/notify"
 
-    /// Puts the directory with the socket into the container. It comes from the host and nothing in it can be changed: a
-    /// directory, since the socket is made anew when the container is started.
+    /// Puts the directory with the socket into the container. It comes from the host and nothing in it can be changed:
+    /// a directory, since the socket is made anew when the container is started.
     mutating func mountNotifySocket() throws(PlanError) {
         guard let directory = options.notifyDirectory else { return }
         guard makesMounts else {
             throw PlanError(
-                field: "linux.namespaces", message: "NOTIFY_SOCKET takes a mount namespace that is made for the container")
+                field: "linux.namespaces",
+                message: "NOTIFY_SOCKET takes a mount namespace that is made for the container")
         }
         let origin = Origin.field("NOTIFY_SOCKET")
         var slot = Slot.mount

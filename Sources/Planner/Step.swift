@@ -219,7 +219,9 @@ public enum Operation: Sendable {
     case pickFileSystem(Slot, into: Slot)
     case configure(Slot, Setting)
     case createMount(Slot, attributes: UInt64, into: Slot)
-    case setMountAttributes(Slot?, path: String = "", set: UInt64 = 0, clear: UInt64 = 0, propagation: UInt64 = 0, isRecursive: Bool = false)
+    case setMountAttributes(
+        Slot?, path: String = "", set: UInt64 = 0, clear: UInt64 = 0, propagation: UInt64 = 0, isRecursive: Bool = false
+    )
     case makeTarget(root: Slot, path: String, TargetKind, TargetRules = [], into: Slot)
     case moveMount(Slot, to: Slot)
     case chooseCover(for: Slot, file: Slot, directory: Slot, into: Slot)

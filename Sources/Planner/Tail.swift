@@ -159,7 +159,9 @@ extension PlanBuilder {
         let capabilities = process.capabilities ?? Capabilities()
         let known = host.lastCapability >= 63 ? UInt64.max : (UInt64(1) << (UInt64(host.lastCapability) + 1)) - 1
         let origin = Origin.field("process.capabilities")
-        add(.changeDirectory(process.cwd), .field("process.cwd"), tolerating: [Tolerated.accessDenied, Tolerated.notPermitted])
+        add(
+            .changeDirectory(process.cwd), .field("process.cwd"),
+            tolerating: [Tolerated.accessDenied, Tolerated.notPermitted])
         add(.dropBounding(known & ~capabilities.bounding.rawValue), .field("process.capabilities.bounding"))
         if !Self.hasHome(process) { add(.findHome(uid: process.user.uid), .field("process.env")) }
         add(.keepCapabilities, origin)

@@ -7,8 +7,8 @@ extension PlanBuilder {
     func withoutPrivileges(_ given: Mount) -> Mount {
         guard lacksHostPrivileges else { return given }
         var mount = given
-        // Only the owner of a network namespace may mount sysfs for it: the host's own is bound, as `spec --rootless` has
-        // it, and read-only, since much below it belongs to the caller.
+        // Only the owner of a network namespace may mount sysfs for it: the host's own is bound, as `spec --rootless`
+        // has it, and read-only, since much below it belongs to the caller.
         if mount.action == .new, mount.type == "sysfs", !spec.linux.separates(.network) {
             mount.action = .recursiveBind
             mount.source = "/sys"
@@ -35,16 +35,20 @@ extension PlanBuilder {
         guard hasNewUserNamespace, mount.action == .new else { return }
         for option in mount.data {
             for (key, maps) in [("uid", spec.linux.uidMappings), ("gid", spec.linux.gidMappings)] {
-                guard option.hasPrefix(key + "="), let id = UInt32(option.dropFirst(4)), !Self.maps(maps, id) else { continue }
+                guard option.hasPrefix(key + "="), let id = UInt32(option.dropFirst(4)), !Self.maps(maps, id) else {
+                    continue
+                }
                 throw PlanError(
                     field: "mounts[\(index)].options",
-                    message: "cannot specify \(key)= mount options for unmapped \(key) in rootless containers: \"\(option)\"")
+                    message:
+                        "cannot specify \(key)= mount options for unmapped \(key) in rootless containers: \"\(option)\""
+                )
             }
         }
     }
 
-    /// While it gets its maps the process is dumpable (see `getMapped`). In a pid namespace of others, those of them that
-    /// have the caller's user id could trace it then, and reach the host through its descriptors.
+    /// While it gets its maps the process is dumpable (see `getMapped`). In a pid namespace of others, those of them
+    /// that have the caller's user id could trace it then, and reach the host through its descriptors.
     func refuseForeignPidNamespace() throws(PlanError) {
         guard host.caller != .root, hasNewUserNamespace, spec.linux.namespace(.pid)?.path != nil else { return }
         throw PlanError(

@@ -28,7 +28,8 @@ struct Container {
         let cgroup = cgroup
         if cgroup.isAbsent {
             throw .status(
-                "container \(record.id) has no cgroup of its own: its processes cannot be told from others, nor limited")
+                "container \(record.id) has no cgroup of its own: its processes cannot be told from others, nor limited"
+            )
         }
         return cgroup
     }
@@ -43,11 +44,13 @@ struct Container {
     }
 
     /// Computed from the process, so that it cannot be stale.
-    func status() -> ContainerStatus {
-        guard record.pid > 0 else { return isBeingCreated ? .creating : .stopped }
+    ///
+    /// - Parameter holdsLock: whether it is the caller who works on the container, so that nobody else does.
+    func status(holdsLock: Bool = false) -> ContainerStatus {
+        guard record.pid > 0 else { return !holdsLock && isBeingCreated ? .creating : .stopped }
         guard isAlive else { return .stopped }
         // Before its exec the process is apus-init: at the gate, or on the way to it.
-        let isInit = isStillInit
+        let isInit = isStillInit(holdsLock: holdsLock)
         if isInit, !isAtGate { return .creating }
         // A freezer that cannot be read does not freeze.
         if (try? cgroup.isFrozen()) == true { return .paused }
@@ -68,15 +71,21 @@ struct Container {
     var isAtGate: Bool { Files.exists("\(store.path(of: record.id))/\(Entry.gateName)") }
 
     private var isBeingCreated: Bool {
-        guard let directory = try? Descriptor.open(store.path(of: record.id), [.readOnly, .directory]) else { return false }
+        guard let directory = try? Descriptor.open(store.path(of: record.id), [.readOnly, .directory]) else {
+            return false
+        }
         return (try? directory.lock(exclusive: false, wait: false)) == false
     }
 
-    /// Whether the process has not executed its program yet.
-    var isStillInit: Bool {
+    /// Whether the process has not executed its program yet. A container can give its program any name: what is in the
+    /// state directory counts as well, or that somebody still works on the container.
+    func isStillInit(holdsLock: Bool = false) -> Bool {
         // A link that cannot be read is that of a process that is ending.
-        guard let image = try? Files.readLink("/proc/\(record.pid)/exe") else { return false }
-        return image.hasPrefix("/memfd:apus-init")
+        guard let image = try? Files.readLink("/proc/\(record.pid)/exe"), image.hasPrefix("/memfd:apus-init") else {
+            return false
+        }
+        return isAtGate || Files.exists("\(store.path(of: record.id))/\(Entry.futureGateName)")
+            || (!holdsLock && isBeingCreated)
     }
 
     func state(_ status: ContainerStatus, pid: Int32? = nil) -> State {
@@ -86,8 +95,8 @@ struct Container {
             rootfs: record.rootfs, created: record.created, annotations: record.annotations, owner: "")
     }
 
-    /// Whether other processes go on when the first one is gone: those of a container that shares its pid namespace. The
-    /// first process of a pid namespace takes all the others with it (pid_namespaces(7)).
+    /// Whether other processes go on when the first one is gone: those of a container that shares its pid namespace.
+    /// The first process of a pid namespace takes all the others with it (pid_namespaces(7)).
     func outlivesItsFirstProcess() throws(CgroupError) -> Bool {
         guard isAlive else { return try !cgroup.processes().isEmpty }
         return Lifecycle.pidInside(record.pid) != 1

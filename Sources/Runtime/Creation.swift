@@ -45,9 +45,12 @@ struct Creation: ~Copyable {
         record.keepsKeyring = request.noNewKeyring
         var resctrl: ResctrlGroup?
         do {
-            do { resctrl = try Resctrl.group(for: spec.linux.intelRdt, id: record.id) } catch { throw RuntimeError.cgroup(error) }
+            do { resctrl = try Resctrl.group(for: spec.linux.intelRdt, id: record.id) } catch {
+                throw RuntimeError.cgroup(error)
+            }
             record.resctrl = resctrl?.stateText ?? []
-            // What the state names, `delete` kills and removes: a cgroup that belongs to somebody else never gets there.
+            // What the state names, `delete` kills and removes: a cgroup that belongs to somebody else never gets
+            // there.
             do { try preparation.location.requireUnused() } catch { throw RuntimeError.cgroup(error) }
             try entry.write(record)
             Timeline.end(reserved)
@@ -120,7 +123,8 @@ struct Creation: ~Copyable {
                 running: preparation.plan, descriptors: provider.descriptors, cgroup: cgroup,
                 keepsCapabilities: preparation.plan.cloneFlags & NamespaceKind.user.cloneFlag != 0)
         } catch {
-            throw Rights.explain(error, cloning: preparation.plan, cgroup: cgroup == nil ? nil : preparation.plan.birthplace)
+            throw Rights.explain(
+                error, cloning: preparation.plan, cgroup: cgroup == nil ? nil : preparation.plan.birthplace)
         }
     }
 
@@ -323,8 +327,8 @@ struct Creation: ~Copyable {
         }
     }
 
-    /// The host writes the score, since lowering it takes a capability that the process may lack; and it writes it to the
-    /// process that stays, the one that is ready.
+    /// The host writes the score, since lowering it takes a capability that the process may lack; and it writes it to
+    /// the process that stays, the one that is ready.
     private mutating func adjustOOMScore() throws(RuntimeError) {
         guard let score = preparation.spec.process?.oomScoreAdj, !hasAdjustedOOMScore else { return }
         do { try Files.writeExisting("/proc/\(child.process.pid)/oom_score_adj", "\(score)") } catch {

@@ -108,7 +108,8 @@ struct Execution: ~Copyable {
                 case .process: number = preparation.target.descriptor.number
                 case .processRoot: number = table.add(try root(of: preparation.target))
                 case .tasks(let index): number = table.add(try preparation.cgroup.openTasks(index))
-                case .namespace, .gateListener, .notifyDirectory, .tree, .mappedTree: continue  // A new container has them.
+                // A new container has them.
+                case .namespace, .gateListener, .notifyDirectory, .tree, .mappedTree: continue
                 }
             } catch let error as CgroupError {
                 throw .cgroup(error)

@@ -36,7 +36,8 @@ struct ExecPreparation: ~Copyable {
             id: container.record.id, hasGate: false, givesStreams: request.detaches,
             noNewKeyring: container.record.keepsKeyring, listenDescriptors: listened,
             preservedDescriptors: request.preservedDescriptors,
-            listenNames: listened > 0 ? ThisProcess.environment("LISTEN_FDNAMES") : nil, filter: try Preparation.filter(spec, cache: cache))
+            listenNames: listened > 0 ? ThisProcess.environment("LISTEN_FDNAMES") : nil,
+            filter: try Preparation.filter(spec, cache: cache))
         let entry = ExecEntry(
             namespaces: try Self.namespaces(spec.linux, of: container.record.pid),
             changesRoot: !spec.linux.creates(.mount),
@@ -94,7 +95,7 @@ extension Container {
         guard record.pid > 0 else { throw status() == .creating ? Self.beingCreated : Self.stopped }
         guard let process = process() else { throw Self.stopped }
         // Whoever came in before everything is in place would find the host's.
-        if isStillInit, !isAtGate { throw Self.beingCreated }
+        if isStillInit(), !isAtGate { throw Self.beingCreated }
         // A freezer that cannot be read does not freeze.
         if !evenPaused, (try? cgroup.isFrozen()) == true {
             throw .status("cannot exec in a paused container (use --ignore-paused to override)")

@@ -42,7 +42,9 @@ struct ExecProcess {
     // MARK: Flags
 
     private mutating func adjust(_ request: ExecRequest) throws(RuntimeError) {
-        guard let program = request.command.first, !program.isEmpty else { throw .usage("process args cannot be empty") }
+        guard let program = request.command.first, !program.isEmpty else {
+            throw .usage("process args cannot be empty")
+        }
         process.args = request.command
         process.terminal = request.terminal
         if let cwd = request.cwd {

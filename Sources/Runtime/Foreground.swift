@@ -28,10 +28,14 @@ struct Foreground: ~Copyable {
         defer { relay?.end() }
         while true {
             let occurred = try Wait.occurred(interests(process), milliseconds: relay?.patience ?? -1)
-            for (descriptor, _) in occurred where descriptor == signals.descriptor.number { try passSignals(to: process) }
+            for (descriptor, _) in occurred where descriptor == signals.descriptor.number {
+                try passSignals(to: process)
+            }
             try relay?.handle(occurred)
             notifications?.passOn()
-            guard occurred.contains(where: { $0.0 == process.descriptor.number }), let end = try process.poll() else { continue }
+            guard occurred.contains(where: { $0.0 == process.descriptor.number }), let end = try process.poll() else {
+                continue
+            }
             try relay?.drain(signals)
             return end.shellStatus
         }

@@ -11,7 +11,8 @@ enum IDMaps {
         for map in [users, groups] where !map.mappings.isEmpty {
             switch rights.caller {
             case .root: try map.write(for: pid)
-            case .rootOfUserNamespace: try map.write(for: pid, hint: "the ids outside have to be ids of the caller's namespace")
+            case .rootOfUserNamespace:
+                try map.write(for: pid, hint: "the ids outside have to be ids of the caller's namespace")
             case .ordinaryUser: try map.writeAsOrdinaryUser(for: pid)
             }
         }
@@ -56,9 +57,13 @@ private struct IDMap {
     /// The kernel itself lets everybody map his own id; for groups only where nobody can drop one any more, since
     /// a file may be closed to a group (user_namespaces(7), "/proc/PID/setgroups").
     func writeAsOrdinaryUser(for pid: Int32) throws(RuntimeError) {
-        guard mappings.count == 1, mappings[0].size == 1, mappings[0].hostID == own else { return try callHelper(for: pid) }
+        guard mappings.count == 1, mappings[0].size == 1, mappings[0].hostID == own else {
+            return try callHelper(for: pid)
+        }
         if file == "gid_map" {
-            do { try Files.writeExisting("/proc/\(pid)/setgroups", "deny") } catch { throw .system(error, field: field) }
+            do { try Files.writeExisting("/proc/\(pid)/setgroups", "deny") } catch {
+                throw .system(error, field: field)
+            }
         }
         try write(for: pid)
     }

@@ -81,7 +81,7 @@ public struct Lifecycle: Sendable {
     ) throws(RuntimeError) -> Container {
         let entry = try store.lock(id)
         let container = try Container(id, in: store)
-        switch container.status() {
+        switch container.status(holdsLock: true) {
         case .created: break
         case .running: throw .status("cannot start an already running container")
         case .paused: throw .status("cannot start a container in the paused state")
@@ -241,7 +241,7 @@ public struct Lifecycle: Sendable {
             return
         }
         let container = Container(record, in: store)
-        let status = container.status()
+        let status = container.status(holdsLock: true)
         switch status {
         case .stopped, .created, .creating: break
         case .running, .paused:
@@ -252,8 +252,8 @@ public struct Lifecycle: Sendable {
         try destroy(container, entry)
     }
 
-    /// The lock on a container, which whoever holds it is made to let go of: a `create` whose process is killed gives up
-    /// and cleans up.
+    /// The lock on a container, which whoever holds it is made to let go of: a `create` whose process is killed gives
+    /// up and cleans up.
     private func lockAndEnd(_ id: String) throws(RuntimeError) -> Entry {
         for attempt in 0..<1000 {
             if let entry = try store.tryLock(id) { return entry }

@@ -3,8 +3,8 @@ internal import Kernel
 /// The socket at which a container says that it is ready, for a service manager (sd_notify(3)) that waits for it at
 /// `$NOTIFY_SOCKET`.
 ///
-/// The container never reaches the manager's own socket: it could claim any process as the main one, or have descriptors
-/// stored. Of all that it says only `READY=1` is passed on, once.
+/// The container never reaches the manager's own socket: it could claim any process as the main one, or have
+/// descriptors stored. Of all that it says only `READY=1` is passed on, once.
 final class NotifySocket {
     private let socket: Descriptor
     private let manager: String
@@ -46,7 +46,8 @@ final class NotifySocket {
             // Every user of the container may say so.
             let mask = ThisProcess.setFileModeMask(0)
             defer { ThisProcess.setFileModeMask(mask) }
-            try? Files.remove(Self.name, at: .directory(directory.number))  // Of a start that failed; there may be none.
+            // Of a start that failed; there may be none.
+            try? Files.remove(Self.name, at: .directory(directory.number))
             socket = try Descriptor.receiving(at: "/proc/self/fd/\(directory.number)/\(Self.name)")
         } catch {
             throw .system(error, field: "NOTIFY_SOCKET")
@@ -58,11 +59,12 @@ final class NotifySocket {
     /// To be waited at for something to read.
     var number: Int32 { socket.number }
 
-    /// Reads what the container says; true once it is ready. Descriptors that come along are closed at once, which is the
-    /// answer that a barrier waits for.
+    /// Reads what the container says; true once it is ready. Descriptors that come along are closed at once, which is
+    /// the answer that a barrier waits for.
     private func isReadyNow() -> Bool {
-        // An error here is one of the container's making at most.
-        while let message = try? socket.nextDatagram(atMost: 8192) {
+        // A container that never stops talking gets its turn again. An error here is one of its making at most.
+        for _ in 0..<64 {
+            guard let message = try? socket.nextDatagram(atMost: 8192) else { break }
             if message.split(separator: UInt8(ascii: "\n")).contains(where: { $0.elementsEqual("READY=1".utf8) }) {
                 isReady = true
             }
@@ -83,8 +85,8 @@ final class NotifySocket {
 
     // MARK: Detached
 
-    /// Waits until the container is ready and the manager knows it, and knows which process is the main one from now on;
-    /// or until the process has ended.
+    /// Waits until the container is ready and the manager knows it, and knows which process is the main one from now
+    /// on; or until the process has ended.
     func awaitReadiness(of process: borrowing Kernel.Process) throws(RuntimeError) {
         do {
             while !isReadyNow() {
@@ -98,8 +100,8 @@ final class NotifySocket {
         if tell("MAINPID=\(process.pid)\nREADY=1") { awaitManager() }
     }
 
-    /// Until the manager has read what was sent it can be lost: the manager asks who the sender is, and that must not be
-    /// gone (sd_notify_barrier(3)).
+    /// Until the manager has read what was sent it can be lost: the manager asks who the sender is, and that must not
+    /// be gone (sd_notify_barrier(3)).
     private func awaitManager() {
         do {
             let pipe = try Descriptor.pipe()

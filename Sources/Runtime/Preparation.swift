@@ -108,7 +108,8 @@ public struct Preparation {
             noNewKeyring: request.noNewKeyring, listenDescriptors: listened,
             preservedDescriptors: request.preservedDescriptors,
             listenNames: listened > 0 ? ThisProcess.environment("LISTEN_FDNAMES") : nil,
-            notifyDirectory: manager.map { _ in "\(states)/\(request.id)/\(NotifySocket.directoryName)" }, filter: filter)
+            notifyDirectory: manager.map { _ in "\(states)/\(request.id)/\(NotifySocket.directoryName)" },
+            filter: filter)
         do { self.plan = try Plan.create(spec, on: host, options: options) } catch { throw .plan(error) }
         Timeline.end(plan)
     }

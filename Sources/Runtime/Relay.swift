@@ -161,8 +161,8 @@ final class Relay {
     private static let firstPause: Int64 = 100_000_000
     private static let longestPause: Int64 = 5_000_000_000
 
-    /// The character means nothing in the middle of a line, and gets lost when a shell changes the mode of its terminal.
-    /// Whoever asks for input after its end is to be told so, as by a pipe that was closed.
+    /// The character means nothing in the middle of a line, and gets lost when a shell changes the mode of its
+    /// terminal. Whoever asks for input after its end is to be told so, as by a pipe that was closed.
     private func sayEndAgain() {
         guard let (time, pause) = nextEnd, !isGone, typed.isEmpty, Clock.monotonic >= time else { return }
         nextEnd = (Clock.monotonic + pause, min(pause * 2, Self.longestPause))
@@ -175,7 +175,8 @@ final class Relay {
         inputIsOpen = false
         outputIsOpen = false
         isGone = true
-        // Usually the kernel tells them when the leader of their session ends of its SIGHUP. Process 1 does not end of it.
+        // Usually the kernel tells them when the leader of their session ends of its SIGHUP. Process 1 does not end of
+        // it.
         Terminal.hangUp(masterNumber)
         printed = []
         master = nil
@@ -222,8 +223,8 @@ final class Relay {
         }
     }
 
-    /// What the process printed before it ended is still in the terminal. It is passed on to the last byte, unless one of
-    /// the signals that end a program says that nobody wants it.
+    /// What the process printed before it ended is still in the terminal. It is passed on to the last byte, unless one
+    /// of the signals that end a program says that nobody wants it.
     func drain(_ signals: borrowing SignalQueue) throws(SystemError) {
         while outputIsOpen {
             if printed.isEmpty {
@@ -267,8 +268,8 @@ struct CallerTerminal {
         self.descriptor = descriptor
     }
 
-    /// Has every key and every byte go through as it is. In the background this stops the process, as shells expect, and
-    /// where nobody could continue it the terminal stays as it is.
+    /// Has every key and every byte go through as it is. In the background this stops the process, as shells expect,
+    /// and where nobody could continue it the terminal stays as it is.
     mutating func enter() {
         Terminal.awaitForeground(of: descriptor)
         guard Terminal.isInForeground(of: descriptor), let now = try? TerminalMode(of: descriptor) else { return }
@@ -285,7 +286,8 @@ struct CallerTerminal {
         return original == nil || !Terminal.isInForeground(of: descriptor)
     }
 
-    /// Puts back what was there before. In the background only if nobody else has changed it since: then it is the shell's.
+    /// Puts back what was there before. In the background only if nobody else has changed it since: then it is the
+    /// shell's.
     mutating func leave() {
         guard let original else { return }
         self.original = nil

@@ -83,7 +83,8 @@ extension RuntimeError: CustomStringConvertible {
             "linux.resources.memory.limit: the container ran out of memory while it was started"
                 + (limit.map { ": its limit is \(Self.size($0)), and it needs about \(Self.size(needed))" } ?? "")
         case .memoryLimit(let limit, let needed):
-            "linux.resources.memory.limit: \(Self.size(limit)) is too little: this container needs about \(Self.size(needed))"
+            "linux.resources.memory.limit: \(Self.size(limit)) is too little: "
+                + "this container needs about \(Self.size(needed))"
         case .pattern(let text): "not a regular expression: \"\(text)\""
         case .program(let failure): "\(failure)"
         }
@@ -153,7 +154,8 @@ extension StepFailure {
         case .noDevice where step == "fsopen bind": "a bind mount needs the option \"bind\" or \"rbind\""
         case .noDevice where step.hasPrefix("fsopen "): "the kernel does not know this file system type"
         case .notPermitted where step.contains("not in proc"): "only a procfs may be mounted inside /proc"
-        case .tooManyLinks where step.contains("no links"): "the mount point must be a real directory, not behind a link"
+        case .tooManyLinks where step.contains("no links"):
+            "the mount point must be a real directory, not behind a link"
         case .notPermitted where step == "fsconfig create" && field.hasPrefix("mounts["):
             "in a user namespace a new proc needs a new pid namespace and a host /proc without masks, sysfs a network"
                 + " namespace, cgroup2 a cgroup namespace"

@@ -30,7 +30,8 @@ public struct Store: Sendable {
         } catch {
             if error.errno == .exists { throw .exists(id: id) }
             let isClosed = error.errno == .accessDenied && root == "/run/apus"
-            throw .system(error, field: "--root", hint: isClosed ? "an ordinary user needs XDG_RUNTIME_DIR or --root" : "")
+            throw .system(
+                error, field: "--root", hint: isClosed ? "an ordinary user needs XDG_RUNTIME_DIR or --root" : "")
         }
     }
 
@@ -79,7 +80,9 @@ public struct Store: Sendable {
             // Whoever held the lock may have deleted the container, and somebody else made it anew.
             let held = try directory.status()
             let now = try Files.status(path(of: id))
-            guard held.inode == now.inode, held.device == now.device else { throw RuntimeError.unknownContainer(id: id) }
+            guard held.inode == now.inode, held.device == now.device else {
+                throw RuntimeError.unknownContainer(id: id)
+            }
             return Entry(path: path(of: id), directory: directory)
         } catch let error as RuntimeError {
             throw error
@@ -151,26 +154,11 @@ struct Entry: ~Copyable {
         }
     }
 
-    private static let deepest = 32
-
-    /// There is at most one directory, that of the notify socket, which a container may have filled if it may mount.
-    private static func removeContent(of base: Base, depth: Int) throws(SystemError) {
-        guard depth < deepest else { throw SystemError("rmdir", "", .nameTooLong) }
-        for name in try Files.list(".", at: base) {
-            do { try Files.remove(name, at: base) } catch {
-                guard error.errno == .isDirectory else { throw error }
-                let directory = try Descriptor.open(name, [.readOnly, .directory, .noFollow], at: base)
-                try removeContent(of: .directory(directory.number), depth: depth + 1)
-                try Files.removeDirectory(name, at: base)
-            }
-        }
-    }
-
-    /// Removes the directory with everything in it; what is gone already is fine.
+    /// Removes the directory with everything in it; what is gone already is fine. There is at most one directory, that of
+    /// the notify socket, which a container may have filled if it may mount.
     borrowing func remove() throws(RuntimeError) {
-        let base = Base.directory(directory.number)
         do {
-            try Self.removeContent(of: base, depth: 0)
+            _ = try directory.removeContent(.everything)
             try Files.removeDirectory(path)
         } catch {
             if error.errno != .noEntry { throw .system(error, field: "--root") }

@@ -14,7 +14,7 @@ extension Lifecycle {
         let id = try Self.checked(id)
         let entry = try store.lock(id)
         var container = try Container(id, in: store)
-        switch container.status() {
+        switch container.status(holdsLock: true) {
         case .created, .running, .paused: break
         case .creating, .stopped: throw .status("container not running")
         }
@@ -74,7 +74,9 @@ extension Lifecycle {
 extension Container {
     /// The limits that were asked for, by `config.json` and by updates.
     func askedResources() throws(RuntimeError) -> Resources {
-        guard let resources = record.resources else { return try configuration(Spec.decode).linux.resources ?? Resources() }
+        guard let resources = record.resources else {
+            return try configuration(Spec.decode).linux.resources ?? Resources()
+        }
         do { return try resources.value() } catch {
             throw .brokenState(path: "\(store.path(of: record.id))/\(Record.fileName)", reason: "resources: \(error)")
         }

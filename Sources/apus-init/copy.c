@@ -48,7 +48,8 @@ static long copy_subdirectory(const struct place *place, const struct statx *sta
     long from = sys(openat, place->from, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (from < 0) return from;
     long result = sys(mkdirat, place->to, place->name, 0700);
-    long to = result < 0 ? result : sys(openat, place->to, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+    long to = result < 0
+        ? result : sys(openat, place->to, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     result = to < 0 ? to : copy_directory((int)from, (int)to, depth + 1);
     if (result == 0) result = set_metadata((int)to, status);
     if (to >= 0) sys(close, to);
@@ -62,7 +63,8 @@ static long copy_symbolic_link(const struct place *place, const struct statx *st
     if (size < 0) return size;
     target[size] = 0;
     size = sys(symlinkat, target, place->to, place->name);
-    return size < 0 ? size : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
+    return size < 0
+        ? size : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
 }
 
 static long copy_entry(const struct place *place, unsigned depth) {

@@ -57,7 +57,14 @@ struct Log: Sendable {
         } catch {
             Output.standardError("--log: \(error)\n")
         }
-        if level == .error { Output.standardError(message + "\n") }
+        // It may quote what a container has said.
+        if level == .error { Output.standardError(Self.plainLines(message) + "\n") }
+    }
+
+    /// Without what a terminal would obey.
+    private static func plainLines(_ message: String) -> String {
+        message.split(separator: "\n", omittingEmptySubsequences: false).map { Quoting.plain(String($0)) }
+            .joined(separator: "\n")
     }
 
     /// A message of several lines keeps them.
@@ -78,6 +85,9 @@ struct Log: Sendable {
             (.op, details.operation), (.path, details.path), (.errno, details.errno), (.field, details.field),
             (.hint, details.hint),
         ]
-        return fields.compactMap { key, value in value.map { LogField(key, $0) } }
+        return fields.compactMap { key, value in
+            guard let value, !value.isEmpty else { return nil }
+            return LogField(key, value)
+        }
     }
 }

@@ -6,8 +6,8 @@ enum SystemLogs {
     static let journal = "/run/systemd/journal/socket"
     static let systemLog = "/dev/log"
 
-    /// Sends one datagram. A message that is too long for one goes to the journal as a sealed memory file, which it takes
-    /// in place of a datagram, and to the system log without its end.
+    /// Sends one datagram. A message that is too long for one goes to the journal as a sealed memory file, which it
+    /// takes in place of a datagram, and to the system log without its end.
     static func send(_ datagram: [UInt8], to path: String) throws(SystemError) {
         let socket = try Descriptor.connected(to: path, .datagrams)
         do { try socket.send(datagram) } catch {

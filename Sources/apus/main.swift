@@ -22,11 +22,15 @@ do {
 }
 
 let log = Log(invocation.options.log)
+do { try log.check() } catch {
+    // There is no other log to tell it to.
+    var options = invocation.options.log
+    options.destination = .standardError
+    Log(options).write(.error, "\(error)", error.details)
+    Output.exit(invocation.action.failureStatus)
+}
 let timing: Timing
-do {
-    try log.check()
-    timing = try Timing(invocation.options.timing)
-} catch {
+do { timing = try Timing(invocation.options.timing) } catch {
     log.write(.error, "\(error)", error.details)
     Output.exit(invocation.action.failureStatus)
 }

@@ -26,6 +26,7 @@ static const char usage[] =
     "  signal N               die of this signal (a process 1 only dies of SIGSEGV and SIGILL)\n"
     "  hold BYTES             touch so much memory (suffixes k, m), say so, exit 0\n"
     "  fork-bomb N            try N children at the same time, say how many worked\n"
+    "  disguise NAME          sleep as a copy of this program in a memory file with a name\n"
     "  notify MESSAGE...      send these to $NOTIFY_SOCKET, commas as line ends\n"
     "options:\n"
     "  --to PATH, --to-fd N   write there instead of standard output (first option)\n";
@@ -121,6 +122,17 @@ static int hold(const char *amount) {
     return 0;
 }
 
+static int disguise(char *name) {
+    static char bytes[1 << 20];
+    int from = open("/proc/self/exe", O_RDONLY), to = memfd_create(name, 0);
+    ssize_t size;
+    while ((size = read(from, bytes, sizeof bytes)) > 0)
+        if (write(to, bytes, (size_t)size) != size) return 97;
+    char *arguments[] = {"assert", "sleep", NULL}, *environment[] = {NULL};
+    fexecve(to, arguments, environment);
+    return 97;
+}
+
 static int fork_bomb(int wanted) {
     static pid_t children[65536];
     int count = 0, error = 0;
@@ -150,6 +162,7 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "sleep") == 0) return sleep_until_terminated(argv, options);
     if (strcmp(mode, "exit") == 0 && *options) return atoi(*options);
     if (strcmp(mode, "signal") == 0 && *options) return die_of(atoi(*options));
+    if (strcmp(mode, "disguise") == 0 && *options) return disguise(*options);
     if (strcmp(mode, "hold") == 0 && *options) return hold(*options);
     if (strcmp(mode, "notify") == 0) return notify_manager(options);
     if (strcmp(mode, "fork-bomb") == 0 && *options) return fork_bomb(atoi(*options));

@@ -114,6 +114,32 @@ extension HostTests {
             }
         }
 
+        /// The kernel names a controller in `cgroup.controllers` before its files are there.
+        @Test(.needsV2Alone) func `neighbours that enable controllers for each other get their limits`() async throws {
+            for _ in 0..<25 {
+                let path = Ground.uniquePath("fresh")
+                let failures = await withTaskGroup(of: String?.self) { group in
+                    for task in 0..<8 {
+                        group.addTask {
+                            do {
+                                let place = try CgroupPath("\(path)/\(task)", id: "i")
+                                let resources = Resources(pids: .init(limit: 7))
+                                try CgroupLocation(place, in: Ground.layout).create(resources).discard()
+                                return nil
+                            } catch {
+                                return "\(error)"
+                            }
+                        }
+                    }
+                    return await group.reduce(into: [String]()) { if let text = $1 { $0.append(text) } }
+                }
+                #expect(failures == [])
+                for directory in try CgroupLocation(CgroupPath(path, id: "i"), in: Ground.layout).directories {
+                    if Files.exists(directory.path) { try Files.removeDirectory(directory.path) }
+                }
+            }
+        }
+
         @Test(.needsV2Alone) func `where processes are no controller is enabled, and no cgroup becomes threaded`()
             throws
         {

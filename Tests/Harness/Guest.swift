@@ -36,7 +36,7 @@ public enum Guest {
     }
 
     /// A path without links: a directory is shared under one name.
-    private static func resolved(_ path: String) throws -> String {
+    static func resolved(_ path: String) throws -> String {
         guard let real = realpath(path, nil) else { throw HarnessError.lastCall("realpath \(path)") }
         defer { free(real) }
         return String(cString: real)

@@ -4,11 +4,16 @@ extension Guest {
     /// What a script and its arguments print in the virtual machine, which sees the directories that they are in.
     public static func output(ofScript script: String, _ arguments: String..., limit seconds: Int) throws -> String {
         guard let program else { throw HarnessError("no virtual machine") }
-        let directory = "/tmp/apus-guest-\(getpid())-script"
+        // Several suites have a machine at the same time.
+        let directory = "/tmp/apus-guest-\(getpid())-script-\(UInt32.random(in: 0...UInt32.max))"
         try Files.makeDirectory(directory)
         defer { Files.removeTree(directory) }
         var words = ["/bin/bash", program, "run", "--timeout", "\(seconds)"]
-        for path in Set(([script] + arguments).map { Files.parent(of: $0) }).sorted() { words += ["--share", path] }
+        // Without links: a directory is shared under one name.
+        let script = try resolved(script)
+        let arguments = try arguments.map { $0.hasPrefix("/") ? try resolved($0) : $0 }
+        let files = ([script] + arguments).filter { $0.hasPrefix("/") }
+        for path in Set(files.map { Files.parent(of: $0) }).sorted() { words += ["--share", path] }
         words += ["--", "bash", script] + arguments
         let names: [String] = ["PATH", "HOME", "APUS_VM_CACHE"]
         let environment = names.compactMap { (name: String) -> String? in

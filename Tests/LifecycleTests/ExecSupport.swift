@@ -24,9 +24,11 @@ extension Bundle {
     @discardableResult
     func exec(_ command: String..., flags: String...) throws -> Outcome { try executing(command, flags).run() }
 
-    /// The same with lists, not started yet.
+    /// The same with lists, not started yet. What was prepared comes before it.
     func executing(_ command: [String], _ flags: [String] = []) -> Command {
-        self.command(["exec"] + flags + [id] + command)
+        var command = self.command(["exec"] + flags + [id] + command)
+        command.arguments = wrapper + command.arguments
+        return command
     }
 
     /// What the assert program sees as one more process.

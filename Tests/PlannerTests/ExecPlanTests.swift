@@ -96,8 +96,22 @@ import Testing
             $0.theProcess.execCPUAffinity = ExecCPUAffinity(initial: IndexRanges([0...0]), final: IndexRanges([1...2]))
         }
         let joined = try #require(plan.lines.firstIndex { $0.hasPrefix("join cgroup") })
-        #expect(try #require(plan.index("sched_setaffinity 6:0:0:0:0:0:0:0")) == joined + 1)
+        #expect(try #require(plan.index("sched_setaffinity 6:0:0:0:0:0:0:0")) > joined)
         #expect(Plan.mask(of: IndexRanges([0...0])) == [1, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    /// Nothing of the container is opened outside of its device rules; only the count of processes is for the new one.
+    @Test func allHierarchiesButThatOfPidsComeFirst() throws {
+        let host = HostFacts.plain {
+            $0.cgroups.hierarchies = ["pids", "devices"].map {
+                CgroupFacts.Hierarchy(name: $0, options: [], directory: "/\($0)")
+            }
+        }
+        let lines = try execPlan(on: host) { _ in }.lines
+        let joined = lines.indices.filter { lines[$0].hasPrefix("join cgroup") }
+        let entered = try #require(lines.firstIndex { $0.hasPrefix("setns") })
+        let forked = try #require(lines.firstIndex { $0.hasPrefix("clone a sibling") })
+        #expect(joined.count == 2 && joined[0] < entered && joined[1] > forked)
     }
 
     @Test func theTerminalControlsTheNewProcessAndIsNoConsole() throws {

@@ -33,19 +33,15 @@ int64_t ck_filesystem_type_at(const char *path);
 int ck_mkdir(int dir, const char *path, unsigned mode);
 int ck_unlink(int dir, const char *path, int flags);
 int ck_rename(int old_dir, const char *old_path, int new_dir, const char *new_path);
-int ck_symlink(const char *target, int dir, const char *path);
 ssize_t ck_readlink(int dir, const char *path, char *buffer, size_t size);
 ssize_t ck_getdents(int fd, void *buffer, size_t size);
+/// Removes what is in a directory, links not followed: everything, or directories only. Works on the names as the kernel
+/// has them, which need not be text. 1 if all is gone, 0 if something is in use.
+long ck_remove_content(int directory, bool files);
 int ck_fcntl(int fd, int command, long argument);
 int ck_flock(int fd, int operation);
-int ck_dup3(int fd, int target, int flags);
 int ck_close_range(unsigned first, unsigned last, unsigned flags);
 int ck_pipe(int ends[2], int flags);
-int ck_chdir(const char *path);
-int ck_fchdir(int fd);
-int ck_chroot(const char *path);
-int ck_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
-int ck_umount(const char *target, int flags);
 int ck_access(const char *path, int mode);
 int ck_realpath(const char *path, char *buffer, size_t size);
 int ck_chmod(int dir, const char *path, unsigned mode);
@@ -88,7 +84,6 @@ int ck_wait_any(int options, struct ck_exit *result);
 int ck_wait_pid(int pid, struct ck_exit *result);
 int ck_pidfd_open(int pid);
 int ck_pidfd_signal(int pidfd, int signal);
-int ck_kill(int pid, int signal);
 int ck_getpid(void);
 uint32_t ck_geteuid(void);
 uint32_t ck_getegid(void);
@@ -108,8 +103,6 @@ struct ck_scheduler {
 int ck_set_scheduler(int pid, const struct ck_scheduler *attributes);
 /// The CPUs that the caller may run on, as a bit mask.
 int ck_set_affinity(const void *cpus, size_t size);
-int ck_setns(int fd, int type);
-int ck_unshare(uint64_t flags);
 unsigned ck_umask(unsigned mask);
 int64_t ck_capabilities(void);
 int ck_uname_release(char *buffer, size_t size);
@@ -141,10 +134,8 @@ int ck_socketpair(int ends[2]);
 int ck_listen(const char *path, int type, int backlog);
 int ck_bind(const char *path, int type);
 int ck_connect(const char *path, int type);
-int ck_accept(int fd);
 ssize_t ck_send(int fd, const void *bytes, size_t size, const int *descriptors, size_t count);
 ssize_t ck_receive(int fd, void *bytes, size_t size, int *descriptors, size_t *count, int flags);
-int ck_peer_pid(int fd);
 
 // Terminals.
 struct ck_window {

@@ -82,7 +82,8 @@ public struct Resctrl: Sendable {
             throw .value(field: field("l3CacheSchema"), reason: "this host cannot divide its L3 cache (no info/L3)")
         }
         if memoryBandwidth?.isEmpty == false, !Files.exists("\(root)/info/MB") {
-            throw .value(field: field("memBwSchema"), reason: "this host cannot divide its memory bandwidth (no info/MB)")
+            throw .value(
+                field: field("memBwSchema"), reason: "this host cannot divide its memory bandwidth (no info/MB)")
         }
     }
 }

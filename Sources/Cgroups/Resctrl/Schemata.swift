@@ -1,5 +1,5 @@
-/// The lines of a `schemata` file, such as `L3:0=ff;1=c0` and `MB:0=20;1=70`: for each resource, a value for each of its
-/// domains.
+/// The lines of a `schemata` file, such as `L3:0=ff;1=c0` and `MB:0=20;1=70`: for each resource, a value for each of
+/// its domains.
 enum Schemata {
     /// The lines to write. A line for memory bandwidth among those for the cache gives way to a schema of its own
     /// (config-linux.md, "IntelRdt").

@@ -30,7 +30,8 @@ enum SystemdBus {
 
     private static func address(of instance: SystemdUnit.Instance) throws(CgroupError) -> String {
         switch instance {
-        case .system: try checked(variable("DBUS_SYSTEM_BUS_ADDRESS") ?? "unix:path=/run/dbus/system_bus_socket", instance)
+        case .system:
+            try checked(variable("DBUS_SYSTEM_BUS_ADDRESS") ?? "unix:path=/run/dbus/system_bus_socket", instance)
         case .user:
             if let address = variable("DBUS_SESSION_BUS_ADDRESS") {
                 try checked(address, instance)
@@ -76,7 +77,8 @@ enum SystemdBus {
 
     // MARK: Users
 
-    /// The effective user as the bus sees it, which is outside of the caller's user namespace; nil where it is the same.
+    /// The effective user as the bus sees it, which is outside of the caller's user namespace; nil where it is the
+    /// same.
     private static func outerUser() -> UInt32? {
         guard isInUserNamespace, let map = try? Files.readText("/proc/self/uid_map") else { return nil }
         return outer(ThisProcess.effectiveUser, in: map)

@@ -38,7 +38,9 @@ final class SystemdManager {
     /// The number of systemd's version: 252 for `252.39-1~deb12u1`; 0 if it is none.
     func version() throws(CgroupError) -> Int {
         let text = try get("Version")
-        let digits = text.utf8.drop { $0 == UInt8(ascii: "v") }.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+        let digits = text.utf8.drop { $0 == UInt8(ascii: "v") }.prefix {
+            $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")
+        }
         return Int(String(decoding: digits, as: UTF8.self)) ?? 0
     }
 
@@ -48,7 +50,8 @@ final class SystemdManager {
         return path == "/" ? "" : path
     }
 
-    /// Refuses a systemd that counts processes otherwise than the caller: it would take another one for the container's.
+    /// Refuses a systemd that counts processes otherwise than the caller: it would take another one for the
+    /// container's.
     func requireSameProcesses() throws(CgroupError) {
         let seen: UInt32?
         do { seen = try bus.ownProcess(within: Self.patience) } catch { throw failure("connect", nil, error) }
@@ -56,7 +59,8 @@ final class SystemdManager {
         if seen != own {
             throw .systemd(
                 "connect", unit: "",
-                reason: "it is in another pid namespace: there this process is \(seen.map { "\($0)" } ?? "unknown"), not \(own)",
+                reason: "it is in another pid namespace: "
+                    + "there this process is \(seen.map { "\($0)" } ?? "unknown"), not \(own)",
                 hint: "")
         }
     }
@@ -181,8 +185,9 @@ final class SystemdManager {
         switch instance {
         case .system: "this takes root on the host, or use --cgroup-manager=cgroupfs"
         case .user:
-            "log in to a session of the user, or have 'loginctl enable-linger' start one, so that 'systemctl --user' works; "
-                + "XDG_RUNTIME_DIR or DBUS_SESSION_BUS_ADDRESS must lead to it; or use --cgroup-manager=cgroupfs"
+            "log in to a session of the user, or have 'loginctl enable-linger' start one, so that "
+                + "'systemctl --user' works; XDG_RUNTIME_DIR or DBUS_SESSION_BUS_ADDRESS must lead to it; "
+                + "or use --cgroup-manager=cgroupfs"
         }
     }
 }

@@ -27,7 +27,9 @@ public struct SystemdUnit: Sendable, Equatable {
     /// The unit that a line of a container's state describes; nil if it describes something else.
     init?(restoring text: String) {
         guard text.hasPrefix(Self.label) else { return nil }
-        let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 2).map { String(decoding: $0, as: UTF8.self) }
+        let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 2).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         guard parts.count == 3, parts[0] == Self.label, let instance = Instance(rawValue: parts[1]) else { return nil }
         self.init(instance, parts[2])
     }
@@ -45,8 +47,9 @@ struct SystemdPlace: Sendable, Equatable {
     static let sliceSuffix = ".slice"
     private static let scopeSuffix = ".scope"
 
-    /// - Parameter cgroupsPath: nil or empty stands for `:apus:ID`. Without a slice it is `system.slice`, or `user.slice`
-    ///   for a user's systemd. `prefix-name.scope` is the unit, but a name that ends in `.slice` is the unit itself.
+    /// - Parameter cgroupsPath: nil or empty stands for `:apus:ID`. Without a slice it is `system.slice`, or
+    ///   `user.slice` for a user's systemd. `prefix-name.scope` is the unit, but a name that ends in `.slice` is the
+    ///   unit itself.
     init(_ cgroupsPath: String?, id: String, _ instance: SystemdUnit.Instance) throws(CgroupError) {
         var parts = ["", "apus", id]
         if let text = cgroupsPath, !text.isEmpty {
@@ -54,7 +57,8 @@ struct SystemdPlace: Sendable, Equatable {
                 .map { String(decoding: $0, as: UTF8.self) }
             guard parts.count == 3 else {
                 throw Self.problem(
-                    "expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, got \"\(text)\" instead")
+                    "expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, "
+                        + "got \"\(text)\" instead")
             }
         }
         let name = parts[2].isEmpty ? id : parts[2]

@@ -26,7 +26,8 @@ final class Journal {
             undoings.append { "\(path): the former value cannot be written" }
             return
         }
-        undoings.append { Self.write(value, to: path) }
+        // A write that was refused has changed nothing.
+        undoings.append { (try? Files.read(path)) == bytes ? nil : Self.write(value, to: path) }
     }
 
     /// A group that becomes idle loses its shares. Kept before, they are restored after it is idle no more.
@@ -85,8 +86,9 @@ struct FormerValue {
     /// Files with a line for each device or interface.
     static func hasLines(_ file: String) -> Bool {
         if file.hasPrefix("blkio."), file.hasSuffix("_device") { return true }
-        return ["io.max", "io.latency", "rdma.max", "misc.max", "dmem.max", "dmem.low", "dmem.min", "net_prio.ifpriomap"]
-            .contains(file)
+        return [
+            "io.max", "io.latency", "rdma.max", "misc.max", "dmem.max", "dmem.low", "dmem.min", "net_prio.ifpriomap",
+        ].contains(file)
     }
 
     /// Files with a weight for all, and lines for devices that have another one. cgroup v1 has no word for the former.

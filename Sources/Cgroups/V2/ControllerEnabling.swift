@@ -4,6 +4,7 @@ internal import Kernel
 /// directory above (cgroups(7)). No process is moved for it.
 struct ControllerEnabling {
     private var obstacles: [(controller: String, reason: String)] = []
+    private var hasEnabled = false
 
     /// Why a controller that was wanted is not there; empty if it is, or was not wanted.
     func obstacle(to controller: String) -> String { obstacles.first { $0.controller == controller }?.reason ?? "" }
@@ -17,10 +18,19 @@ struct ControllerEnabling {
     mutating func enable(_ controllers: [String], for directory: String) -> Bool {
         if controllers.isEmpty { return true }
         let found = available(controllers, in: directory)
+        if !hasEnabled { Self.awaitOthers(directory) }
         for name in controllers where !found.contains(name) && obstacle(to: name).isEmpty {
             obstacles.append((name, "the cgroup2 hierarchy does not offer it"))
         }
         return found.count == controllers.count
+    }
+
+    /// Waits until the controllers that a directory has have their files. `cgroup.controllers` names them before: while
+    /// another command is still enabling them for the container beside this one. To write nothing changes nothing, but
+    /// the kernel takes one such write after the other.
+    private static func awaitOthers(_ directory: String) {
+        // Who may not write there finds out with the first limit.
+        try? Files.writeExisting("\(directory)/cgroup.subtree_control", "\n")
     }
 
     /// Which of the controllers a directory has in the end.
@@ -48,6 +58,7 @@ struct ControllerEnabling {
         }
         do {
             try Files.writeExisting(file, controllers.map { "+\($0)" }.joined(separator: " "))
+            hasEnabled = true
             return controllers
         } catch {
             // The kernel takes all or none.

@@ -335,8 +335,8 @@ struct apus_choose_cover {
     uint16_t into;
 };
 
-/// Makes the same symbolic link inside the container and answers EALREADY; 0 if the source is no link. EEXIST: the name is
-/// taken by something else.
+/// Makes the same symbolic link inside the container and answers EALREADY; 0 if the source is no link. EEXIST: the name
+/// is taken by something else.
 struct apus_copy_link {
     struct apus_step step;
     struct apus_text source;   ///< a path of the host

@@ -122,7 +122,8 @@ enum Remedy {
     static func text(for problem: Problem) -> String {
         let message = problem.message
         for (kind, type) in [
-            ("mount", "mount"), ("uts", "uts"), ("ipc", "ipc"), ("network", "network"), ("user", "user"), ("time", "time"),
+            ("mount", "mount"), ("uts", "uts"), ("ipc", "ipc"), ("network", "network"), ("user", "user"),
+            ("time", "time"),
             ("pid", "pid"), ("cgroup", "cgroup"),
         ]
         where message.hasPrefix("needs a") && message.hasSuffix("\(kind) namespace") {

@@ -34,7 +34,9 @@ extension BundleCheck {
             let status = try RootView(root).status(hook.path)
             check(status, hook.path, field)
         } catch {
-            failure(field, SystemError("stat", "\(hook.path) in the root file system", error.errno), "startContainer hooks run inside the container")
+            failure(
+                field, SystemError("stat", "\(hook.path) in the root file system", error.errno),
+                "startContainer hooks run inside the container")
         }
     }
 
@@ -54,15 +56,21 @@ extension BundleCheck {
             let path = lexicallyClean(device.path)
             let field = "linux.devices[\(index)]"
             if let earlier = devices.prefix(index).firstIndex(where: { lexicallyClean($0.path) == path }) {
-                addError("\(field).path", "\(path) is the path of linux.devices[\(earlier)] too", "leave one of the two out")
+                addError(
+                    "\(field).path", "\(path) is the path of linux.devices[\(earlier)] too", "leave one of the two out")
             }
             if let usual = Plan.defaultDevices.first(where: { $0.path == path }),
                 (device.major, device.minor) != (usual.major, usual.minor)
             {
-                addWarning(field, "\(path) is \(device.major):\(device.minor), and everybody expects \(usual.major):\(usual.minor)", "choose another path")
+                addWarning(
+                    field,
+                    "\(path) is \(device.major):\(device.minor), and everybody expects \(usual.major):\(usual.minor)",
+                    "choose another path")
             }
             for (number, mount) in spec.mounts.enumerated() where lexicallyClean(mount.destination) == path {
-                addError("\(field).path", "mounts[\(number)] is mounted at \(path) before the device is made", "leave one of the two out")
+                addError(
+                    "\(field).path", "mounts[\(number)] is mounted at \(path) before the device is made",
+                    "leave one of the two out")
             }
             if spec.linux.separates(.user), device.kind != .fifo { checkHostDevice(device, path, field) }
         }
@@ -74,7 +82,11 @@ extension BundleCheck {
             let status = try Files.status(path, follow: true)
             let (major, minor) = Self.numbers(status.specialDevice)
             if (major, minor) != (device.major, device.minor) {
-                addError(field, "in a user namespace the host's \(path) is used, which is \(major):\(minor), not \(device.major):\(device.minor)", "use the host's numbers")
+                addError(
+                    field,
+                    "in a user namespace the host's \(path) is used, which is \(major):\(minor), "
+                        + "not \(device.major):\(device.minor)",
+                    "use the host's numbers")
             }
         } catch {
             failure("\(field).path", error, "in a user namespace the host's device is used, so it has to be there")
@@ -90,15 +102,21 @@ extension BundleCheck {
 
     mutating func checkIntelRdt(_ linux: Linux) {
         // Without procfs the kernel decides.
-        guard linux.intelRdt != nil, let mounts = try? Files.readText("/proc/self/mounts"), !mounts.contains(" resctrl ") else {
+        guard linux.intelRdt != nil, let mounts = try? Files.readText("/proc/self/mounts"),
+            !mounts.contains(" resctrl ")
+        else {
             return
         }
-        addError("linux.intelRdt", "the file system resctrl is not mounted", "mount -t resctrl resctrl /sys/fs/resctrl, on a machine that has it")
+        addError(
+            "linux.intelRdt", "the file system resctrl is not mounted",
+            "mount -t resctrl resctrl /sys/fs/resctrl, on a machine that has it")
     }
 
     mutating func checkNetDevices(_ linux: Linux) {
         for device in linux.netDevices where !Files.exists("/sys/class/net/\(device.hostName)") {
-            addError("linux.netDevices[\"\(device.hostName)\"]", "this host has no network device \(device.hostName)", "correct the name; \"ip link\" lists them")
+            addError(
+                "linux.netDevices[\"\(device.hostName)\"]", "this host has no network device \(device.hostName)",
+                "correct the name; \"ip link\" lists them")
         }
     }
 }

@@ -10,13 +10,18 @@ extension BundleCheck {
         for (index, limit) in process.rlimits.enumerated() {
             let field = "process.rlimits[\(index)]"
             if limit.kind == .nofile, let most = Self.number("/proc/sys/fs/nr_open"), limit.hard > most {
-                addError("\(field).hard", "\(limit.hard) is above /proc/sys/fs/nr_open, \(most), which nobody can exceed", "lower it, or raise fs.nr_open")
+                addError(
+                    "\(field).hard", "\(limit.hard) is above /proc/sys/fs/nr_open, \(most), which nobody can exceed",
+                    "lower it, or raise fs.nr_open")
             }
             // A limit that cannot be read is left to the kernel.
-            guard !mayRaise, isRoot || linux.separates(.user), let own = try? ThisProcess.limit(Int32(limit.kind.rawValue)),
+            guard !mayRaise, isRoot || linux.separates(.user),
+                let own = try? ThisProcess.limit(Int32(limit.kind.rawValue)),
                 limit.hard > own.hard
             else { continue }
-            addError("\(field).hard", "\(limit.hard) is above the caller's own hard limit, \(own.hard)", "lower it, or raise the limit of who calls apus")
+            addError(
+                "\(field).hard", "\(limit.hard) is above the caller's own hard limit, \(own.hard)",
+                "lower it, or raise the limit of who calls apus")
         }
     }
 
@@ -31,14 +36,18 @@ extension BundleCheck {
         }
         if spec.linux.cgroupsPath != nil {
             do { try location.requireUnused() } catch {
-                if case .system = error {} else {
-                    self.addError("linux.cgroupsPath", Self.message(of: error), "name another path, or delete what is there")
+                if case .system = error {
+                } else {
+                    self.addError(
+                        "linux.cgroupsPath", Self.message(of: error), "name another path, or delete what is there")
                 }
             }
         }
         if isRoot, manager == .cgroupfs {
             for path in location.forbidden {
-                addError("linux.cgroupsPath", "\(path) cannot be made: it is not writable, or mounted read-only", "mount the cgroup file system writable")
+                addError(
+                    "linux.cgroupsPath", "\(path) cannot be made: it is not writable, or mounted read-only",
+                    "mount the cgroup file system writable")
             }
         }
         guard let resources = spec.linux.resources, manager != .disabled else { return }
@@ -68,7 +77,9 @@ extension BundleCheck {
             for (unit, factor) in units where limit.pageSize.hasSuffix(unit) {
                 guard let count = UInt64(limit.pageSize.dropLast(2)) else { continue }
                 if !Files.exists("/sys/kernel/mm/hugepages/hugepages-\(count &* factor)kB") {
-                    addError("linux.resources.hugepageLimits[\(index)].pageSize", "this machine has no huge pages of \(limit.pageSize)", "see /sys/kernel/mm/hugepages")
+                    addError(
+                        "linux.resources.hugepageLimits[\(index)].pageSize",
+                        "this machine has no huge pages of \(limit.pageSize)", "see /sys/kernel/mm/hugepages")
                 }
             }
         }
@@ -102,9 +113,13 @@ extension BundleCheck {
             guard let path = sysctl.path, !Files.exists("/proc/sys/\(path)") else { continue }
             // What belongs to a device of the container cannot be seen from here.
             if path.hasPrefix("net/ipv4/conf/") || path.hasPrefix("net/ipv6/conf/") || path.contains("/neigh/") {
-                addWarning(field, "there is no /proc/sys/\(path) on the host", "the network device has to be there when the container is made")
+                addWarning(
+                    field, "there is no /proc/sys/\(path) on the host",
+                    "the network device has to be there when the container is made")
             } else {
-                addError(field, "there is no /proc/sys/\(path) on this kernel", "correct the key, or load the kernel module that has it")
+                addError(
+                    field, "there is no /proc/sys/\(path) on this kernel",
+                    "correct the key, or load the kernel module that has it")
             }
         }
     }

@@ -10,7 +10,8 @@ extension BundleCheck {
         if limit < plan.memoryNeed.atLeast {
             addError("linux.resources.memory.limit", message, "raise it")
         } else {
-            addWarning("linux.resources.memory.limit", message + " to start, unless its program is very small", "raise it")
+            addWarning(
+                "linux.resources.memory.limit", message + " to start, unless its program is very small", "raise it")
         }
     }
 }

@@ -31,7 +31,8 @@ extension BundleCheck {
         if (status.kind == .directory) != (target.kind == .directory) {
             let (from, to) = status.kind == .directory ? ("a directory", "is none") : ("no directory", "is one")
             addError(
-                "mounts[\(index)].destination", "the source is \(from), and \(destination) in the root file system \(to)",
+                "mounts[\(index)].destination",
+                "the source is \(from), and \(destination) in the root file system \(to)",
                 "a directory goes onto a directory, a file onto a file")
         }
     }
@@ -56,7 +57,8 @@ extension BundleCheck {
             for key in ["lowerdir=", "upperdir=", "workdir="] where option.hasPrefix(key) {
                 for path in option.dropFirst(key.utf8.count).split(separator: ":") where path.hasPrefix("/") {
                     do { _ = try Files.status(String(path), follow: true) } catch {
-                        failure("mounts[\(index)].options[\(position)]", error, "make the directory, or correct the path")
+                        failure(
+                            "mounts[\(index)].options[\(position)]", error, "make the directory, or correct the path")
                     }
                 }
             }

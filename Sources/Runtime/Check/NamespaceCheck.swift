@@ -6,7 +6,9 @@ extension BundleCheck {
         for (index, namespace) in linux.namespaces.enumerated() {
             let field = "linux.namespaces[\(index)]"
             guard Files.exists("/proc/self/ns/\(namespace.kind.procName)") else {
-                addError(field, "this kernel has no \(namespace.kind.rawValue) namespaces", "leave it out, or use a kernel that has them")
+                addError(
+                    field, "this kernel has no \(namespace.kind.rawValue) namespaces",
+                    "leave it out, or use a kernel that has them")
                 continue
             }
             if let path = namespace.path {
@@ -27,11 +29,14 @@ extension BundleCheck {
             guard flag == kind.cloneFlag else {
                 let actual = NamespaceKind.allCases.first { $0.cloneFlag == flag }
                 return addError(
-                    field, "\(path) is a \(actual?.rawValue ?? "different") namespace, not a \(kind.rawValue) namespace",
+                    field,
+                    "\(path) is a \(actual?.rawValue ?? "different") namespace, not a \(kind.rawValue) namespace",
                     "correct the path or the type")
             }
             if kind == .user, try file.status().inode == Files.status("/proc/self/ns/user", follow: true).inode {
-                addError(field, "\(path) is the user namespace that apus is in, which cannot be joined again", "leave it out")
+                addError(
+                    field, "\(path) is the user namespace that apus is in, which cannot be joined again",
+                    "leave it out")
             }
         } catch {
             failure(field, error, "name a namespace that exists, such as /proc/PID/ns/\(kind.procName)")
@@ -50,10 +55,13 @@ extension BundleCheck {
     private mutating func checkUnprivileged() {
         let field = "linux.namespaces"
         if (try? Files.readText("/proc/sys/kernel/unprivileged_userns_clone")) == "0" {
-            addError(field, "this host lets only root make user namespaces", "sysctl kernel.unprivileged_userns_clone=1")
+            addError(
+                field, "this host lets only root make user namespaces", "sysctl kernel.unprivileged_userns_clone=1")
         }
         if (try? Files.readText("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")) == "1" {
-            addWarning(field, "AppArmor restricts user namespaces of ordinary users on this host", "give apus an AppArmor profile that allows userns")
+            addWarning(
+                field, "AppArmor restricts user namespaces of ordinary users on this host",
+                "give apus an AppArmor profile that allows userns")
         }
     }
 
@@ -61,8 +69,12 @@ extension BundleCheck {
 
     mutating func checkMappings(_ linux: Linux) {
         guard linux.creates(.user) else { return }
-        checkMappings(linux.uidMappings, "linux.uidMappings", file: "/etc/subuid", own: ThisProcess.effectiveUser, helper: "newuidmap")
-        checkMappings(linux.gidMappings, "linux.gidMappings", file: "/etc/subgid", own: ThisProcess.effectiveGroup, helper: "newgidmap")
+        checkMappings(
+            linux.uidMappings, "linux.uidMappings", file: "/etc/subuid", own: ThisProcess.effectiveUser,
+            helper: "newuidmap")
+        checkMappings(
+            linux.gidMappings, "linux.gidMappings", file: "/etc/subgid", own: ThisProcess.effectiveGroup,
+            helper: "newgidmap")
     }
 
     private mutating func checkMappings(
@@ -71,7 +83,9 @@ extension BundleCheck {
         if mappings.isEmpty {
             addWarning(field, "is empty: every id of the container is the overflow id", "map id 0 at least")
         }
-        if mappings.count > 340 { addError(field, "has \(mappings.count) entries, and the kernel takes 340", "join ranges") }
+        if mappings.count > 340 {
+            addError(field, "has \(mappings.count) entries, and the kernel takes 340", "join ranges")
+        }
         for (index, mapping) in mappings.enumerated() where isRoot { checkMapped(mapping, "\(field)[\(index)]") }
         guard !isRoot else { return }
         var needsHelper = mappings.count > 1
@@ -79,12 +93,16 @@ extension BundleCheck {
             needsHelper = true
             if !SubordinateIDs.allow(mapping, in: file) {
                 addError(
-                    "\(field)[\(index)]", "\(file) does not give this user the ids from \(mapping.hostID) to \(mapping.hostID &+ (mapping.size - 1))",
+                    "\(field)[\(index)]",
+                    "\(file) does not give this user the ids from \(mapping.hostID) "
+                        + "to \(mapping.hostID &+ (mapping.size - 1))",
                     "add a line for the user, or map what it has")
             }
         }
         if needsHelper, !IDMaps.helperDirectories.contains(where: { Files.isExecutable("\($0)/\(helper)") }) {
-            addError(field, "\(helper) is not installed, and an ordinary user may map only his own id without it", "install the package uidmap")
+            addError(
+                field, "\(helper) is not installed, and an ordinary user may map only his own id without it",
+                "install the package uidmap")
         }
     }
 
@@ -98,7 +116,10 @@ extension BundleCheck {
             return numbers.count == 3 && numbers[0] <= UInt64(mapping.hostID) && last < numbers[0] + numbers[2]
         }
         if !isCovered {
-            addError(field, "the ids from \(mapping.hostID) to \(last) are not mapped in the user namespace that apus runs in", "map what \(file) has")
+            addError(
+                field,
+                "the ids from \(mapping.hostID) to \(last) are not mapped in the user namespace that apus runs in",
+                "map what \(file) has")
         }
     }
 
@@ -116,7 +137,10 @@ extension BundleCheck {
 
     private mutating func check(_ id: UInt32, in mappings: [IDMapping], _ field: String, _ where: String) {
         let isMapped = mappings.contains { id >= $0.containerID && id - $0.containerID < $0.size }
-        if !isMapped, !mappings.isEmpty { addError(field, "\(id) is not among the ids that \(`where`) gives the container", "map it, or choose another id") }
+        if !isMapped, !mappings.isEmpty {
+            addError(
+                field, "\(id) is not among the ids that \(`where`) gives the container", "map it, or choose another id")
+        }
     }
 }
 

@@ -48,13 +48,20 @@ extension BundleCheck {
     private mutating func tellMissing(_ process: OCI.Process, _ spec: Spec, _ denied: String?, _ field: String) {
         let name = process.args[0]
         if let denied {
-            addError(field, "\(denied) is in the root file system, and cannot be executed by uid \(process.user.uid)", "chmod +x, or name another program")
+            addError(
+                field, "\(denied) is in the root file system, and cannot be executed by uid \(process.user.uid)",
+                "chmod +x, or name another program")
         } else if spec.mounts.contains(where: { $0.isBind && !Self.isSystemPlace($0.destination) }) {
-            addWarning(field, "\(name) is not in the root file system, unless a mount brings it", "correct the name or PATH")
+            addWarning(
+                field, "\(name) is not in the root file system, unless a mount brings it", "correct the name or PATH")
         } else if name.contains("/") {
-            addError(field, "there is no \(name) in the root file system", "correct the name, or add the program to the image")
+            addError(
+                field, "there is no \(name) in the root file system",
+                "correct the name, or add the program to the image")
         } else {
-            addError(field, "there is no \(name) in the PATH of the container", "correct the name or PATH, or add the program to the image")
+            addError(
+                field, "there is no \(name) in the PATH of the container",
+                "correct the name or PATH, or add the program to the image")
         }
     }
 
@@ -78,7 +85,9 @@ extension BundleCheck {
         guard file.permissions & 0o111 != 0 else { return false }
         if process.capabilities?.effective.contains(.dacOverride) == true { return true }
         let uid = Self.hostID(of: process.user.uid, linux.uidMappings, linux)
-        let groups = ([process.user.gid] + process.user.additionalGids).map { Self.hostID(of: $0, linux.gidMappings, linux) }
+        let groups = ([process.user.gid] + process.user.additionalGids).map {
+            Self.hostID(of: $0, linux.gidMappings, linux)
+        }
         if uid == file.uid { return file.permissions & 0o100 != 0 }
         if groups.contains(file.gid) { return file.permissions & 0o010 != 0 }
         return file.permissions & 0o001 != 0
@@ -104,7 +113,8 @@ extension BundleCheck {
             needed = String(decoding: line.prefix { $0 != 32 && $0 != 9 }, as: UTF8.self)
         } else if let header = ELFHeader(head) {
             if let machine = header.foreignMachine {
-                return addError(field, "\(path) is for another processor (ELF machine \(machine))", "use an image for this machine")
+                return addError(
+                    field, "\(path) is for another processor (ELF machine \(machine))", "use an image for this machine")
             }
             needed = header.loader(in: head)
         } else {
@@ -112,7 +122,9 @@ extension BundleCheck {
         }
         guard let needed, !needed.isEmpty else { return }
         if (try? view.status(needed)) == nil {
-            addError(field, "\(path) needs \(needed), which is not in the root file system", "add it to the image, or use a static program")
+            addError(
+                field, "\(path) needs \(needed), which is not in the root file system",
+                "add it to the image, or use a static program")
         }
     }
 }

@@ -20,7 +20,9 @@ extension BundleCheck {
             if isRoot {
                 addError("root.path", "\(path) cannot be searched", "chmod +rx")
             } else {
-                addWarning("root.path", "\(path) may not be looked into, so what is in it was not checked", "run the check as root")
+                addWarning(
+                    "root.path", "\(path) may not be looked into, so what is in it was not checked",
+                    "run the check as root")
             }
             return nil
         }
@@ -43,9 +45,11 @@ struct RootView: ~Copyable {
         try open(inside, [.path]).status()
     }
 
-    /// The first bytes of a regular file.
+    /// The first bytes of a regular file. Nothing else is opened, also where a container swaps files meanwhile.
     borrowing func head(_ inside: String, atMost size: Int) throws(SystemError) -> [UInt8] {
-        try open(inside, [.readOnly, .nonBlocking, .noControllingTerminal]).read(atMost: size)
+        let place = try open(inside, [.path])
+        guard try place.status().kind == .regular else { throw SystemError("open", inside, .invalidArgument) }
+        return try Descriptor.open("/proc/self/fd/\(place.number)", [.readOnly, .nonBlocking]).read(atMost: size)
     }
 
     private borrowing func open(_ inside: String, _ flags: OpenFlags) throws(SystemError) -> Descriptor {

@@ -19,7 +19,9 @@ extension BundleCheck {
                 if capability.rawValue > last {
                     addWarning(field, "this kernel does not know \(capability.name)", "leave it out")
                 } else if isRoot, let bounding, bounding & 1 << UInt64(capability.rawValue) == 0 {
-                    addWarning(field, "apus itself may not have \(capability.name), so the container cannot get it", "run apus with that capability in its bounding set")
+                    addWarning(
+                        field, "apus itself may not have \(capability.name), so the container cannot get it",
+                        "run apus with that capability in its bounding set")
                 }
             }
         }
@@ -38,7 +40,8 @@ extension BundleCheck {
             let loaded = try? Files.readText("/sys/kernel/security/apparmor/profiles"),
             !loaded.split(separator: "\n").contains(where: { $0.hasPrefix("\(profile) (") })
         {
-            addError("process.apparmorProfile", "the profile \(profile) is not loaded", "load it with apparmor_parser(8)")
+            addError(
+                "process.apparmorProfile", "the profile \(profile) is not loaded", "load it with apparmor_parser(8)")
         }
     }
 
@@ -49,7 +52,9 @@ extension BundleCheck {
         }
         for unknown in SeccompFilter.unknownCalls(in: profile) {
             addWarning(
-                unknown.field, "libseccomp \(SeccompSupport.libraryVersion) does not know the system call \(unknown.name): the rule has no effect",
+                unknown.field,
+                "libseccomp \(SeccompSupport.libraryVersion) does not know the system call \(unknown.name): "
+                    + "the rule has no effect",
                 "check the spelling, or build with a newer libseccomp")
         }
         if profile.notifies, let path = profile.listenerPath, !Files.exists(path) {
@@ -73,7 +78,9 @@ extension BundleCheck {
                 checkMemory(spec, try Plan.create(spec, on: facts, options: PlanOptions(id: "check")))
                 return
             } catch {
-                if error.field != "process" || spec.process != nil { self.addError(error.field, error.message, "leave it out") }
+                if error.field != "process" || spec.process != nil {
+                    self.addError(error.field, error.message, "leave it out")
+                }
                 guard spec.remove(error.field) else { return }
             }
         }
@@ -96,7 +103,8 @@ extension Spec {
                 return true
             }
             guard field.hasPrefix("mounts["), let index = Int(field.dropFirst(7).prefix { $0 != "]" }),
-                mounts.indices.contains(index), mounts[index] != Mount(destination: mounts[index].destination, type: "tmpfs")
+                mounts.indices.contains(index),
+                mounts[index] != Mount(destination: mounts[index].destination, type: "tmpfs")
             else { return false }
             // The places of the others stay what they are.
             mounts[index] = Mount(destination: mounts[index].destination, type: "tmpfs")

@@ -10,6 +10,7 @@ enum CpusetStatisticsV1 {
             memorySpreadSlab: files.number("cpuset.memory_spread_slab"),
             memoryPressure: files.number("cpuset.memory_pressure"),
             schedLoadBalance: files.number("cpuset.sched_load_balance"),
-            schedRelaxDomainLevel: files.lines("cpuset.sched_relax_domain_level").first?.first.flatMap { Int64($0) } ?? 0)
+            schedRelaxDomainLevel: files.lines("cpuset.sched_relax_domain_level").first?.first.flatMap { Int64($0) }
+                ?? 0)
     }
 }

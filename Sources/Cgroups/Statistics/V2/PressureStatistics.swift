@@ -35,7 +35,8 @@ enum PressureStatistics {
     /// The kernel writes two decimals.
     private static func hundredths(_ text: Substring) -> UInt64 {
         let parts = text.split(separator: ".")
-        guard parts.count == 2, parts[1].utf8.count == 2, let whole = UInt64(parts[0]), let rest = UInt64(parts[1]) else {
+        guard parts.count == 2, parts[1].utf8.count == 2, let whole = UInt64(parts[0]), let rest = UInt64(parts[1])
+        else {
             return 0
         }
         return whole * 100 + rest
