@@ -296,7 +296,7 @@ class Stress:
             print(f"killed: {seconds:.1f} s; killed at work: {hits}")
             self.report("killed")
             # A run whose shots all come too late proves nothing.
-            enough = sum(self.killed.values()) * 3 >= arguments.rounds
+            enough = sum(self.killed.values()) * 8 >= arguments.rounds
             print("ok killed: at work" if enough else f"FAILED killed: too few at work: {hits}")
         finally:
             self.clean()
