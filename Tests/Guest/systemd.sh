@@ -271,7 +271,7 @@ for words in "pause alone" "update --memory 50000000 alone" "ps alone"; do
   run $words
   contains "disabled: ${words%% *} is refused" "no cgroup of its own" "$(said)"
 done
-run kill --all alone 9
+run kill --all alone TERM
 contains "disabled: nobody can be told apart" "no cgroup of its own" "$(said)"
 run delete -f alone
 check "disabled: delete" "" "$(said)"
