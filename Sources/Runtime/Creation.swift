@@ -14,6 +14,7 @@ struct Creation: ~Copyable {
     let entry: Entry
     private var group: ContainerCgroup
     private var resctrl: ResctrlGroup?
+    private let conversation: Conversation
     private let warn: (String) -> Void
     var record: Record
     var child: Child
@@ -44,7 +45,7 @@ struct Creation: ~Copyable {
         record.cgroup = preparation.location.stateText
         record.keepsKeyring = request.noNewKeyring
         var resctrl: ResctrlGroup?
-        do {
+        do throws(RuntimeError) {
             do { resctrl = try Resctrl.group(for: spec.linux.intelRdt, id: record.id) } catch {
                 throw RuntimeError.cgroup(error)
             }
@@ -55,14 +56,12 @@ struct Creation: ~Copyable {
             try entry.write(record)
             Timeline.end(reserved)
             if preparation.manager != nil { try NotifySocket.makeDirectory(in: entry) }
-        } catch let error as RuntimeError {
+        } catch {
             try? entry.remove()  // The first error is the one to tell.
             throw error
-        } catch {
-            throw .brokenState(path: entry.path, reason: "\(error)")
         }
         var group = ContainerCgroup(preparation)
-        do {
+        do throws(RuntimeError) {
             do { try resctrl?.make() } catch { throw RuntimeError.cgroup(error) }
             record.resctrl = resctrl?.stateText ?? []
             let notifications = try listen(preparation, entry, warn)
@@ -73,13 +72,11 @@ struct Creation: ~Copyable {
             return Creation(
                 store: store, request: request, preparation: preparation, entry: entry, group: group,
                 resctrl: resctrl, record: record, child: child, notifications: notifications, warn: warn)
-        } catch let error as RuntimeError {
+        } catch {
             group.discard()
             try? resctrl?.remove()
             try? entry.remove()
             throw error
-        } catch {
-            throw .brokenState(path: entry.path, reason: "\(error)")
         }
     }
 
@@ -91,6 +88,7 @@ struct Creation: ~Copyable {
         self.store = store
         self.request = request
         self.preparation = preparation
+        conversation = Conversation(preparation.plan)
         self.entry = entry
         self.group = group
         self.resctrl = resctrl
@@ -136,18 +134,18 @@ struct Creation: ~Copyable {
         let limits = Timeline.begin("cgroup: directories and limits")
         if group.isMoved {
             // A process that goes on in a sibling is not to be moved before.
-            if !forks { try group.send(child.process.pid) }
+            if !conversation.forks { try group.send(child.process.pid) }
             try writeProcess()
-            if answersAhead { try completeGroup() }
+            if conversation.isAnsweredAhead { try completeGroup() }
         } else {
             try completeGroup()
         }
         Timeline.end(limits)
-        if answersAhead { try answerCgroups() }
+        if conversation.isAnsweredAhead { try answerCgroups() }
         if !group.isMoved { try writeProcess() }
         // What later processes are made of: the bundle's may have changed by then.
         try entry.writeConfiguration(preparation.document)
-        if answersAhead, mayGoOnByItself {
+        if conversation.isAnsweredAhead, mayGoOnByItself {
             try reply([])
             hasBeenLetGo = true
         }
@@ -197,22 +195,6 @@ struct Creation: ~Copyable {
         }
     }
 
-    /// Where nothing else is to be talked about, the answers are there before the questions, so that nobody waits for
-    /// anybody: meetings take place in order.
-    private var answersAhead: Bool {
-        preparation.plan.steps.allSatisfy { step in
-            switch step.operation {
-            case .meet(let meeting, _, _, _): meeting == .cgroups || meeting == .ready
-            case .fork: false
-            default: true
-            }
-        }
-    }
-
-    private var forks: Bool {
-        preparation.plan.steps.contains { if case .fork = $0.operation { true } else { false } }
-    }
-
     /// Whether the process needs nothing from the host between being ready and its program (`run`), or the gate.
     private var mayGoOnByItself: Bool {
         let process = preparation.spec.process
@@ -229,7 +211,7 @@ struct Creation: ~Copyable {
     }
 
     private borrowing func answerCgroups() throws(RuntimeError) {
-        guard preparation.plan.meetsForCgroups else { return }
+        guard conversation.isAboutCgroups else { return }
         var table = DescriptorTable()
         try reply(try group.openTasks(into: &table))
     }
@@ -242,7 +224,7 @@ struct Creation: ~Copyable {
             // Later its files belong to the container's root.
             if preparation.rights.caller != .root { try adjustOOMScore() }
         case .cgroups:
-            if !answersAhead {
+            if !conversation.isAnsweredAhead {
                 if group.isMoved { try completeGroup() }
                 try answerCgroups()
             }
@@ -393,94 +375,23 @@ struct Creation: ~Copyable {
     }
 }
 
-extension Plan {
+/// What a process and its host have to say to each other, found in one pass over the plan.
+private struct Conversation {
+    /// Whether the process goes on in a sibling.
+    private(set) var forks = false
     /// Whether the process waits for its cgroups somewhere.
-    fileprivate var meetsForCgroups: Bool {
-        steps.contains { if case .meet(.cgroups, _, _, _) = $0.operation { true } else { false } }
-    }
-}
+    private(set) var isAboutCgroups = false
+    private var isAboutMore = false
 
-/// Opens the descriptors that a plan wants from the host.
-struct Provider: ~Copyable {
-    private(set) var descriptors: [(Slot, Int32)] = []
-    private var table = DescriptorTable()
-
-    /// - Parameter statePath: the container's directory below `--root`.
-    init(_ preparation: Preparation, statePath: String) throws(RuntimeError) {
-        for provision in preparation.plan.provisions {
-            let number: Int32
-            do {
-                guard let opened = try Self.open(provision.source, preparation, statePath) else { continue }
-                number = table.add(opened)
-            } catch {
-                throw .system(error, field: provision.origin.text)
-            }
-            descriptors.append((provision.slot, number))
+    init(_ plan: Plan) {
+        for step in plan.steps {
+            if case .fork = step.operation { forks = true }
+            guard case .meet(let meeting, _, _, _) = step.operation, meeting != .ready else { continue }
+            if meeting == .cgroups { isAboutCgroups = true } else { isAboutMore = true }
         }
     }
 
-    private static func open(
-        _ source: Provision.Source, _ preparation: Preparation, _ statePath: String
-    ) throws(SystemError) -> Descriptor? {
-        switch source {
-        case .namespace(let path): try Descriptor.open(path, [.readOnly])
-        case .process, .processRoot, .tasks: nil  // Only a running container has them.
-        case .gateListener: try listenAtGate("\(statePath)/\(Entry.futureGateName)")
-        case .notifyDirectory: try notifyDirectory("\(statePath)/\(NotifySocket.directoryName)")
-        case .tree(let source): try tree(source)
-        case .mappedTree(let source, let index):
-            try mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
-        }
-    }
-
-    /// A host tree for a user namespace. It comes from outside of the container's mounts, so what restricts it on the
-    /// host would not be locked inside: a restricted tree is not given (nil).
-    private static func tree(_ source: BindSource) throws(SystemError) -> Descriptor? {
-        if try Tree.isRestricted(source.path) { return nil }
-        let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
-        try Tree.becomeSlave(tree)
-        return tree
-    }
-
-    private static func notifyDirectory(_ path: String) throws(SystemError) -> Descriptor {
-        let tree = try Tree.copy(path, recursive: false, noFollow: true)
-        try Tree.becomeSlave(tree)
-        try Tree.restrict(tree)
-        return tree
-    }
-
-    /// The socket, like everything below --root, is for its owner alone.
-    private static func listenAtGate(_ path: String) throws(SystemError) -> Descriptor {
-        let mask = ThisProcess.setFileModeMask(0o177)
-        defer { ThisProcess.setFileModeMask(mask) }
-        return try Descriptor.listening(at: path, .sequencedPackets)
-    }
-
-    private static func mappedTree(
-        _ source: BindSource, _ map: MountIDMap?, _ linux: Linux
-    ) throws(SystemError) -> Descriptor {
-        if linux.separates(.user), try Tree.isRestricted(source.path) {
-            throw SystemError("mount_setattr(MOUNT_ATTR_IDMAP)", source.path, .notPermitted)
-        }
-        let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
-        try Tree.becomeSlave(tree)
-        guard let map else { return tree }
-        if map.usesContainerMappings, let path = linux.namespace(.user)?.path {
-            try Tree.mapIDs(of: tree, through: try Descriptor.open(path, [.readOnly]), recursive: map.isRecursive)
-            return tree
-        }
-        let uids = map.usesContainerMappings ? linux.uidMappings : map.uidMappings
-        let gids = map.usesContainerMappings ? linux.gidMappings : map.gidMappings
-        let namespace = try Tree.userNamespace(uidMap: IDMaps.text(uids), gidMap: IDMaps.text(gids))
-        try Tree.mapIDs(of: tree, through: namespace, recursive: map.isRecursive)
-        return tree
-    }
-
-    /// Keeps a descriptor as long as the others; returns its number.
-    mutating func add(_ descriptor: consuming Descriptor?) -> Int32? {
-        switch consume descriptor {
-        case .some(let descriptor): table.add(descriptor)
-        case .none: nil
-        }
-    }
+    /// Where nothing else is to be talked about, the answers are there before the questions, so that nobody waits for
+    /// anybody: meetings take place in order.
+    var isAnsweredAhead: Bool { !forks && !isAboutMore }
 }

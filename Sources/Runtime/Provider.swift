@@ -1,0 +1,88 @@
+internal import Kernel
+internal import OCI
+internal import Planner
+
+/// Opens the descriptors that a plan wants from the host.
+struct Provider: ~Copyable {
+    private(set) var descriptors: [(Slot, Int32)] = []
+    private var table = DescriptorTable()
+
+    /// - Parameter statePath: the container's directory below `--root`.
+    init(_ preparation: Preparation, statePath: String) throws(RuntimeError) {
+        for provision in preparation.plan.provisions {
+            let number: Int32
+            do {
+                guard let opened = try Self.open(provision.source, preparation, statePath) else { continue }
+                number = table.add(opened)
+            } catch {
+                throw .system(error, field: provision.origin.text)
+            }
+            descriptors.append((provision.slot, number))
+        }
+    }
+
+    private static func open(
+        _ source: Provision.Source, _ preparation: Preparation, _ statePath: String
+    ) throws(SystemError) -> Descriptor? {
+        switch source {
+        case .namespace(let path): try Descriptor.open(path, [.readOnly])
+        case .process, .processRoot, .tasks: nil  // Only a running container has them.
+        case .gateListener: try listenAtGate("\(statePath)/\(Entry.futureGateName)")
+        case .notifyDirectory: try notifyDirectory("\(statePath)/\(NotifySocket.directoryName)")
+        case .tree(let source): try tree(source)
+        case .mappedTree(let source, let index):
+            try mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
+        }
+    }
+
+    /// A host tree for a user namespace. It comes from outside of the container's mounts, so what restricts it on the
+    /// host would not be locked inside: a restricted tree is not given (nil).
+    private static func tree(_ source: BindSource) throws(SystemError) -> Descriptor? {
+        if try Tree.isRestricted(source.path) { return nil }
+        let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
+        try Tree.becomeSlave(tree)
+        return tree
+    }
+
+    private static func notifyDirectory(_ path: String) throws(SystemError) -> Descriptor {
+        let tree = try Tree.copy(path, recursive: false, noFollow: true)
+        try Tree.becomeSlave(tree)
+        try Tree.restrict(tree)
+        return tree
+    }
+
+    /// The socket, like everything below --root, is for its owner alone.
+    private static func listenAtGate(_ path: String) throws(SystemError) -> Descriptor {
+        let mask = ThisProcess.setFileModeMask(0o177)
+        defer { ThisProcess.setFileModeMask(mask) }
+        return try Descriptor.listening(at: path, .sequencedPackets)
+    }
+
+    private static func mappedTree(
+        _ source: BindSource, _ map: MountIDMap?, _ linux: Linux
+    ) throws(SystemError) -> Descriptor {
+        if linux.separates(.user), try Tree.isRestricted(source.path) {
+            throw SystemError("mount_setattr(MOUNT_ATTR_IDMAP)", source.path, .notPermitted)
+        }
+        let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
+        try Tree.becomeSlave(tree)
+        guard let map else { return tree }
+        if map.usesContainerMappings, let path = linux.namespace(.user)?.path {
+            try Tree.mapIDs(of: tree, through: try Descriptor.open(path, [.readOnly]), recursive: map.isRecursive)
+            return tree
+        }
+        let uids = map.usesContainerMappings ? linux.uidMappings : map.uidMappings
+        let gids = map.usesContainerMappings ? linux.gidMappings : map.gidMappings
+        let namespace = try Tree.userNamespace(uidMap: IDMaps.text(uids), gidMap: IDMaps.text(gids))
+        try Tree.mapIDs(of: tree, through: namespace, recursive: map.isRecursive)
+        return tree
+    }
+
+    /// Keeps a descriptor as long as the others; returns its number.
+    mutating func add(_ descriptor: consuming Descriptor?) -> Int32? {
+        switch consume descriptor {
+        case .some(let descriptor): table.add(descriptor)
+        case .none: nil
+        }
+    }
+}
