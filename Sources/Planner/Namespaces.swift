@@ -52,8 +52,17 @@ extension PlanBuilder {
             plan.cloneFlags = newFlags
             joinNamespaces()
         }
+        makeNetworkNamespace()
         if hasNewUserNamespace { getMapped() }
-        if spec.linux.creates(.network) { add(.bringUpLoopback, .field("linux.namespaces")) }
+    }
+
+    /// By far the dearest namespace (half a millisecond). The host has enough to do meanwhile, which it could not while
+    /// it clones.
+    private mutating func makeNetworkNamespace() {
+        guard let index = index(of: .network), spec.linux.creates(.network) else { return }
+        let origin = Origin.element("linux.namespaces", index)
+        add(.unshare(flags: NamespaceKind.network.cloneFlag), origin)
+        add(.bringUpLoopback, origin)
     }
 
     /// The maps are files of the process, and those of one that is not dumpable belong to the host's root alone. Nobody
@@ -67,12 +76,13 @@ extension PlanBuilder {
     }
 
     /// The others are made when what they take over from their maker is in place: the cgroup, the clock offsets, and,
-    /// for an ipc namespace, whose message queues belong to its maker, the identity.
+    /// for an ipc namespace, whose message queues belong to its maker, the identity; and a network namespace is made
+    /// while the host does something else.
     private func isMadeByClone(_ kind: NamespaceKind) -> Bool {
         switch kind {
-        case .cgroup, .time: false
+        case .cgroup, .network, .time: false
         case .ipc: !hasNewUserNamespace
-        case .mount, .network, .pid, .user, .uts: true
+        case .mount, .pid, .user, .uts: true
         }
     }
 
