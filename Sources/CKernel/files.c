@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "ckernel.h"
+#include "result.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,22 +24,6 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x8U
 #endif
-
-/// A result, or -errno of the call that gave it.
-#define RESULT(call)                          \
-    ({                                        \
-        __typeof__(call) result_ = (call);    \
-        result_ < 0 ? -errno : result_;       \
-    })
-
-/// The same for a call that a signal can interrupt.
-#define RETRY(call)                                   \
-    ({                                                \
-        __typeof__(call) retried_;                    \
-        do retried_ = (call);                         \
-        while (retried_ < 0 && errno == EINTR);       \
-        retried_ < 0 ? -errno : retried_;             \
-    })
 
 int ck_open(int dir, const char *path, int flags, unsigned mode) {
     return RETRY(openat(dir, path, flags | O_CLOEXEC, mode));

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "ckernel.h"
+#include "result.h"
 
 #include <errno.h>
 #include <linux/ioctl.h>
@@ -8,12 +9,6 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-#define RESULT(call)                          \
-    ({                                        \
-        __typeof__(call) result_ = (call);    \
-        result_ < 0 ? -errno : result_;       \
-    })
 
 /// The first version of `struct pidfd_info` (linux/pidfd.h, Linux 6.13), which every later kernel takes.
 struct pidfd_info_0 {

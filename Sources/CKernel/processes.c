@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "ckernel.h"
+#include "result.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -21,12 +22,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define RESULT(call)                          \
-    ({                                        \
-        __typeof__(call) result_ = (call);    \
-        result_ < 0 ? -errno : result_;       \
-    })
 
 /// A system call without a stack frame of its own: after CLONE_VM the child runs on its parent's stack, and
 /// the frame of a called function would be overwritten before the parent returns through it.

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "ckernel.h"
+#include "result.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,12 +11,6 @@
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
-
-#define RESULT(call)                          \
-    ({                                        \
-        __typeof__(call) result_ = (call);    \
-        result_ < 0 ? -errno : result_;       \
-    })
 
 int ck_socketpair(int ends[2]) { return RESULT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)); }
 

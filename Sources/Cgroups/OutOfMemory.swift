@@ -10,14 +10,6 @@ extension Cgroup {
     /// Whether the kernel has killed a process of the cgroup for want of memory.
     public func hasRunOutOfMemory() -> Bool { (oomKills() ?? 0) > 0 }
 
-    /// The most bytes that the cgroup has used at a time; nil if nobody remembers (cgroup v2 does since Linux 5.19).
-    public func peakMemory() -> UInt64? {
-        let file = v1("memory").map { "\($0)/memory.max_usage_in_bytes" } ?? unified.map { "\($0)/memory.peak" }
-        // Without the file, or with a directory that is gone, the answer is that nobody knows.
-        guard let file, let bytes = try? Files.readOnce(file) else { return nil }
-        return UInt64(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
-    }
-
     /// The number after a word at the beginning of a line.
     private func value(of key: String, in file: String) -> UInt64? {
         // Without the file, or with a directory that is gone, the answer is that nobody counts.

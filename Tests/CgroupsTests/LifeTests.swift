@@ -327,7 +327,6 @@ extension HostTests {
                 _ = try Ground.run(in: cgroup, "head -c 60m /dev/zero | tail -c 50m | wc -c")
                 #expect(cgroup.hasRunOutOfMemory())
                 #expect((cgroup.oomKills() ?? 0) >= 1)
-                if let peak = cgroup.peakMemory() { #expect((8 << 20)...(16 << 20) ~= peak) }
             }
         }
     }

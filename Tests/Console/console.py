@@ -553,7 +553,7 @@ def large_output_arrives_whole_on_a_terminal():
 @case
 def large_output_arrives_whole_at_a_slow_reader():
     data = big_file("big")[:4 << 20]
-    process = subprocess.Popen(command(f"stty raw; head -c {len(data)} /big"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command(f"stty raw -echo; head -c {len(data)} /big"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     time.sleep(0.5)
     got = b""
     while True:
@@ -654,7 +654,7 @@ def descriptors_that_wait_go_on_waiting_and_others_do_not():
         reading, writing = os.pipe()
         os.set_blocking(writing, blocking)
         data = big_file("big")[:2 << 20]
-        process = subprocess.Popen(command(f"stty raw; head -c {len(data)} /big"), stdin=subprocess.DEVNULL, stdout=writing)
+        process = subprocess.Popen(command(f"stty raw -echo; head -c {len(data)} /big"), stdin=subprocess.DEVNULL, stdout=writing)
         seen = set()
         got = b""
         while len(got) < len(data):

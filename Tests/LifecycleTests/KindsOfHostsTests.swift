@@ -17,6 +17,19 @@ extension Containers {
     }
 }
 
+extension Containers {
+    /// `Tests/Engines` on this host.
+    @Suite(.enabled(if: getenv("APUS_SLOW") != nil, "slow: set APUS_SLOW")) struct EngineTests {
+        @Test(
+            .enabled(if: Host.has("dockerd") && Runtime.peer != nil, "needs Docker and runc: apt-get install docker.io"),
+            .enabled(if: Host.python != nil, "needs Python: apt-get install python3"))
+        func `Docker does the same with apus as with runc`() throws {
+            let output = try HostScript.output("docker.py", in: "Engines", limit: 600)
+            HostScript.expectSuccess(output, checks: 50, runs: 1)
+        }
+    }
+}
+
 /// `Tests/Hosts` in a virtual machine with cgroup v2 alone, with both drivers; crun is there to compare with as well.
 @Suite(
     .serialized, .timeLimit(.minutes(25)),
@@ -36,19 +49,23 @@ struct KindsOfHostsGuestTests {
     }
 }
 
-/// The scripts in `Tests/Hosts`, which say "ok NAME" or "FAILED NAME: what was seen" for each check, and "done".
+/// The scripts in `Tests/Hosts` and `Tests/Engines`, which say "ok NAME" or "FAILED NAME: what was seen" for each check, and "done".
 private enum HostScript {
-    static func path(_ name: String) -> String { "\(Files.parent(of: Files.parent(of: #filePath)))/Hosts/\(name)" }
+    static func path(_ name: String, in folder: String = "Hosts") -> String {
+        "\(Files.parent(of: Files.parent(of: #filePath)))/\(folder)/\(name)"
+    }
 
     /// How many rounds a stress test makes.
     static var rounds: Int { getenv("APUS_SLOW") == nil ? 48 : 200 }
 
     /// What a script prints on this host.
-    static func output(_ name: String, _ flags: String...) throws -> String {
+    static func output(
+        _ name: String, in folder: String = "Hosts", _ flags: String..., limit: Double = 55
+    ) throws -> String {
         let workspace = try #require(Workspace.current)
         let runtime = try #require(Runtime.underTest)
         let python = try #require(Host.python)
-        return try workspace.command([python, path(name), runtime.path] + flags).run(limit: 55).output
+        return try workspace.command([python, path(name, in: folder), runtime.path] + flags).run(limit: limit).output
     }
 
     /// - Parameter runs: how often a script has to have come to its end.

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""docker.py APUS: Docker does the same with apus as with runc.
+
+Starts a Docker daemon of its own, without networks, in a directory of its own, and gives it both runtimes. Each command
+below is run with both; what it prints and its exit code have to be the same. Prints one line for each command, "ok NAME"
+or "FAILED NAME: what was seen", and "done" at the end. Needs root, controllers in cgroup v1, docker.io, runc, busybox and
+script(1).
+"""
+
+import argparse
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+
+RUN = "docker run --rm --network none --runtime RT"
+START = "docker run --detach --network none --runtime RT"
+MEMORY = "/sys/fs/cgroup/memory/memory"
+LOOP = "trap 'echo got TERM; exit 3' TERM; while :; do sleep 0.1; done"
+
+
+@dataclass
+class Case:
+    name: str
+    # RT stands for the runtime, NAME for a container of it that runs meanwhile.
+    command: str
+
+
+CASES = [
+    Case("output", f"{RUN} box echo hello"),
+    Case("input", f"echo hello | {RUN} --interactive box cat"),
+    Case("much output", f"{RUN} box sh -c 'head -c 3000000 /dev/zero' | wc -c"),
+    Case("terminal", f"script -qec \"{RUN} -it box sh -c 'tty; stty size; echo end'\" /dev/null"),
+    Case("exit code", f"{RUN} box sh -c 'exit 42'"),
+    Case("killed", f"{RUN} box sh -c 'kill -9 $$'"),
+    Case("no such program", f"{RUN} box nosuch"),
+    Case("no such path", f"{RUN} box /nosuch/x"),
+    Case("not executable", f"{RUN} box /etc/passwd"),
+    Case("a directory as program", f"{RUN} box /tmp"),
+    Case("new working directory", f"{RUN} --workdir /new box sh -c 'pwd; stat -c %a%u /new'"),
+    Case("user by name", f"{RUN} --user bob box sh -c 'id; grep Cap /proc/self/status'"),
+    Case("user and groups", f"{RUN} --user 1234:5678 --group-add 99 box id"),
+    Case("unknown user", f"{RUN} --user nobody-here box id"),
+    Case("read-only root", f"{RUN} --read-only box touch /x"),
+    Case("tmpfs", f"{RUN} --read-only --tmpfs /t:size=1m,mode=1770 box sh -c 'touch /t/x; grep \" /t \" /proc/mounts'"),
+    Case("read-only volume", f"{RUN} --volume WORK/image/etc:/host:ro box sh -c 'cat /host/passwd; (echo >/host/x) 2>&1'"),
+    Case("volume", f"{RUN} --volume NAME:/v box sh -c 'echo 1 >/v/a; cat /v/a'"),
+    Case("environment", f"{RUN} --env A=b box env"),
+    Case("names", f"{RUN} --hostname h --domainname d.e box sh -c 'hostname; cat /proc/sys/kernel/domainname'"),
+    Case("memory", f"{RUN} -m 64m --memory-swap 70m box cat {MEMORY}.limit_in_bytes {MEMORY}.memsw.limit_in_bytes"),
+    Case("out of memory", f"{RUN} -m 16m --memory-swap 16m box sh -c '(head -c 60m /dev/zero | tail -c 50m) 2>/dev/null | wc -c'"),
+    Case("cpu", f"{RUN} --cpus 0.5 --cpu-shares 333 --cpuset-cpus 0 box sh -c 'cd /sys/fs/cgroup;"
+         " cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpu/cpu.shares cpuset/cpuset.cpus; nproc'"),
+    Case("pids", f"{RUN} --pids-limit 7 box cat /sys/fs/cgroup/pids/pids.max"),
+    Case("resource limits", f"{RUN} --ulimit nofile=100:200 --ulimit core=0 box sh -c 'ulimit -n; ulimit -Hn; ulimit -c'"),
+    Case("capabilities", f"{RUN} --cap-drop ALL --cap-add NET_RAW box grep Cap /proc/self/status"),
+    Case("default rights", f"{RUN} box grep -E 'Cap|NoNew|Seccomp' /proc/self/status"),
+    Case("no new privileges", f"{RUN} --security-opt no-new-privileges box grep NoNew /proc/self/status"),
+    Case("no seccomp", f"{RUN} --security-opt seccomp=unconfined box grep Seccomp: /proc/self/status"),
+    Case("device", f"{RUN} --device /dev/null:/dev/mine:r box sh -c 'ls -l /dev/mine; echo >/dev/mine' 2>&1"),
+    Case("devices", f"{RUN} box sh -c 'ls /dev; cut -d: -f2 /proc/self/cgroup | sort'"),
+    Case("mount points", f"{RUN} box sh -c 'cut -d\" \" -f2 /proc/mounts | sort'"),
+    Case("host namespaces", f"{RUN} --ipc host --pid host --uts host box sh -c 'cd /proc/self/ns; readlink ipc pid uts'"),
+    Case("host network", "docker run --rm --network host --runtime RT box readlink /proc/self/ns/net"),
+    Case("cgroup namespace", f"{RUN} --cgroupns private box sh -c 'cut -d: -f3 /proc/self/cgroup | sort -u'"),
+    Case("sysctl", f"{RUN} --sysctl kernel.msgmax=9000 --sysctl net.ipv4.ip_forward=1 box"
+         " cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_forward"),
+    Case("shared memory", f"{RUN} --shm-size 8m box grep shm /proc/mounts"),
+    Case("oom score", f"{RUN} --oom-score-adj 500 box cat /proc/self/oom_score_adj"),
+    Case("start", f"{START} --name NAME box sh -c \"{LOOP}\" | wc -c"),
+    Case("exec", "docker exec NAME echo inside"),
+    Case("exec input", "echo abc | docker exec --interactive NAME cat"),
+    Case("exec terminal", "script -qec \"docker exec -it NAME sh -c 'tty; echo x'\" /dev/null"),
+    Case("exec exit code", "docker exec NAME sh -c 'exit 9'"),
+    Case("exec no such program", "docker exec NAME nosuch"),
+    Case("exec a directory", "docker exec NAME /tmp"),
+    Case("exec as", "docker exec --user bob --workdir /tmp --env X=y NAME sh -c 'id; pwd; echo $X'"),
+    Case("exec detached", "docker exec --detach NAME touch /tmp/made; sleep 2; docker exec NAME ls /tmp"),
+    Case("top", "docker top NAME -o comm | head -2"),
+    Case("pause", "docker pause NAME; docker exec NAME true; docker inspect -f '{{.State.Status}}' NAME; docker unpause NAME"),
+    Case("update up", "docker update -m 100m --memory-swap 200m --cpus 0.3 --pids-limit 50 NAME; docker exec NAME sh -c"
+         f" 'cat {MEMORY}.limit_in_bytes {MEMORY}.memsw.limit_in_bytes; cd /sys/fs/cgroup; cat cpu/cpu.cfs_quota_us pids/pids.max'"),
+    Case("update down", "docker update -m 50m --memory-swap 60m NAME;"
+         f" docker exec NAME cat {MEMORY}.limit_in_bytes {MEMORY}.memsw.limit_in_bytes"),
+    Case("stop", "docker stop NAME; docker inspect -f '{{.State.ExitCode}} {{.State.Status}}' NAME; docker logs NAME"),
+    Case("start again, kill", "docker start NAME; docker kill NAME; docker wait NAME; docker rm NAME"),
+    Case("create", f"docker create --name NAME --network none --runtime RT box true | wc -c; docker start -a NAME; echo $?;"
+         " docker restart NAME; docker rm -f NAME"),
+    Case("health", f"{START} --name NAME --health-cmd true --health-interval 1s box sleep 100 | wc -c;"
+         " for i in $(seq 60); do sleep 0.5; s=$(docker inspect -f '{{.State.Health.Status}}' NAME);"
+         " [ $s = starting ] || break; done; echo $s; docker rm -f NAME"),
+    Case("killed for want of memory", f"{START} --name NAME -m 16m --memory-swap 16m box dd if=/dev/zero of=/dev/null"
+         " bs=100m count=1 | wc -c; docker wait NAME; docker inspect -f '{{.State.OOMKilled}}' NAME; docker rm NAME"),
+]
+
+# What runc says before the cause, in Docker's message; names that Docker makes up; what script(1) adds.
+WORDS = re.compile(r"(runc create failed: |exec failed: )?unable to start container process: ")
+IDS = re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{12})\b")
+LINKS = "sh sleep cat ls echo id env hostname head tail dd grep touch stat nproc wc tr sort cut seq stty tty readlink true"
+
+
+class Docker:
+    """A daemon in a directory of its own, with an image called `box`."""
+
+    def __init__(self, apus: str):
+        self.work = tempfile.mkdtemp(prefix="apus-docker-")
+        self.environment = {**os.environ, "DOCKER_HOST": f"unix://{self.work}/docker.sock"}
+        log = open(f"{self.work}/log", "w")
+        self.daemon = subprocess.Popen(
+            ["dockerd", "--data-root", f"{self.work}/data", "--exec-root", f"{self.work}/exec", "--host",
+             self.environment["DOCKER_HOST"], "--pidfile", f"{self.work}/pid", "--iptables=false", "--ip6tables=false",
+             "--bridge=none", "--storage-driver=vfs", "--cgroup-parent", f"/{os.path.basename(self.work)}", "--add-runtime", f"apus={apus}"],
+            stdout=log, stderr=log, start_new_session=True)
+
+    def __enter__(self) -> "Docker":
+        deadline = time.monotonic() + 60
+        while self.shell("docker version")[0] != 0:
+            if time.monotonic() > deadline or self.daemon.poll() is not None:
+                with open(f"{self.work}/log") as log:
+                    print("FAILED the daemon does not start:", log.read()[-2000:])
+                self.__exit__()
+                sys.exit(1)
+            time.sleep(0.2)
+        self.make_image()
+        return self
+
+    def make_image(self) -> None:
+        image = f"{self.work}/image"
+        for directory in ("bin", "etc", "tmp", "root"):
+            os.makedirs(f"{image}/{directory}")
+        shutil.copy(shutil.which("busybox"), f"{image}/bin/busybox")
+        for name in LINKS.split():
+            os.symlink("busybox", f"{image}/bin/{name}")
+        with open(f"{image}/etc/passwd", "w") as file:
+            file.write("root:x:0:0:root:/root:/bin/sh\nbob:x:1000:1000:bob:/tmp:/bin/sh\n")
+        code, output = self.shell(f"tar -C {image} -c . | docker import - box")
+        assert code == 0, output
+
+    def shell(self, command: str) -> tuple[int, str]:
+        """The exit code and all that is printed; a command that hangs has the code -1."""
+        command = command.replace("WORK", self.work)
+        try:
+            done = subprocess.run(
+                ["bash", "-c", command], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, timeout=120)
+        except subprocess.TimeoutExpired:
+            return -1, "it hangs"
+        return done.returncode, done.stdout.decode(errors="replace")
+
+    def answer(self, case: Case, runtime: str) -> tuple[int, str]:
+        code, output = self.shell(case.command.replace("RT", runtime).replace("NAME", f"of-{runtime}"))
+        output = IDS.sub("ID", WORDS.sub("", output))
+        return code, output.replace("\0", "").replace("^@", "").replace(f"of-{runtime}", "NAME")
+
+    def __exit__(self, *_) -> None:
+        self.shell("docker ps -aq | xargs -r docker rm -f")
+        self.daemon.terminate()
+        self.daemon.wait()
+        # What the daemon itself leaves: its first network namespace, and the directory for its containers' cgroups.
+        subprocess.run(["umount", f"{self.work}/exec/netns/default"], stderr=subprocess.DEVNULL)
+        for directory in glob.glob(f"/sys/fs/cgroup/*/{os.path.basename(self.work)}"):
+            os.rmdir(directory)
+        shutil.rmtree(self.work)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("apus")
+    apus = os.path.realpath(parser.parse_args().apus)
+    failures = 0
+    with Docker(apus) as docker:
+        for case in CASES:
+            expected, seen = docker.answer(case, "runc"), docker.answer(case, "apus")
+            if expected == seen:
+                print(f"ok {case.name}", flush=True)
+            else:
+                failures += 1
+                print(f"FAILED {case.name}: apus: {seen}, runc: {expected}", flush=True)
+    print("done")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
