@@ -34,7 +34,7 @@ static int send_barrier(int fd, char *text) {
     int error = send_message(fd, text, ends[1]);
     close(ends[1]);
     struct pollfd entry = {.fd = ends[0]};
-    if (!error && poll(&entry, 1, 5000) != 1) error = ETIMEDOUT;
+    if (!error && poll(&entry, 1, 30000) != 1) error = ETIMEDOUT;
     close(ends[0]);
     return error;
 }

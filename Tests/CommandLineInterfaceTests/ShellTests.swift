@@ -82,7 +82,7 @@ import Testing
             zpty -r -m z output '*END*'
             print -r -- "$output"
             """
-        let offered = try run(["timeout", "20", "zsh", "-f", "-c", script]).split(whereSeparator: \.isNewline)
+        let offered = try run(["timeout", "120", "zsh", "-f", "-c", script]).split(whereSeparator: \.isNewline)
             .filter { $0.hasPrefix(">") }.map { String($0.dropFirst()) }
         #expect(Set(offered) == Set(expected))
     }

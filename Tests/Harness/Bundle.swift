@@ -139,8 +139,8 @@ public final class Bundle {
         return try Value(parsing: lines[number])
     }
 
-    /// Whether a sleeping assert program says within two seconds that it got this signal. (A runtime written in Go
-    /// may pass on signals of its own, so others can come before it.)
+    /// Whether a sleeping assert program says that it got this signal, waiting for it. (A runtime written in Go may
+    /// pass on signals of its own, so others can come before it.)
     public func hasReceived(_ signal: Int) -> Bool {
         eventually { output.contains("{\"signal\":\(signal),") }
     }
@@ -150,7 +150,7 @@ public final class Bundle {
 
     /// Waits for the end of a detached container's process, as its manager does: its exit code, or 128 and the
     /// signal. Nil when it does not end or is not our child.
-    public func waitForExit(within seconds: Double = 5) -> Int32? {
+    public func waitForExit(within seconds: Double = 30) -> Int32? {
         guard let pid else { return nil }
         var status: Int32 = 0
         var answer: pid_t = 0

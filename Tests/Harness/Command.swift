@@ -64,7 +64,7 @@ public struct Command {
     }
 
     /// Starts the program and waits for its end.
-    public func run(limit seconds: Double = 10) throws -> Outcome { try start().wait(limit: seconds) }
+    public func run(limit seconds: Double = 60) throws -> Outcome { try start().wait(limit: seconds) }
 }
 
 /// Calls with a null-terminated array of C strings.
@@ -92,7 +92,7 @@ public final class RunningCommand {
     /// Waits for the end. When the time is over first, the program and its process group are killed and the
     /// outcome says so.
     @discardableResult
-    public func wait(limit seconds: Double = 10) -> Outcome {
+    public func wait(limit seconds: Double = 60) -> Outcome {
         if let outcome { return outcome }
         var status: Int32 = 0
         var isLate = false

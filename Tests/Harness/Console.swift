@@ -28,18 +28,18 @@ public final class ConsoleSocket {
 
     deinit { close(listener) }
 
-    /// The terminal that a runtime sends within two seconds.
+    /// The terminal that a runtime sends, waiting for it.
     public func receive() throws -> Terminal {
         let (master, name) = try receiveDescriptor()
         return Terminal(master: master, name: name)
     }
 
-    /// Any descriptor that is sent within two seconds, which the caller closes, and the message that it came with.
+    /// Any descriptor that is sent, waiting for it, which the caller closes, and the message that it came with.
     public func receiveDescriptor() throws -> (number: Int32, name: String) {
-        guard isReadable(listener, within: 2) else { throw HarnessError("nobody connected to the console socket") }
+        guard isReadable(listener, within: 30) else { throw HarnessError("nobody connected to the console socket") }
         let connection = accept(listener, nil, nil)
         defer { close(connection) }
-        guard connection >= 0, isReadable(connection, within: 2) else {
+        guard connection >= 0, isReadable(connection, within: 30) else {
             throw HarnessError("no message on the console socket")
         }
         var text = [UInt8](repeating: 0, count: 4096)
@@ -109,14 +109,14 @@ public final class Terminal {
 
     /// Reads until the text has come. False when it does not come within the time, or at the end of the terminal.
     @discardableResult
-    public func read(until text: String, within seconds: Double = 3) -> Bool {
+    public func read(until text: String, within seconds: Double = 30) -> Bool {
         // Bytes, because "\r\n" is one character.
         readOn(within: seconds) { Array(output.utf8).contains(Array(text.utf8)) }
     }
 
     /// Reads until nobody has the other side open any more.
     @discardableResult
-    public func readToEnd(within seconds: Double = 5) -> String {
+    public func readToEnd(within seconds: Double = 30) -> String {
         _ = readOn(within: seconds) { false }
         return output
     }

@@ -176,8 +176,9 @@ public enum Files {
     }
 }
 
-/// Waits until something is so, looking every half millisecond. False when the time is over first.
-public func eventually(within seconds: Double = 2, _ isSo: () -> Bool) -> Bool {
+/// Waits until something is so, looking every half millisecond. False when the time is over first: it is long enough
+/// for a machine with much else to do, and only a failure takes it.
+public func eventually(within seconds: Double = 30, _ isSo: () -> Bool) -> Bool {
     let end = Clock.now + seconds
     while !isSo() {
         if Clock.now > end { return false }

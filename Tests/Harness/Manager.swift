@@ -34,7 +34,7 @@ public final class Manager {
     }
 
     /// The next message, with its line ends as commas; nil when none comes.
-    public func message(within seconds: Double = 3) -> String? {
+    public func message(within seconds: Double = 30) -> String? {
         var request = pollfd(fd: receiver, events: Int16(POLLIN), revents: 0)
         guard poll(&request, 1, Int32(seconds * 1000)) > 0 else { return nil }
         var text = [UInt8](repeating: 0, count: 4096)

@@ -29,7 +29,7 @@ enum Template {
                     + files,
                 environment: ["PATH=/usr/bin:/bin"], directory: directory,
                 output: "\(directory)/log", errors: "\(directory)/log"
-            ).run(limit: 60).ok()
+            ).run(limit: 240).ok()
             guard let busybox = Host.path(of: "busybox") else {
                 throw HarnessError("no busybox: install busybox-static (make deps)")
             }

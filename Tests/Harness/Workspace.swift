@@ -74,7 +74,7 @@ public final class Workspace: @unchecked Sendable {
 
     /// What the host has now that it had not before the test. Things need a moment to go: asks until the answer is
     /// empty or the time is over.
-    public func leftovers(since earlier: HostSnapshot? = nil, within seconds: Double = 1) -> [String] {
+    public func leftovers(since earlier: HostSnapshot? = nil, within seconds: Double = 30) -> [String] {
         let ignored = pidsBefore.union(commands.map(\.pid))
         var left: [String] = []
         _ = eventually(within: seconds) {

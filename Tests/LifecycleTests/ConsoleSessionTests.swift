@@ -48,7 +48,7 @@ private enum ConsoleScript {
     static func run(_ name: String, on bundle: Bundle, environment: [String] = []) throws {
         var command = try command([bundle.runtime.path, bundle.workspace.root, bundle.directory, bundle.id, name])
         command.environment += environment
-        let outcome = try command.run(limit: 55)
+        let outcome = try command.run(limit: 240)
         #expect(outcome.succeeded, "\(outcome)")
     }
 

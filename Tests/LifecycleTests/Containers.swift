@@ -2,7 +2,7 @@ import Harness
 import Testing
 
 /// Everything that starts containers, one test after the other: tests count processes, mounts and cgroups.
-@Suite(.serialized, .needsRoot, .leavesNothing, .timeLimit(.minutes(1)))
+@Suite(.serialized, .needsRoot, .leavesNothing, .timeLimit(.minutes(5)))
 struct Containers {}
 
 /// A command failed with a message that holds all of these words, whatever their case. A word may have alternatives:

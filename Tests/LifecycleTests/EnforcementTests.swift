@@ -11,7 +11,7 @@ extension Containers {
             }
             try bundle.create().ok()
             try bundle.start().ok()
-            #expect(bundle.waitForExit(within: 20) == 137)
+            #expect(bundle.waitForExit() == 137)
             let file = CgroupTests.isV1 ? "memory.oom_control" : "memory.events"
             let kills = (Files.read("\(bundle.cgroup("memory"))/\(file)") ?? "").split(separator: "\n")
                 .first { $0.hasPrefix("oom_kill ") }
@@ -27,7 +27,7 @@ extension Containers {
             }
             try bundle.create().ok()
             try bundle.start().ok()
-            #expect(eventually(within: 10) { (bundle.throttled ?? 0) > 2 })
+            #expect(eventually { (bundle.throttled ?? 0) > 2 })
             try bundle.delete("--force").ok()
         }
 
@@ -35,7 +35,7 @@ extension Containers {
             let bundle = try Bundle.minimal { $0.run("/assert", "exit", "0") }
             try bundle.create().ok()
             try bundle.start().ok()
-            #expect(bundle.waitForExit(within: 20) == 0)
+            #expect(bundle.waitForExit() == 0)
             #expect((bundle.throttled ?? 0) == 0)
         }
 

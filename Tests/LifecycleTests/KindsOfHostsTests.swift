@@ -60,7 +60,7 @@ private enum HostScript {
 
     /// What a script prints on this host.
     static func output(
-        _ name: String, in folder: String = "Hosts", _ flags: String..., limit: Double = 55
+        _ name: String, in folder: String = "Hosts", _ flags: String..., limit: Double = 240
     ) throws -> String {
         let workspace = try #require(Workspace.current)
         let runtime = try #require(Runtime.underTest)

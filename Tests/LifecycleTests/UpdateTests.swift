@@ -155,7 +155,7 @@ extension Containers {
             try bundle.put("go")
             #expect(bundle.throttled == 0)
             try bundle.update(["--cpu-quota", "5000", "--cpu-period", "100000"]).ok()
-            #expect(eventually(within: 5) { (bundle.throttled ?? 0) > 2 })
+            #expect(eventually { (bundle.throttled ?? 0) > 2 })
             let statistics = try Value(parsing: bundle.command(["events", "--stats", bundle.id]).run().ok().output)
             #expect((statistics.data.cpu.throttling.throttledPeriods.integer ?? 0) > 2)
             #expect((statistics.data.cpu.throttling.throttledTime.integer ?? 0) > 0)

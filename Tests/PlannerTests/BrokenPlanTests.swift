@@ -283,7 +283,7 @@ import Testing
     // MARK: Plans with random changes
 
     /// The first step fails, and it and the header are left alone: only the check is put to the proof.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func checkSurvivesRandomChanges() throws {
         let program = try InitProgram()
         let whole = Blob(Self.checkedOnly)
@@ -297,7 +297,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func checkSurvivesRandomHeaders() throws {
         let program = try InitProgram()
         // The slots may hold anything; a page and a socket that are none are the host's mistake.
@@ -315,7 +315,7 @@ import Testing
     }
 
     /// Operations and their sizes are left alone, so that what runs stays harmless: numbers, slots and texts change.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func stepsSurviveRandomChanges() throws {
         let program = try InitProgram()
         let whole = Blob(Self.harmless)

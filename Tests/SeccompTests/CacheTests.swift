@@ -145,7 +145,7 @@ private let planted: [UInt8] = [0x06, 0, 0, 0, 0, 0, 0xff, 0x7f]
         #expect(try Files.read(scratch.path + "/moved") == CacheEntry(for: profile).file(with: planted))
     }
 
-    @Test(.timeLimit(.minutes(1))) func fifoInPlaceOfTheFile() throws {
+    @Test(.timeLimit(.minutes(5))) func fifoInPlaceOfTheFile() throws {
         try plant()
         let file = try scratch.file
         try Files.remove(file)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define NOBODY 65534
-#define PATIENCE 5000
+#define PATIENCE 60000
 #define REPORT_SIZE 4096
 
 /// A file in memory, out of the way of the numbers that apus-init finds.
