@@ -26,7 +26,8 @@ public struct Runtime: Sendable {
 
     public init?(at path: String) {
         guard Files.isExecutable(path) else { return nil }
-        let scratch = "/tmp/apus-version-\(getpid())"
+        // Two runtimes may be asked at the same time.
+        let scratch = "/tmp/apus-version-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         defer { unlink(scratch) }
         let command = Command(
             arguments: [path, "--version"], environment: [], directory: "/", output: scratch, errors: "/dev/null")
