@@ -51,6 +51,8 @@ extension HostTests {
             let cgroup = try location.create()
             defer { Ground.cleanUp(cgroup) }
             let process = try Ground.shell(in: cgroup, "exec sleep 60")
+            // It goes into one hierarchy after the other.
+            #expect(Ground.eventually { isEverywhere(process.pid, in: cgroup) })
             #expect(throws: CgroupError.self) { try location.requireUnused() }
             let error = #expect(throws: CgroupError.self) { try location.create() }
             #expect(error.map { "\($0)" }?.contains("container's cgroup is not empty: 1 process(es) found") == true)
@@ -188,7 +190,7 @@ extension HostTests {
                 #expect(error.map { "\($0)" }?.contains("device or resource busy (processes ") == true)
                 #expect(try process.poll() == nil)
                 try cgroup.killAll()
-                try cgroup.remove()
+                try cgroup.remove(within: 30_000)
                 _ = try process.wait()
                 #expect(cgroup.directories.allSatisfy { !Files.exists($0.path) })
             }
@@ -280,8 +282,8 @@ extension HostTests {
                     in: cgroup, "for i in $(seq 20); do (while :; do sleep 0.001; done) & done; wait")
                 #expect(try Ground.eventually { try cgroup.processes().count > 20 })
                 try cgroup.killAll()
-                #expect(try process.hasEnded(within: 5000))
-                try cgroup.remove(within: 5000)
+                #expect(try process.hasEnded(within: 30_000))
+                try cgroup.remove(within: 30_000)
                 _ = try process.wait()
             }
         }
@@ -289,7 +291,7 @@ extension HostTests {
         @Test func `a process that ended and was not reaped holds nothing up`() throws {
             try Ground.withCgroup { cgroup in
                 let process = try Ground.shell(in: cgroup, "exit 3")
-                #expect(try process.hasEnded(within: 5000))
+                #expect(try process.hasEnded(within: 30_000))
                 try cgroup.remove(within: 100)
                 #expect(try process.wait() == .exited(3))
             }
@@ -303,14 +305,15 @@ extension HostTests {
                 try cgroup.freeze()
                 #expect(try cgroup.isFrozen())
                 let before = try time(of: process.pid)
-                usleep(60_000)
-                #expect(try time(of: process.pid) == before)
+                usleep(200_000)
+                // The kernel may book the last tick a little after the process has come to a stand.
+                #expect(try time(of: process.pid) <= before + 1)
                 try cgroup.thaw()
                 #expect(try !cgroup.isFrozen())
                 #expect(try Ground.eventually { try time(of: process.pid) > before })
                 try cgroup.freeze()
                 try cgroup.killAll()
-                #expect(try process.hasEnded(within: 5000))
+                #expect(try process.hasEnded(within: 30_000))
                 _ = try process.wait()
             }
         }
