@@ -80,7 +80,7 @@ struct ExecStepFailures {
             }
         }
         _ = consume preparation
-        let after = Snapshot(fixture)
+        let after = Snapshot.settled(fixture, like: before)
         guard after == before else {
             throw Deviation(description: "step \(index), \(step): left behind: \(after.difference(from: before))")
         }

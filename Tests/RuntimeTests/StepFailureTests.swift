@@ -132,7 +132,7 @@ struct StepFailures {
             }
         }
         try cleaning()
-        let after = Snapshot(fixture)
+        let after = Snapshot.settled(fixture, like: before)
         guard after == before else {
             throw Deviation(description: "step \(index), \(step): left behind: \(after.difference(from: before))")
         }
@@ -261,6 +261,16 @@ struct Snapshot: Equatable {
         // The directory that is being listed is open too: count what is there besides.
         descriptors = list("/proc/self/fd").compactMap { try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
             .filter { !$0.hasPrefix("/proc/") }.sorted()
+    }
+
+    /// What is left once everything that was told to end has had the time to do so.
+    static func settled(_ fixture: Fixture, like before: Snapshot) -> Snapshot {
+        let end = ContinuousClock.now + .seconds(20)
+        while true {
+            let now = Snapshot(fixture)
+            if now == before || ContinuousClock.now > end { return now }
+            usleep(2000)
+        }
     }
 
     func difference(from other: Snapshot) -> String {
