@@ -107,7 +107,7 @@ extension Containers {
             let events = try bundle.workspace.start(bundle.command(["events", "--interval", "100ms", bundle.id]))
             #expect(eventually { bundle.lines(of: events).count >= 3 })
             try bundle.kill("KILL").ok()
-            let outcome = events.wait(limit: 3)
+            let outcome = events.wait()
             #expect(outcome.succeeded)
             #expect(bundle.lines(of: events).allSatisfy { $0.type == "stats" && $0.id == .string(bundle.id) })
         }
@@ -116,11 +116,15 @@ extension Containers {
             let bundle = try running()
             let events = try bundle.workspace.start(bundle.command(["events", bundle.id]))
             Harness.pause(0.5)
-            let before = switches(of: events.pid)
-            Harness.pause(1)
-            #expect(switches(of: events.pid) - before <= 2)
+            // It begins when it gets a processor: a quiet second comes, soon or a little later.
+            #expect(
+                eventually {
+                    let before = switches(of: events.pid)
+                    Harness.pause(1)
+                    return events.isRunning && before > 0 && switches(of: events.pid) - before <= 2
+                })
             try bundle.kill("KILL").ok()
-            #expect(events.wait(limit: 3).succeeded)
+            #expect(events.wait().succeeded)
         }
 
         /// How often a process gave up its processor.
@@ -137,10 +141,9 @@ extension Containers {
             }
             try bundle.create().ok()
             try bundle.start().ok()
-            let events = try bundle.workspace.start(bundle.command(["events", bundle.id]))
-            Harness.pause(0.3)
+            let events = try watching(bundle)
             try bundle.put("go")
-            #expect(eventually(within: 5) { bundle.lines(of: events).contains { $0.type == "oom" } })
+            #expect(eventually { bundle.lines(of: events).contains { $0.type == "oom" } })
             #expect(bundle.lines(of: events).first { $0.type == "oom" } == ["type": "oom", "id": .string(bundle.id)])
             #expect(events.isRunning)
         }
@@ -148,11 +151,17 @@ extension Containers {
         @Test func `also when it ends the container`() throws {
             let bundle = try Bundle.waiting("exec /assert hold 200m")
             try bundle.update(["--memory", "20m", "--memory-swap", "20m"]).ok()
-            let events = try bundle.workspace.start(bundle.command(["events", bundle.id]))
-            Harness.pause(0.3)
+            let events = try watching(bundle)
             try bundle.put("go")
-            #expect(events.wait(limit: 5).succeeded)
-            #expect(bundle.lines(of: events).map(\.type) == ["oom"])
+            #expect(events.wait().succeeded)
+            #expect(bundle.lines(of: events).map(\.type).filter { $0 != "stats" } == ["oom"])
+        }
+
+        /// `events` that has begun to watch: it writes its first statistics after that.
+        private func watching(_ bundle: Bundle) throws -> RunningCommand {
+            let events = try bundle.workspace.start(bundle.command(["events", "--interval", "50ms", bundle.id]))
+            try #require(eventually { !bundle.lines(of: events).isEmpty })
+            return events
         }
 
         @Test(arguments: ["0s", "-1s", "0"]) func `an interval must be above zero`(interval: String) throws {
@@ -175,7 +184,13 @@ extension Containers {
             let bundle = try Bundle.minimal { $0.shell("sleep 1000 & exec sleep 1000") }
             try bundle.create().ok()
             try bundle.start().ok()
-            try #require(eventually { bundle.members.count == 2 })
+            // Both have to be what they are going to be: in the midst of execve a process has no arguments.
+            try #require(
+                eventually {
+                    let members = bundle.members
+                    return members.count == 2
+                        && members.allSatisfy { Files.read("/proc/\($0)/cmdline") == "sleep\0" + "1000\0" }
+                })
             let lines = try bundle.command(["ps", bundle.id]).run().ok().output.split(separator: "\n")
             #expect(lines.count == 3)
             #expect(lines[0].contains("PID") && lines[0].contains("CMD"))

@@ -61,7 +61,11 @@ extension Containers {
             running.wait()
             try bundle.delete("--force").ok()
             // The hook is a process of its own; no runtime can end it after its own death.
-            let left = bundle.workspace.leftovers(within: 0.3).filter { !$0.contains("(sleep)") }
+            var left: [String] = []
+            _ = eventually {
+                left = bundle.workspace.leftovers(within: 0).filter { !$0.contains("(sleep)") }
+                return left.isEmpty
+            }
             #expect(left == [])
             bundle.workspace.killHooks()
         }

@@ -58,10 +58,14 @@ extension Containers {
         func `run adopts orphans, unless it is not to`(adopts: Bool) throws {
             let bundle = try Bundle.minimal {
                 $0.share("pid")
+                $0.root.readonly = false
+                // When what is in parentheses is over, the parent of the other has ended.
                 $0.shell(
                     """
-                    (/bin/sh -c '/bin/busybox sleep 0.3; read a b c d e < /proc/$$/stat; echo $d' &)
-                    /bin/busybox sleep 1
+                    (/bin/sh -c 'until [ -e /go ]; do /bin/busybox sleep 0.02; done
+                        read a b c d e < /proc/$$/stat; echo $d; : > /done' &)
+                    : > /go
+                    until [ -e /done ]; do /bin/busybox sleep 0.02; done
                     """)
             }
             let run = try bundle.startRun(adopts ? "--no-subreaper=false" : "--no-subreaper")

@@ -8,7 +8,7 @@ extension Containers {
         static let kinds = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
 
         /// A hook of a kind, which runs a script; what the command then says.
-        private func said(by kind: String, _ script: String, _ limit: Double = 10) throws -> (Outcome, Bundle) {
+        private func said(by kind: String, _ script: String, _ limit: Double = 60) throws -> (Outcome, Bundle) {
             let bundle = try Bundle.minimal()
             let isInside = kind == "startContainer"
             let path = isInside ? "\(bundle.rootfs)/hook" : "\(bundle.workspace.directory)/hook"
@@ -38,8 +38,9 @@ extension Containers {
         /// A daemon that a hook leaves behind holds its output open, and goes on writing.
         @Test(arguments: kinds.filter { $0 != "startContainer" })
         func `a process that a hook leaves behind is not waited for`(kind: String) throws {
-            let script = "(trap '' TERM; i=0; while [ $i -lt 100 ]; do echo more || exit; sleep 0.05; i=$((i+1)); done) & exit 0"
-            let (outcome, bundle) = try said(by: kind, script, 4)
+            let writing = "i=0; while [ $i -lt 2000 ]; do echo more || exit; sleep 0.05; i=$((i+1)); done"
+            let script = "(trap '' TERM; \(writing)) & exit 0"
+            let (outcome, bundle) = try said(by: kind, script, 30)
             #expect(outcome.succeeded, "\(outcome)")
             // Its writes fail once the hook is over, so that it ends.
             #expect(bundle.leftovers().filter { !$0.hasPrefix("process") } == [])

@@ -73,7 +73,8 @@ extension Containers {
             let before = abstract()
             let bundle = try Bundle.sleeping()
             try bundle.create().ok()
-            #expect(abstract().subtracting(before) == [])
+            // Other programs of this machine may have one for a moment; the container stays.
+            #expect(eventually { abstract().subtracting(before).isEmpty }, "\(abstract().subtracting(before))")
         }
 
         // MARK: Configuration as data

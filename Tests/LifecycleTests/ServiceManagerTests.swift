@@ -34,8 +34,8 @@ extension Containers {
             #expect(manager.message() == "BARRIER=1")
             manager.release()
             try running.wait().ok()
-            // All the others had come to where they were let go.
-            #expect(bundle.output.split(separator: "\n").count == 8)
+            // All the others had come to where they were let go. The last line is written after its message was sent.
+            #expect(eventually { bundle.output.split(separator: "\n").count == 8 })
         }
 
         @Test func `run with detach does not wait for a container that ends before it is ready`() throws {
@@ -277,7 +277,7 @@ extension Containers {
             let bundle = try Bundle.minimal {
                 $0.share("pid")
                 $0.root.readonly = false
-                $0.shell("(sleep 1 & echo $! > /orphan); sleep 0.3; cat /proc/$(cat /orphan)/stat")
+                $0.shell("(sleep 100 & echo $! > /orphan); sleep 0.3; cat /proc/$(cat /orphan)/stat")
             }
             let running = try bundle.workspace.start(bundle.creating(["run"] + flags))
             let outcome = try running.wait().ok()

@@ -7,6 +7,13 @@ extension Containers {
             try bundle.workspace.start(bundle.command(["wait", bundle.id]))
         }
 
+        /// Whether a command has a descriptor of a process.
+        private func holdsProcess(_ pid: Int32) -> Bool {
+            Files.list("/proc/\(pid)/fd").contains {
+                Files.target(ofLink: "/proc/\(pid)/fd/\($0)")?.hasSuffix("[pidfd]") == true
+            }
+        }
+
         /// A created container whose program waits for a file and then ends as the script says.
         private func waiting(_ end: String) throws -> (Bundle, String) {
             let bundle = try Bundle.minimal()
@@ -27,7 +34,7 @@ extension Containers {
             try bundle.start().ok()
             try Files.write("", to: file)
             if isKilled { try bundle.kill("KILL").ok() }
-            let outcome = wait.wait(limit: 10)
+            let outcome = wait.wait()
             #expect(outcome.status == Int32(code) && !outcome.isLate, "\(outcome)")
             #expect(outcome.output == "" && outcome.errors == "")
         }
@@ -39,15 +46,17 @@ extension Containers {
             try bundle.start().ok()
             #expect(!eventually(within: 0.3) { waits.contains { !$0.isRunning } })
             try Files.write("", to: file)
-            for wait in waits { #expect(wait.wait(limit: 10).status == 5) }
+            for wait in waits { #expect(wait.wait().status == 5) }
         }
 
         @Test func `a created container that is deleted was killed`() throws {
             let (bundle, _) = try waiting("exit 5")
             let wait = try startWait(bundle)
+            // Whoever comes later finds no such container: it has to hold the process already.
+            try #require(eventually { holdsProcess(wait.pid) })
             #expect(!eventually(within: 0.2) { !wait.isRunning })
             try bundle.delete("--force").ok()
-            #expect(wait.wait(limit: 10).status == 137)
+            #expect(wait.wait().status == 137)
         }
 
         @Test func `a process that has ended and is not reaped tells its code`() throws {
