@@ -21,6 +21,8 @@ extension Lifecycle {
         do { signals = try SignalQueue() } catch { throw .system(error, field: "") }
         var execution = try Execution.start(request, preparation)
         do {
+            let life = Timeline.begin("process runs")
+            defer { Timeline.end(life) }
             return try Foreground(signals, execution.takeTerminal()).follow(execution.child.process)
         } catch {
             _ = execution.child.kill()
@@ -46,8 +48,11 @@ struct Execution: ~Copyable {
                 throw .system(error, field: "process.execCPUAffinity.initial")
             }
         }
+        let clone = Timeline.begin("plan encoded, clone")
+        let child = try launch(preparation)
+        Timeline.end(clone)
         var execution = Execution(
-            child: try launch(preparation), expectsTerminal: preparation.process.terminal)
+            child: child, expectsTerminal: preparation.process.terminal)
         do {
             try execution.keepMeetings(request, preparation.plan, preparation.container.resctrl)
         } catch {
@@ -141,6 +146,7 @@ struct Execution: ~Copyable {
             throw explainEnd()
         }
         while true {
+            let start = Timeline.now
             let next: Request
             do { next = try child.nextRequest() } catch {
                 switch error {
@@ -151,8 +157,11 @@ struct Execution: ~Copyable {
             switch next {
             case .ended:
                 guard child.currentReport().phase == .executing else { throw explainEnd() }
+                Timeline.add("last steps, exec", since: start, pid: child.process.pid)
                 return
-            case .meeting(let meeting, let descriptors): try keep(meeting, descriptors, request, plan, resctrl)
+            case .meeting(let meeting, let descriptors):
+                Timeline.add("steps up to meeting: \(meeting)", since: start, pid: child.process.pid)
+                try keep(meeting, descriptors, request, plan, resctrl)
             }
         }
     }

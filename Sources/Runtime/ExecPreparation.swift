@@ -15,13 +15,18 @@ struct ExecPreparation: ~Copyable {
     let warnings: [String]
 
     init(_ request: ExecRequest, _ container: Container, cache: String) throws(RuntimeError) {
+        let state = Timeline.begin("state")
         let target = try container.enterable(evenPaused: request.ignoresPause)
+        Timeline.end(state)
+        let parse = Timeline.begin("parse")
         var spec = try container.configuration(Spec.decodeForExec)
         guard let own = spec.process else { throw Self.broken(container, "there is no process in it") }
         let made = try ExecProcess(request, in: own)
         try Preparation.checkTerminal(
             made.process.terminal, detaches: request.detaches, socket: request.consoleSocket)
         spec.process = made.process
+        Timeline.end(parse)
+        let facts = Timeline.begin("host")
         let cgroup = try Self.cgroup(request.cgroups, of: container)
         let hierarchies = cgroup.directories.filter { !$0.isUnified }.map { directory in
             CgroupFacts.Hierarchy(name: directory.label, options: [], directory: directory.path)
@@ -32,12 +37,17 @@ struct ExecPreparation: ~Copyable {
             lastCapability: Host.lastCapability, hasAppArmor: made.process.apparmorProfile != nil && Host.hasAppArmor,
             hasSELinux: made.process.selinuxLabel != nil && Host.hasSELinux, caller: Rights.caller())
         let listened = try Preparation.listenDescriptors()
+        Timeline.end(facts)
+        let compile = Timeline.begin("compile seccomp")
+        let filter = try Preparation.filter(spec, cache: cache)
+        Timeline.end(compile)
+        let planning = Timeline.begin("plan")
         let options = Planner.PlanOptions(
             id: container.record.id, hasGate: false, givesStreams: request.detaches,
             noNewKeyring: container.record.keepsKeyring, listenDescriptors: listened,
             preservedDescriptors: request.preservedDescriptors,
             listenNames: listened > 0 ? ThisProcess.environment("LISTEN_FDNAMES") : nil,
-            filter: try Preparation.filter(spec, cache: cache))
+            filter: filter)
         let entry = ExecEntry(
             namespaces: try Self.namespaces(spec.linux, of: container.record.pid),
             changesRoot: !spec.linux.creates(.mount),
@@ -45,6 +55,7 @@ struct ExecPreparation: ~Copyable {
                 || container.resctrl != nil)
         let plan: Plan
         do { plan = try Plan.exec(spec, on: host, options: options, entry: entry) } catch { throw .plan(error) }
+        Timeline.end(planning)
         self.container = container
         self.plan = plan
         self.cgroup = cgroup

@@ -32,6 +32,20 @@ extension Containers {
             #expect(Set(events.map { "\($0.tid)" }).count == 2)
         }
 
+        @Test(.flag("--timing")) func `exec tells its parts too`() throws {
+            let bundle = try Bundle.running()
+            let path = "\(bundle.workspace.directory)/trace.json"
+            bundle.globalFlags = ["--timing", path]
+            try bundle.exec("/assert", "report").ok()
+            let names = try events(path).compactMap(\.name.text)
+            #expect(
+                names == [
+                    "command", "state", "parse", "host", "compile seccomp", "plan", "plan encoded, clone",
+                    "last steps, exec", "process runs",
+                ])
+            bundle.globalFlags = []
+        }
+
         private func number(_ value: Value) -> Double { Double("\(value)") ?? -1 }
 
         @Test(.flag("--timing"), arguments: ["create", "start", "delete", "state", "kill"])
