@@ -65,8 +65,8 @@ struct Rights: Sendable {
 
     // MARK: Explanations
 
-    static let scoreHint = "only root may lower it below the caller's own"
-    static let limitHint = "only root may raise a hard limit above the caller's own"
+    static let scoreHint = "it takes CAP_SYS_RESOURCE to lower it below the caller's own"
+    static let limitHint = "it takes CAP_SYS_RESOURCE to raise a hard limit above the caller's own"
 
     /// Why a process could not be cloned.
     ///
