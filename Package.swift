@@ -50,7 +50,8 @@ let package = Package(
         // Arrows only go down.
         .target(name: "Kernel", dependencies: ["CKernel"], swiftSettings: strict),
         .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: strict),
-        .target(name: "OCI", dependencies: ["JSON"], swiftSettings: strict),
+        .target(name: "Spelling", swiftSettings: strict),
+        .target(name: "OCI", dependencies: ["JSON", "Spelling"], swiftSettings: strict),
         .target(name: "Seccomp", dependencies: ["OCI", "Kernel", "CSeccomp"], swiftSettings: strict),
         .target(name: "DBus", dependencies: ["CDBus"], swiftSettings: strict),
         .target(name: "Cgroups", dependencies: ["OCI", "Kernel", "DBus"], swiftSettings: strict),
@@ -61,7 +62,7 @@ let package = Package(
             name: "Runtime",
             dependencies: ["OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch"],
             swiftSettings: strict),
-        .target(name: "CommandLineInterface", swiftSettings: strict),
+        .target(name: "CommandLineInterface", dependencies: ["Spelling"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
@@ -74,6 +75,7 @@ let package = Package(
         .testTarget(name: "OCITests", dependencies: ["OCI", "JSON"], swiftSettings: testSettings),
         .testTarget(
             name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
+        .testTarget(name: "SpellingTests", dependencies: ["Spelling"], swiftSettings: testSettings),
         .testTarget(
             name: "CgroupsTests", dependencies: ["Cgroups", "DBus", "OCI", "Kernel"], swiftSettings: testSettings),
         .target(name: "SeccompLoader", path: "Tests/SeccompTests/Loader", cSettings: strictC),

@@ -1,3 +1,5 @@
+internal import Spelling
+
 /// What a flag was given.
 enum MatchedValue: Sendable {
     case on(Bool)

@@ -1,3 +1,5 @@
+internal import Spelling
+
 /// Signal names and numbers of Linux on x86-64 and aarch64 (signal(7)).
 public enum SignalTable {
     /// SIGTERM.

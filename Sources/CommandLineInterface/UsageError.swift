@@ -1,3 +1,5 @@
+internal import Spelling
+
 /// A command line that cannot be obeyed.
 public struct UsageError: Error, Equatable, Sendable {
     /// What kind of mistake it is; decides the exit code.

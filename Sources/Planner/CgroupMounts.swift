@@ -17,14 +17,14 @@ extension PlanBuilder {
     /// away (`nsdelegate`, cgroup_namespaces(7)).
     private mutating func mountUnified(at path: String, _ mount: Mount, _ origin: Origin) {
         if !spec.linux.separates(.cgroup), let directory = host.cgroups.unified {
-            bindCgroup(directory, at: path, mount, origin)
+            bindCgroup(directory, mount, origin)
         } else {
             add(.openFileSystem(type: "cgroup2", into: .fileSystem), origin)
             add(.configure(.fileSystem, .text(key: "source", value: "cgroup")), origin)
             add(.configure(.fileSystem, .create), origin)
             add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: .mount), origin)
-            placeCgroup(at: path, origin)
         }
+        placeCgroup(at: path, origin)
         propagate(.mount, mount, origin)
     }
 
@@ -51,12 +51,14 @@ extension PlanBuilder {
         add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
         add(.moveMount(.hierarchies, to: .target), origin)
         for hierarchy in host.cgroups.hierarchies {
-            let path = "\(mount.destination)/\(hierarchy.name)"
             if spec.linux.separates(.cgroup) {
-                mountHierarchy(hierarchy, at: path, mount, origin)
+                mountHierarchy(hierarchy, mount, origin)
             } else {
-                bindCgroup(hierarchy.directory, at: path, mount, origin)
+                bindCgroup(hierarchy.directory, mount, origin)
             }
+            // In a file system that is new there is nothing in the way.
+            add(.makeTarget(root: .hierarchies, path: hierarchy.name, .directory, into: .target), origin)
+            add(.moveMount(.mount, to: .target), origin)
         }
         for alias in host.cgroups.aliases {
             add(.makeLink(.hierarchies, name: alias.name, target: alias.target), origin)
@@ -69,22 +71,20 @@ extension PlanBuilder {
 
     /// In a cgroup namespace the hierarchy's root is the container's own cgroup.
     private mutating func mountHierarchy(
-        _ hierarchy: CgroupFacts.Hierarchy, at path: String, _ mount: Mount, _ origin: Origin
+        _ hierarchy: CgroupFacts.Hierarchy, _ mount: Mount, _ origin: Origin
     ) {
         add(.openFileSystem(type: "cgroup", into: .fileSystem), origin)
         add(.configure(.fileSystem, .text(key: "source", value: "cgroup")), origin)
         for option in hierarchy.options { add(.configure(.fileSystem, Self.setting(of: option)), origin) }
         add(.configure(.fileSystem, .create), origin)
         add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: .mount), origin)
-        placeCgroup(at: path, origin)
     }
 
     /// Without one, a bind mount shows the container's own cgroup and no other.
-    private mutating func bindCgroup(_ directory: String, at path: String, _ mount: Mount, _ origin: Origin) {
+    private mutating func bindCgroup(_ directory: String, _ mount: Mount, _ origin: Origin) {
         add(.openTree(nil, path: directory, flags: TreeFlag.clone, into: .mount), origin)
         let attributes = mount.attributes.set
         if !attributes.isEmpty { add(.setMountAttributes(.mount, set: attributes.rawValue), origin) }
-        placeCgroup(at: path, origin)
     }
 
     private mutating func placeCgroup(at path: String, _ origin: Origin) {

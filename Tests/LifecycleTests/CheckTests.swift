@@ -63,6 +63,12 @@ extension Containers {
             #expect(outcome.output.hasSuffix("good on this host, with warnings\n"))
         }
 
+        @Test func `a property that has no effect is told`() throws {
+            let told = try told(of: "root.readOnly") { $0.root.readOnly = true }
+            #expect(
+                told == ["root.readOnly: warning: unknown property, which has no effect; did you mean readonly?"])
+        }
+
         @Test func `every problem of the document and of the host is told at once`() throws {
             let bundle = try Bundle.minimal {
                 $0.process.args = ["nosuch"]

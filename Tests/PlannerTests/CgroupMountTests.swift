@@ -91,10 +91,10 @@ import Testing
                 "fsmount - -> hierarchies", "make target root:/sys/fs/cgroup directory (not in proc) -> target",
                 "move_mount hierarchies to target",
                 "open_tree /c/cpu/box clone -> mount", "mount_setattr mount +ro",
-                "make target root:/sys/fs/cgroup/cpu,cpuacct directory (not in proc) -> target",
+                "make target hierarchies:cpu,cpuacct directory -> target",
                 "move_mount mount to target",
                 "open_tree /c/systemd/box clone -> mount", "mount_setattr mount +ro",
-                "make target root:/sys/fs/cgroup/systemd directory (not in proc) -> target",
+                "make target hierarchies:systemd directory -> target",
                 "move_mount mount to target",
                 "symlink hierarchies/cpu -> cpu,cpuacct", "mount_setattr hierarchies +ro",
             ])

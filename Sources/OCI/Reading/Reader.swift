@@ -51,6 +51,12 @@ struct Reader {
         warnings.append(Problem(path: object.path(of: "\(name)"), message: message))
     }
 
+    /// Warns of a member whose name is data.
+    mutating func warn(_ object: JSONNode, member name: String, _ message: String) {
+        guard warnings.count < Self.limit else { return }
+        warnings.append(Problem(path: object.path(of: name), message: message))
+    }
+
     /// Takes the problems so far away, to be put back in a better place.
     mutating func takeProblems() -> [Problem] {
         defer { problems = [] }

@@ -130,7 +130,7 @@ enum Remedy {
             return "add {\"type\": \"\(type)\"} to linux.namespaces"
         }
         if message.hasPrefix("not absolute") { return "begin the path with a slash" }
-        if message.hasPrefix("unknown ") { return "check the spelling" }
+        if message.hasPrefix("unknown "), !message.hasSuffix("?") { return "check the spelling" }
         if message.hasPrefix("given twice") { return "leave one of the two out" }
         if message.hasPrefix("is missing") || message == "missing" { return "add it" }
         return ""

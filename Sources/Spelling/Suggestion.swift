@@ -1,16 +1,16 @@
 /// "Did you mean": the nearest of a few known words.
-enum Suggestion {
+public enum Suggestion {
     /// Longer words than this are no typing mistakes.
     private static let longest = 40
 
     /// `; did you mean "x"?` with the nearest word, or nothing.
-    static func phrase(for word: String, among candidates: [String], prefix: String = "") -> String {
+    public static func phrase(for word: String, among candidates: [String], prefix: String = "") -> String {
         guard let nearest = nearest(to: word, among: candidates) else { return "" }
         return "; did you mean \(prefix)\(nearest)?"
     }
 
     /// The candidate that `word` abbreviates, or else the one with the fewest mistakes; nil if none is near.
-    static func nearest(to word: String, among candidates: [String]) -> String? {
+    public static func nearest(to word: String, among candidates: [String]) -> String? {
         let length = word.utf8.count
         guard length >= 2, length <= longest else { return nil }
         let abbreviated = candidates.filter { $0.hasPrefix(word) }
@@ -24,7 +24,7 @@ enum Suggestion {
     }
 
     /// The number of inserted, missing, wrong and swapped neighbouring bytes between two words.
-    static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    public static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var beforeLast: [Int] = []
         var last = Array(0...right.count)
         for i in 0..<left.count {
