@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """docker.py APUS: Docker does the same with apus as with runc.
 
-Starts a Docker daemon of its own, without networks, in a directory of its own, and gives it both runtimes. Each command
-below is run with both; what it prints and its exit code have to be the same. Prints one line for each command, "ok NAME"
-or "FAILED NAME: what was seen", and "done" at the end. Needs root, controllers in cgroup v1, docker.io, runc, busybox and
-script(1).
+Starts a Docker daemon of its own, without networks, in a directory of its own, and gives it both runtimes. Each
+command below is run with both; what it prints and its exit code have to be the same. Prints one line for each command,
+"ok NAME" or "FAILED NAME: what was seen", and "done" at the end. Needs root, controllers in cgroup v1, docker.io, runc,
+busybox and script(1).
 """
 
 import argparse
@@ -48,16 +48,19 @@ CASES = [
     Case("unknown user", f"{RUN} --user nobody-here box id"),
     Case("read-only root", f"{RUN} --read-only box touch /x"),
     Case("tmpfs", f"{RUN} --read-only --tmpfs /t:size=1m,mode=1770 box sh -c 'touch /t/x; grep \" /t \" /proc/mounts'"),
-    Case("read-only volume", f"{RUN} --volume WORK/image/etc:/host:ro box sh -c 'cat /host/passwd; (echo >/host/x) 2>&1'"),
+    Case("read-only volume", f"{RUN} --volume WORK/image/etc:/host:ro box sh -c 'cat /host/passwd; (echo >/host/x)"
+         " 2>&1'"),
     Case("volume", f"{RUN} --volume NAME:/v box sh -c 'echo 1 >/v/a; cat /v/a'"),
     Case("environment", f"{RUN} --env A=b box env"),
     Case("names", f"{RUN} --hostname h --domainname d.e box sh -c 'hostname; cat /proc/sys/kernel/domainname'"),
     Case("memory", f"{RUN} -m 64m --memory-swap 70m box cat {MEMORY}.limit_in_bytes {MEMORY}.memsw.limit_in_bytes"),
-    Case("out of memory", f"{RUN} -m 16m --memory-swap 16m box sh -c '(head -c 60m /dev/zero | tail -c 50m) 2>/dev/null | wc -c'"),
+    Case("out of memory", f"{RUN} -m 16m --memory-swap 16m box sh -c '(head -c 60m /dev/zero | tail -c 50m)"
+         " 2>/dev/null | wc -c'"),
     Case("cpu", f"{RUN} --cpus 0.5 --cpu-shares 333 --cpuset-cpus 0 box sh -c 'cd /sys/fs/cgroup;"
          " cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpu/cpu.shares cpuset/cpuset.cpus; nproc'"),
     Case("pids", f"{RUN} --pids-limit 7 box cat /sys/fs/cgroup/pids/pids.max"),
-    Case("resource limits", f"{RUN} --ulimit nofile=100:200 --ulimit core=0 box sh -c 'ulimit -n; ulimit -Hn; ulimit -c'"),
+    Case("resource limits", f"{RUN} --ulimit nofile=100:200 --ulimit core=0 box sh -c 'ulimit -n; ulimit -Hn;"
+         " ulimit -c'"),
     Case("capabilities", f"{RUN} --cap-drop ALL --cap-add NET_RAW box grep Cap /proc/self/status"),
     Case("default rights", f"{RUN} box grep -E 'Cap|NoNew|Seccomp' /proc/self/status"),
     Case("no new privileges", f"{RUN} --security-opt no-new-privileges box grep NoNew /proc/self/status"),
@@ -65,7 +68,8 @@ CASES = [
     Case("device", f"{RUN} --device /dev/null:/dev/mine:r box sh -c 'ls -l /dev/mine; echo >/dev/mine' 2>&1"),
     Case("devices", f"{RUN} box sh -c 'ls /dev; cut -d: -f2 /proc/self/cgroup | sort'"),
     Case("mount points", f"{RUN} box sh -c 'cut -d\" \" -f2 /proc/mounts | sort'"),
-    Case("host namespaces", f"{RUN} --ipc host --pid host --uts host box sh -c 'cd /proc/self/ns; readlink ipc pid uts'"),
+    Case("host namespaces", f"{RUN} --ipc host --pid host --uts host box sh -c 'cd /proc/self/ns; readlink ipc pid"
+         " uts'"),
     Case("host network", "docker run --rm --network host --runtime RT box readlink /proc/self/ns/net"),
     Case("cgroup namespace", f"{RUN} --cgroupns private box sh -c 'cut -d: -f3 /proc/self/cgroup | sort -u'"),
     Case("sysctl", f"{RUN} --sysctl kernel.msgmax=9000 --sysctl net.ipv4.ip_forward=1 box"
@@ -80,17 +84,20 @@ CASES = [
     Case("exec no such program", "docker exec NAME nosuch"),
     Case("exec a directory", "docker exec NAME /tmp"),
     Case("exec as", "docker exec --user bob --workdir /tmp --env X=y NAME sh -c 'id; pwd; echo $X'"),
-    Case("exec detached", "docker exec --detach NAME touch /tmp/made; sleep 2; docker exec NAME ls /tmp"),
+    Case("exec detached", "docker exec --detach NAME touch /tmp/made;"
+         " for i in $(seq 100); do docker exec NAME ls /tmp | grep made && break; sleep 0.1; done"),
     Case("top", "docker top NAME -o comm | head -2"),
-    Case("pause", "docker pause NAME; docker exec NAME true; docker inspect -f '{{.State.Status}}' NAME; docker unpause NAME"),
+    Case("pause", "docker pause NAME; docker exec NAME true; docker inspect -f '{{.State.Status}}' NAME; docker"
+         " unpause NAME"),
     Case("update up", "docker update -m 100m --memory-swap 200m --cpus 0.3 --pids-limit 50 NAME; docker exec NAME sh -c"
-         f" 'cat {MEMORY}.limit_in_bytes {MEMORY}.memsw.limit_in_bytes; cd /sys/fs/cgroup; cat cpu/cpu.cfs_quota_us pids/pids.max'"),
+         f" 'cat {MEMORY}.limit_in_bytes {MEMORY}.memsw.limit_in_bytes; cd /sys/fs/cgroup;"
+         " cat cpu/cpu.cfs_quota_us pids/pids.max'"),
     Case("update down", "docker update -m 50m --memory-swap 60m NAME;"
          f" docker exec NAME cat {MEMORY}.limit_in_bytes {MEMORY}.memsw.limit_in_bytes"),
     Case("stop", "docker stop NAME; docker inspect -f '{{.State.ExitCode}} {{.State.Status}}' NAME; docker logs NAME"),
     Case("start again, kill", "docker start NAME; docker kill NAME; docker wait NAME; docker rm NAME"),
-    Case("create", f"docker create --name NAME --network none --runtime RT box true | wc -c; docker start -a NAME; echo $?;"
-         " docker restart NAME; docker rm -f NAME"),
+    Case("create", f"docker create --name NAME --network none --runtime RT box true | wc -c; docker start -a NAME;"
+         " echo $?; docker restart NAME; docker rm -f NAME"),
     Case("health", f"{START} --name NAME --health-cmd true --health-interval 1s box sleep 100 | wc -c;"
          " for i in $(seq 60); do sleep 0.5; s=$(docker inspect -f '{{.State.Health.Status}}' NAME);"
          " [ $s = starting ] || break; done; echo $s; docker rm -f NAME"),
@@ -101,7 +108,7 @@ CASES = [
 # What runc says before the cause, in Docker's message; names that Docker makes up; what script(1) adds.
 WORDS = re.compile(r"(runc create failed: |exec failed: )?unable to start container process: ")
 IDS = re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{12})\b")
-LINKS = "sh sleep cat ls echo id env hostname head tail dd grep touch stat nproc wc tr sort cut seq stty tty readlink true"
+LINKS = "sh sleep cat ls echo id env hostname head tail dd grep touch stat nproc wc sort cut seq stty tty readlink true"
 
 
 class Docker:
@@ -114,7 +121,8 @@ class Docker:
         self.daemon = subprocess.Popen(
             ["dockerd", "--data-root", f"{self.work}/data", "--exec-root", f"{self.work}/exec", "--host",
              self.environment["DOCKER_HOST"], "--pidfile", f"{self.work}/pid", "--iptables=false", "--ip6tables=false",
-             "--bridge=none", "--storage-driver=vfs", "--cgroup-parent", f"/{os.path.basename(self.work)}", "--add-runtime", f"apus={apus}"],
+             "--bridge=none", "--storage-driver=vfs", "--cgroup-parent", f"/{os.path.basename(self.work)}",
+             "--add-runtime", f"apus={apus}"],
             stdout=log, stderr=log, start_new_session=True)
 
     def __enter__(self) -> "Docker":

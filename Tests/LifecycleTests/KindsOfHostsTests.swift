@@ -24,7 +24,7 @@ extension Containers {
             .enabled(if: Host.has("dockerd") && Runtime.peer != nil, "needs Docker and runc: apt-get install docker.io"),
             .enabled(if: Host.python != nil, "needs Python: apt-get install python3"))
         func `Docker does the same with apus as with runc`() throws {
-            let output = try HostScript.output("docker.py", in: "Engines", limit: 600)
+            let output = try HostScript.output("docker.py", in: "Engines", limit: 280)
             HostScript.expectSuccess(output, checks: 50, runs: 1)
         }
     }
@@ -49,7 +49,8 @@ struct KindsOfHostsGuestTests {
     }
 }
 
-/// The scripts in `Tests/Hosts` and `Tests/Engines`, which say "ok NAME" or "FAILED NAME: what was seen" for each check, and "done".
+/// The scripts in `Tests/Hosts` and `Tests/Engines`, which say "ok NAME" or "FAILED NAME: what was seen" for each
+/// check, and "done".
 private enum HostScript {
     static func path(_ name: String, in folder: String = "Hosts") -> String {
         "\(Files.parent(of: Files.parent(of: #filePath)))/\(folder)/\(name)"
