@@ -148,7 +148,7 @@ extension Containers {
 
         @Test func `a score below his own is refused, one above is set`() throws {
             let bundle = try Bundle.rootless { $0.process.oomScoreAdj = -900 }
-            expectFailure(try bundle.run(), saying: "process.oomScoreAdj", "permission denied", "only root")
+            expectFailure(try bundle.run(), saying: "process.oomScoreAdj", "permission denied", "CAP_SYS_RESOURCE")
             bundle.config.process.oomScoreAdj = 900
             bundle.config.shell("cat /proc/self/oom_score_adj")
             #expect(try bundle.run().ok().output == "900\n")
@@ -159,7 +159,7 @@ extension Containers {
             bundle.prepare("ulimit -n 1000")
             bundle.wrapper = Array(bundle.wrapper.suffix(4)) + bundle.wrapper.dropLast(4)
             bundle.config.process.rlimits = [["type": "RLIMIT_NOFILE", "soft": 2000, "hard": 2000]]
-            expectFailure(try bundle.run(), saying: "process.rlimits[0]", "not permitted", "only root")
+            expectFailure(try bundle.run(), saying: "process.rlimits[0]", "not permitted", "CAP_SYS_RESOURCE")
             bundle.config.process.rlimits = [["type": "RLIMIT_NOFILE", "soft": 500, "hard": 600]]
             bundle.config.shell("ulimit -n; ulimit -Hn")
             #expect(try bundle.run().ok().output == "500\n600\n")
