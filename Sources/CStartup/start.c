@@ -1,18 +1,21 @@
 // The start of the program, without the questions to the processor that the C library asks first.
 //
-// A static program of glibc asks CPUID about seventy times before main, most of it to describe the processor's caches
-// again and again. In a virtual machine each question stops the processor until the hypervisor has answered: 1 to 2
-// microseconds, ten times as many where virtual machines are nested. There it is the greatest part of a short command,
-// several times as much as everything else in the start.
+// A static program of glibc asks CPUID before main, on Intel's processors about seventy times, most of it to describe the
+// caches again and again. In a virtual machine each question stops the processor until the hypervisor has answered: 1 to
+// 2 microseconds, ten times as many where virtual machines are nested. There it is the greatest part of a short command.
 //
 // glibc asks in __libc_start_main, which the linker takes from libc.a unless somebody else defines it. Here it is
 // defined without the questions: all that glibc 2.36 does for a static program, in its order, but for
 //
 // - the processor's features: they stay unknown, and every string function is its baseline version (SSE2);
-// - the tunables: GLIBC_TUNABLES has no effect on a program that runs as root (CVE-2023-4911 was in its reader);
-// - the frame for pthread_exit in the first thread, which nobody calls.
+// - so no shared library can be loaded (dlopen, iconv, the name service switch): it would say that the processor is too
+//   old. Nothing in apus does that, see also CDBus/absent.c;
+// - what sysconf(3) says of caches: 0;
+// - the tunables: GLIBC_TUNABLES has no effect (CVE-2023-4911 was in its reader);
+// - the frame for pthread_exit in the first thread, which nobody calls, and the destructor of a loader, which is none.
 //
-// What is called is private to that very version. With any other one this file is empty, and glibc's own start is linked.
+// What is called is private to that very version; Tests/check-binary.sh looks whether it still calls the same. With any
+// other version this file is empty, and glibc's own start is linked.
 #include <features.h>
 
 #if defined(__x86_64__) && defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ == 36
@@ -60,7 +63,8 @@ long __x86_rep_stosb_threshold = 2048;
 long __x86_rep_movsb_stop_threshold = SHARED_CACHE * 3 / 4;
 int __x86_string_control = 0;
 
-/// Chooses the versions of the functions that have several. No such function may be called before.
+/// Chooses the versions of the functions that have several. No such function may be called before. A static program has
+/// no other relocations.
 __attribute__((no_stack_protector)) static void relocate(void) {
     for (const ElfW(Rela) *entry = __rela_iplt_start; entry < __rela_iplt_end; entry++) {
         if (ELF64_R_TYPE(entry->r_info) != R_X86_64_IRELATIVE) __builtin_trap();

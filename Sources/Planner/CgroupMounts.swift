@@ -6,7 +6,7 @@ extension PlanBuilder {
         if host.cgroups.isEmpty, !(host.cgroups.isUnifiedHost && spec.linux.separates(.cgroup)) {
             coverCgroups(mount, origin)
         } else if host.cgroups.isV2 || mount.type == "cgroup2" {
-            mountUnified(at: mount.destination, mount, origin)
+            mountUnified(mount, origin)
         } else {
             mountHierarchies(mount, origin)
         }
@@ -15,7 +15,7 @@ extension PlanBuilder {
     /// cgroup2: in a cgroup namespace the file system itself, else the container's own directory. Mounted from outside
     /// of one, the file system would show all the cgroups of the host, and take the options of the host's own mount
     /// away (`nsdelegate`, cgroup_namespaces(7)).
-    private mutating func mountUnified(at path: String, _ mount: Mount, _ origin: Origin) {
+    private mutating func mountUnified(_ mount: Mount, _ origin: Origin) {
         if !spec.linux.separates(.cgroup), let directory = host.cgroups.unified {
             bindCgroup(directory, mount, origin)
         } else {
@@ -24,7 +24,7 @@ extension PlanBuilder {
             add(.configure(.fileSystem, .create), origin)
             add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: .mount), origin)
         }
-        placeCgroup(at: path, origin)
+        placeCgroup(mount, origin)
         propagate(.mount, mount, origin)
     }
 
@@ -36,7 +36,7 @@ extension PlanBuilder {
         add(.configure(.fileSystem, .text(key: "nr_inodes", value: "2")), origin)
         add(.configure(.fileSystem, .create), origin)
         add(.createMount(.fileSystem, attributes: 0xf, into: .mount), origin)  // ro, nosuid, nodev, noexec
-        placeCgroup(at: mount.destination, origin)
+        placeCgroup(mount, origin)
         propagate(.mount, mount, origin)
     }
 
@@ -56,7 +56,7 @@ extension PlanBuilder {
             } else {
                 bindCgroup(hierarchy.directory, mount, origin)
             }
-            // In a file system that is new there is nothing in the way.
+            // Looked up in the tmpfs that was just made: no link or mount of the image is met.
             add(.makeTarget(root: .hierarchies, path: hierarchy.name, .directory, into: .target), origin)
             add(.moveMount(.mount, to: .target), origin)
         }
@@ -87,8 +87,8 @@ extension PlanBuilder {
         if !attributes.isEmpty { add(.setMountAttributes(.mount, set: attributes.rawValue), origin) }
     }
 
-    private mutating func placeCgroup(at path: String, _ origin: Origin) {
-        add(.makeTarget(root: .root, path: path, .directory, .notInProc, into: .target), origin)
+    private mutating func placeCgroup(_ mount: Mount, _ origin: Origin) {
+        add(.makeTarget(root: .root, path: mount.destination, .directory, .notInProc, into: .target), origin)
         add(.moveMount(.mount, to: .target), origin)
     }
 }

@@ -32,7 +32,7 @@ extension PlanBuilder {
 
     /// Joins the namespaces that are given by path and makes the new ones.
     ///
-    /// The clone itself makes them where it can. Where a namespace has to be entered first, as the owner of the new
+    /// The clone itself makes most of them. Where a namespace has to be entered first, as the owner of the new
     /// ones or because only a child is in it (pid and time namespaces), the process joins and then forks.
     mutating func separateNamespaces() {
         let newFlags = spec.linux.namespaces.reduce(UInt64(0)) { flags, namespace in
@@ -56,8 +56,8 @@ extension PlanBuilder {
         if hasNewUserNamespace { getMapped() }
     }
 
-    /// By far the dearest namespace (half a millisecond). The host has enough to do meanwhile, which it could not while
-    /// it clones.
+    /// By far the dearest namespace (half a millisecond). The host has to wait for the clone; while this is made it makes
+    /// the cgroups.
     private mutating func makeNetworkNamespace() {
         guard let index = index(of: .network), spec.linux.creates(.network) else { return }
         let origin = Origin.element("linux.namespaces", index)

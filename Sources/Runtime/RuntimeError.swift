@@ -160,6 +160,7 @@ extension StepFailure {
             "in a user namespace a new proc needs a new pid namespace and a host /proc without masks, sysfs a network"
                 + " namespace, cgroup2 a cgroup namespace"
         case .accessDenied where field == "process.oomScoreAdj": Rights.scoreHint
+        case .noSpace where step.hasPrefix("unshare "): "user.max_\(step.dropFirst(8))_namespaces in /proc/sys is reached"
         case .notPermitted where step.hasPrefix("setgroups"): "the user namespace forbids setgroups"
         case .notPermitted where step.hasPrefix("setrlimit"): Rights.limitHint
         case .accessDenied where step.hasPrefix("verify that"): "the working directory lies outside of the root"

@@ -294,8 +294,9 @@ class Stress:
             self.report("rounds")
             seconds = self.rounds(self.killed_round)
             # A run whose shots all come too late proves nothing: then there is more shooting.
+            deadline = time.monotonic() + 60
             for more in range(1, 20):
-                if sum(self.killed.values()) * 8 < arguments.rounds:
+                if sum(self.killed.values()) * 8 < arguments.rounds and time.monotonic() < deadline:
                     seconds += self.rounds(self.killed_round, more * arguments.rounds)
             hits = ", ".join(f"{key} {self.killed[key]} of {self.killed[key] + self.in_time[key]}" for key in self.killed)
             print(f"killed: {seconds:.1f} s; killed at work: {hits}")

@@ -154,6 +154,19 @@ extension Containers {
             #expect(try bundle.run().ok().output == "900\n")
         }
 
+        @Test func `a limit on namespaces is told`() throws {
+            let bundle = try Bundle.minimal {
+                $0.linux.remove("resources")
+                $0.linux.remove("cgroupsPath")
+            }
+            bundle.wrapper = [
+                "/usr/bin/unshare", "--user", "--map-root-user", "/bin/sh", "-ec",
+                "echo 0 > /proc/sys/user/max_net_namespaces; exec \"$@\"", "sh",
+            ]
+            expectFailure(
+                try bundle.run(), saying: "linux.namespaces", "unshare net", "no space", "user.max_net_namespaces")
+        }
+
         @Test func `a hard limit above his own is refused, one below is set`() throws {
             let bundle = try Bundle.rootless()
             bundle.prepare("ulimit -n 1000")

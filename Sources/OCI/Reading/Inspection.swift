@@ -8,8 +8,9 @@ extension Spec {
     public static func inspect(_ bytes: [UInt8]) -> (spec: Spec?, problems: [Problem], warnings: [Problem]) {
         do throws(SpecError) {
             let (spec, reader) = try Reader.read(bytes) { reader, root in
+                let spec = reader.spec(root)
                 KnownProperties.warn(about: root, &reader)
-                return reader.spec(root)
+                return spec
             }
             return (spec, reader.error?.problems ?? [], reader.warnings)
         } catch {
