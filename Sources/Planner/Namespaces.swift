@@ -61,7 +61,7 @@ extension PlanBuilder {
     private mutating func makeNetworkNamespace() {
         guard let index = index(of: .network), spec.linux.creates(.network) else { return }
         let origin = Origin.element("linux.namespaces", index)
-        add(.unshare(flags: NamespaceKind.network.cloneFlag), origin)
+        if !isMadeByClone(.network) { add(.unshare(flags: NamespaceKind.network.cloneFlag), origin) }
         add(.bringUpLoopback, origin)
     }
 
@@ -77,11 +77,12 @@ extension PlanBuilder {
 
     /// The others are made when what they take over from their maker is in place: the cgroup, the clock offsets, and,
     /// for an ipc namespace, whose message queues belong to its maker, the identity; and a network namespace is made
-    /// while the host does something else.
+    /// while the host does something else, but for a process that is born in its cgroup, which would pay for its memory.
     private func isMadeByClone(_ kind: NamespaceKind) -> Bool {
         switch kind {
-        case .cgroup, .network, .time: false
+        case .cgroup, .time: false
         case .ipc: !hasNewUserNamespace
+        case .network: plan.birthplace != nil
         case .mount, .pid, .user, .uts: true
         }
     }

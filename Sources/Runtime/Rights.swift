@@ -78,7 +78,9 @@ struct Rights: Sendable {
                 hint: "the caller may not move a process from its own cgroup to \(cgroup)")
         }
         guard plan.cloneFlags & NamespaceKind.user.cloneFlag != 0 else {
-            return .system(error, field: "linux.namespaces")
+            let isLimit = error.errno == .noSpace
+            let hint = isLimit ? "a limit on namespaces in /proc/sys/user is reached" : ""
+            return .system(error, field: "linux.namespaces", hint: hint)
         }
         let hint =
             switch error.errno {

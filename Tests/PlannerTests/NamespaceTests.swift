@@ -13,19 +13,20 @@ import Testing
     }
 
     @Test func newNamespacesAreMadeByTheClone() throws {
-        let plan = try plan([Namespace(.mount), Namespace(.pid), Namespace(.uts), Namespace(.ipc)])
-        #expect(plan.cloneFlags == Self.mount | Self.pid | 0x0400_0000 | 0x0800_0000)
+        let plan = try plan([Namespace(.mount), Namespace(.pid), Namespace(.network), Namespace(.uts), Namespace(.ipc)])
+        #expect(plan.cloneFlags == Self.mount | Self.pid | Self.network | 0x0400_0000 | 0x0800_0000)
+        #expect(plan.lines.first == "bring up lo")
     }
 
-    @Test func newNetworkIsMadeWhileTheHostDoesSomethingElse() throws {
-        let plan = try plan([Namespace(.mount), Namespace(.network), Namespace(.user)])
+    /// Where the process is in its cgroup from the beginning, the container would pay for it.
+    @Test func newNetworkIsMadeWhileTheHostMakesCgroups() throws {
+        let v1 = HostFacts.plain { $0.cgroups.unified = nil }
+        let plan = try plan([Namespace(.mount), Namespace(.network), Namespace(.user)], on: v1)
         #expect(plan.cloneFlags == Self.mount | Self.user)
         #expect(plan.lines[0..<3] == ["unshare net", "bring up lo", "meet the host to write the id maps"])
-    }
-
-    @Test func newNetworkBelongsToTheJoinedUserNamespace() throws {
-        let plan = try plan([Namespace(.network), Namespace(.mount, path: "/m"), Namespace(.user, path: "/u")])
-        #expect(plan.lines[1..<4] == ["setns #24 mnt", "setns #25 user", "unshare net"])
+        let joined = try self.plan(
+            [Namespace(.network), Namespace(.mount, path: "/m"), Namespace(.user, path: "/u")], on: v1)
+        #expect(joined.lines[1..<4] == ["setns #24 mnt", "setns #25 user", "unshare net"])
     }
 
     @Test func loopbackOfAJoinedNetworkIsLeftAlone() throws {
