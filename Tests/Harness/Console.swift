@@ -42,30 +42,10 @@ public final class ConsoleSocket {
         guard connection >= 0, isReadable(connection, within: 30) else {
             throw HarnessError("no message on the console socket")
         }
-        var text = [UInt8](repeating: 0, count: 4096)
-        // A control message: length (8 bytes), level (4), type (4), then the descriptor.
-        var control = [UInt8](repeating: 0, count: 64)
-        var received = -1
-        text.withUnsafeMutableBytes { text in
-            control.withUnsafeMutableBytes { control in
-                var part = iovec(iov_base: text.baseAddress, iov_len: text.count)
-                withUnsafeMutablePointer(to: &part) { part in
-                    var message = msghdr()
-                    message.msg_iov = part
-                    message.msg_iovlen = 1
-                    message.msg_control = control.baseAddress
-                    message.msg_controllen = control.count
-                    received = recvmsg(connection, &message, Int32(MSG_CMSG_CLOEXEC))
-                }
-            }
-        }
-        let kind = control.withUnsafeBytes { $0.load(fromByteOffset: 12, as: Int32.self) }
-        let level = control.withUnsafeBytes { $0.load(fromByteOffset: 8, as: Int32.self) }
-        guard received >= 0, level == SOL_SOCKET, kind == Int32(SCM_RIGHTS) else {
+        guard let message = SocketMessage(from: connection), let number = message.descriptor else {
             throw HarnessError("no descriptor came with the console message")
         }
-        let number = control.withUnsafeBytes { $0.load(fromByteOffset: 16, as: Int32.self) }
-        return (number, String(decoding: text[..<received], as: UTF8.self))
+        return (number, String(decoding: message.bytes, as: UTF8.self))
     }
 }
 

@@ -37,28 +37,9 @@ public final class Manager {
     public func message(within seconds: Double = 30) -> String? {
         var request = pollfd(fd: receiver, events: Int16(POLLIN), revents: 0)
         guard poll(&request, 1, Int32(seconds * 1000)) > 0 else { return nil }
-        var text = [UInt8](repeating: 0, count: 4096)
-        // A control message: length (8 bytes), level (4), type (4), then the descriptor.
-        var control = [UInt8](repeating: 0, count: 64)
-        var count = -1
-        var controlSize = 0
-        text.withUnsafeMutableBytes { text in
-            control.withUnsafeMutableBytes { control in
-                var part = iovec(iov_base: text.baseAddress, iov_len: text.count)
-                withUnsafeMutablePointer(to: &part) { part in
-                    var message = msghdr()
-                    message.msg_iov = part
-                    message.msg_iovlen = 1
-                    message.msg_control = control.baseAddress
-                    message.msg_controllen = control.count
-                    count = recvmsg(receiver, &message, Int32(MSG_CMSG_CLOEXEC))
-                    controlSize = Int(message.msg_controllen)
-                }
-            }
-        }
-        guard count >= 0 else { return nil }
-        if controlSize >= 20 { received.append(control.withUnsafeBytes { $0.load(fromByteOffset: 16, as: Int32.self) }) }
-        return String(decoding: text[..<count], as: UTF8.self).split(separator: "\n").joined(separator: ",")
+        guard let message = SocketMessage(from: receiver) else { return nil }
+        if let descriptor = message.descriptor { received.append(descriptor) }
+        return String(decoding: message.bytes, as: UTF8.self).split(separator: "\n").joined(separator: ",")
     }
 
     /// How many descriptors came and are still open here.

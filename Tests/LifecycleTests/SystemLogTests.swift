@@ -91,27 +91,8 @@ private final class Listener {
 
     /// The next datagram that has come, or the memory file that came in its place; nil if there is none.
     var datagram: String? {
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        var control = [UInt8](repeating: 0, count: 64)
-        var received = 0
-        var file: Int32 = -1
-        bytes.withUnsafeMutableBytes { buffer in
-            control.withUnsafeMutableBytes { control in
-                var part = iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
-                withUnsafeMutablePointer(to: &part) { part in
-                    var message = msghdr()
-                    message.msg_iov = part
-                    message.msg_iovlen = 1
-                    message.msg_control = control.baseAddress
-                    message.msg_controllen = control.count
-                    received = recvmsg(descriptor, &message, 0x40)  // MSG_DONTWAIT
-                    // struct cmsghdr is 16 bytes, and its descriptor follows.
-                    if received == 0, message.msg_controllen >= 20 { file = control.load(fromByteOffset: 16, as: Int32.self) }
-                }
-            }
-        }
-        guard received >= 0 else { return nil }
-        guard file >= 0 else { return String(decoding: bytes.prefix(received), as: UTF8.self) }
+        guard let message = SocketMessage(from: descriptor, limit: 1 << 20, waits: false) else { return nil }
+        guard let file = message.descriptor else { return String(decoding: message.bytes, as: UTF8.self) }
         defer { close(file) }
         return Files.read("/proc/self/fd/\(file)")
     }
