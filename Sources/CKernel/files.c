@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -29,9 +31,18 @@ int ck_open(int dir, const char *path, int flags, unsigned mode) {
     return RETRY(openat(dir, path, flags | O_CLOEXEC, mode));
 }
 
+/// Of an openat2 that answers EAGAIN.
+enum { most_tries = 1024 };
+
 int ck_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
     struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
-    return (int)RETRY(syscall(SYS_openat2, dir, path, &how, sizeof how));
+    // EAGAIN: somebody renamed or mounted something while a `..` was resolved (openat2(2)).
+    int result = -EAGAIN;
+    for (int tries = 0; tries < most_tries && result == -EAGAIN; tries++) {
+        if (tries >= 16) sched_yield();
+        result = (int)RETRY(syscall(SYS_openat2, dir, path, &how, sizeof how));
+    }
+    return result;
 }
 
 int ck_close(int fd) { return RESULT(close(fd)); }
@@ -76,27 +87,6 @@ ssize_t ck_readlink(int dir, const char *path, char *buffer, size_t size) {
 
 ssize_t ck_getdents(int fd, void *buffer, size_t size) { return RESULT(syscall(SYS_getdents64, fd, buffer, size)); }
 
-/// Whoever filled the directory may have nested it without end.
-enum { deepest = 512 };
-
-static long remove_content(int directory, bool files, int depth);
-
-/// 1 if the entry is gone, 0 if it is in use, or -errno.
-static long remove_entry(int directory, const char *name, bool files, int depth) {
-    if (files && (unlinkat(directory, name, 0) == 0 || errno == ENOENT)) return 1;
-    if (files && errno != EISDIR) return -errno;
-    if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 1;
-    if (errno != EBUSY && errno != ENOTEMPTY) return -errno;
-    if (depth == deepest) return -ENAMETOOLONG;
-    int child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (child < 0) return errno == ENOENT ? 1 : -errno;
-    long result = remove_content(child, files, depth + 1);
-    close(child);
-    if (result < 0) return result;
-    if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 1;
-    return errno == EBUSY || errno == ENOTEMPTY ? 0 : -errno;
-}
-
 /// struct linux_dirent64 (getdents64(2)), which the C library does not declare.
 struct entry {
     uint64_t inode;
@@ -106,26 +96,79 @@ struct entry {
     char name[];
 };
 
-static long remove_content(int directory, bool files, int depth) {
+/// What a look at an entry comes to.
+enum removal { removed, not_empty };
+
+/// Removes one entry, if it is no directory that has something in it.
+static long remove_entry(int directory, const struct entry *entry, bool files) {
+    if (files && (unlinkat(directory, entry->name, 0) == 0 || errno == ENOENT)) return removed;
+    if (files && errno != EISDIR) return -errno;
+    if (unlinkat(directory, entry->name, AT_REMOVEDIR) == 0 || errno == ENOENT) return removed;
+    // cgroupfs says EBUSY of both: of a cgroup with processes, and of one with cgroups in it.
+    if (errno == ENOTEMPTY || errno == EBUSY) return not_empty;
+    return -errno;
+}
+
+/// Removes what can be removed of a directory. `not_empty`, with `*child` opened: something is in that one.
+static long remove_entries(int directory, bool files, int *child) {
     char buffer[2048] __attribute__((aligned(8)));
-    long all = 1;
     if (lseek(directory, 0, SEEK_SET) < 0) return -errno;
     for (;;) {
         long size = syscall(SYS_getdents64, directory, buffer, sizeof buffer);
-        if (size <= 0) return size < 0 ? -errno : all;
+        if (size <= 0) return size < 0 ? -errno : removed;
         for (long at = 0; at < size;) {
             const struct entry *entry = (const struct entry *)(buffer + at);
             at += entry->size;
             if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0) continue;
             if (!files && entry->type != DT_DIR) continue;
-            long result = remove_entry(directory, entry->name, files, depth);
+            long result = remove_entry(directory, entry, files);
+            if (result == removed) continue;
             if (result < 0) return result;
-            if (result == 0) all = 0;
+            *child = openat(directory, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            if (*child >= 0) return not_empty;
+            if (errno != ENOENT) return -errno;
         }
     }
 }
 
-long ck_remove_content(int directory, bool files) { return remove_content(directory, files, 0); }
+static bool is_same(const struct stat *a, const struct stat *b) {
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/// The directory below that has to be emptied first. -EBUSY: it is another file system, or it was emptied just now, so
+/// that something else holds it.
+static long enter(const struct stat *top, const struct stat *emptied, int child) {
+    struct stat status;
+    if (fstat(child, &status) < 0) return -errno;
+    return status.st_dev != top->st_dev || is_same(&status, emptied) ? -EBUSY : 0;
+}
+
+/// Whoever filled the directory may have nested it without end: the way goes down into what is not empty and back up
+/// by `..`, with one descriptor at a time. It ends where it began, which is known by its inode, so that no step leads
+/// above. 1: all is gone; 0: something is in use.
+long ck_remove_content(int top, bool files) {
+    struct stat first, emptied = {0};
+    if (fstat(top, &first) < 0) return -errno;
+    int directory = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return -errno;
+    for (;;) {
+        int next = -1;
+        long result = remove_entries(directory, files, &next);
+        if (result == not_empty) {
+            result = enter(&first, &emptied, next);
+        } else if (result == removed) {
+            result = fstat(directory, &emptied) < 0 ? -errno : 0;
+            if (result == 0 && is_same(&emptied, &first)) result = 1;
+            if (result == 0) next = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            if (result == 0 && next < 0) result = -errno;
+        }
+        close(directory);
+        directory = next;
+        if (result == 0) continue;
+        if (next >= 0) close(next);
+        return result == -EBUSY ? 0 : result;
+    }
+}
 
 int ck_fcntl(int fd, int command, long argument) { return RESULT(fcntl(fd, command, argument)); }
 
@@ -164,6 +207,20 @@ int ck_memfd(const char *name, bool executable) {
 
 int ck_seal(int fd) {
     return RESULT(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
+}
+
+int ck_seal_size(int fd) { return RESULT(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)); }
+
+int ck_is_sealed(int fd, bool content) {
+    int wanted = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | (content ? F_SEAL_WRITE : 0);
+    int seals = fcntl(fd, F_GET_SEALS);
+    // What cannot be sealed (EINVAL) is not.
+    return seals >= 0 && (seals & wanted) == wanted;
+}
+
+int ck_make_node(int dir, const char *name, unsigned mode, unsigned major, unsigned minor) {
+    int result = RESULT(mknodat(dir, name, mode, makedev(major, minor)));
+    return result < 0 ? result : RESULT(fchmodat(dir, name, mode & 07777, 0));
 }
 
 int ck_truncate(int fd, off_t size) { return RETRY(ftruncate(fd, size)); }

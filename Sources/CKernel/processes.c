@@ -202,6 +202,14 @@ int ck_signalfd_all(void) {
     return RESULT(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+int ck_signalfd_termination(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaddset(&set, signals[i]);
+    return RESULT(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
 int ck_signalfd_read(int fd, int *sender) {
     struct signalfd_siginfo info;
     ssize_t size;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,6 +29,28 @@ int ck_tree_restrict(int tree) {
     struct mount_attr attributes = {
         .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
     return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ? -errno : 0;
+}
+
+int ck_tree_read_only(int tree) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+    return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ? -errno : 0;
+}
+
+int ck_temporary_file_system(unsigned inodes) {
+    int context = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+    if (context < 0) return -errno;
+    char number[16];
+    snprintf(number, sizeof number, "%u", inodes);
+    int mount = (int)syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "mode", "755", 0);
+    if (mount >= 0) mount = (int)syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "nr_inodes", number, 0);
+    if (mount >= 0) mount = (int)syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+    if (mount >= 0) {
+        unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+        mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
+    }
+    if (mount < 0) mount = -errno;
+    close(context);
+    return mount;
 }
 
 int ck_is_restricted(const char *path) {
@@ -54,10 +77,14 @@ static int write_map(int pid, const char *name, const char *map) {
 
 int ck_user_namespace(const char *uid_map, const char *gid_map) {
     // The namespace needs a member only until there is a descriptor of it.
+    int parent = getpid();
     int pid = (int)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid < 0) return -errno;
     if (pid == 0) {
-        for (;;) pause();
+        // Nobody would end it if the caller were killed.
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while (getppid() == parent) pause();
+        _exit(0);
     }
     int result = write_map(pid, "uid_map", uid_map);
     if (result == 0) result = write_map(pid, "gid_map", gid_map);

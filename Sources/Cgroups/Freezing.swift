@@ -20,7 +20,7 @@ extension Cgroup {
         guard let freezer else {
             throw .noController("freezer", field: "linux.cgroupsPath", reason: "it is not mounted")
         }
-        try Freezer.set(frozen: false, freezer)
+        try Freezer.thaw(freezer)
     }
 
     /// Whether the cgroup is frozen; false also if it is not there.
@@ -60,6 +60,14 @@ enum Freezer {
         let value = directory.isUnified ? (frozen ? "1" : "0") : (frozen ? "FROZEN" : "THAWED")
         do { try Files.writeExisting("\(directory.path)/\(file)", value) } catch {
             throw .write(error, value: value, field: "", hint: "")
+        }
+    }
+
+    /// Lets everything go on; a directory that is gone, or goes, holds nobody.
+    static func thaw(_ directory: CgroupDirectory) throws(CgroupError) {
+        do { try set(frozen: false, directory) } catch {
+            if case .write(let error, _, _, _) = error, error.errno == .noEntry || error.errno == .noDevice { return }
+            throw error
         }
     }
 

@@ -10,12 +10,15 @@ extension Cgroup {
     /// Sends a signal to every process. They stand still meanwhile, so that no child escapes it.
     public func signalAll(_ signal: Int32) throws(CgroupError) {
         if signal == ProcessList.kill { return try killAll() }
-        let wasFrozen = try isFrozen()
         // A cgroup that cannot be frozen is signalled as it runs.
-        if !wasFrozen { try? freeze(within: 200) }
-        for pid in try processes() { ProcessList.signal(pid, signal) }
-        // What was not frozen, or has no freezer, needs no thawing.
-        if !wasFrozen { try? thaw() }
+        let freezes = try !isFrozen() && (try? freeze(within: 200)) != nil
+        do {
+            for pid in try processes() { ProcessList.signal(pid, signal) }
+        } catch {
+            if freezes { try thaw() }
+            throw error
+        }
+        if freezes { try thaw() }
     }
 
     /// Kills every process, frozen or not. When this returns, each has its SIGKILL; `remove` waits for their end.
@@ -43,7 +46,7 @@ extension Cgroup {
                 ProcessList.signal(pid, ProcessList.kill)
                 killed.insert(pid)
             }
-            if let freezer, !freezer.isUnified { try? Freezer.set(frozen: false, freezer) }
+            if let freezer, !freezer.isUnified { try Freezer.thaw(freezer) }
         }
     }
 }

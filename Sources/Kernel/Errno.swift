@@ -31,6 +31,7 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable {
     public static let noSystemCall = Errno(rawValue: 38)
     public static let directoryNotEmpty = Errno(rawValue: 39)
     public static let tooManyLinks = Errno(rawValue: 40)
+    public static let badMessage = Errno(rawValue: 74)
     public static let messageTooLong = Errno(rawValue: 90)
     public static let notSupported = Errno(rawValue: 95)
     public static let connectionReset = Errno(rawValue: 104)

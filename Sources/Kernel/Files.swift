@@ -61,13 +61,34 @@ extension Descriptor {
         _ = try check(ck_seal(number), "fcntl(F_ADD_SEALS)")
     }
 
+    /// Fixes the size of a memory file for good. Its content can change: who maps it never meets its end (SIGBUS).
+    public borrowing func sealSize() throws(SystemError) {
+        _ = try check(ck_seal_size(number), "fcntl(F_ADD_SEALS)")
+    }
+
+    /// Whether this is a memory file that ``seal()`` was called for.
+    public var isSealed: Bool { ck_is_sealed(number, true) == 1 }
+
+    /// Whether this is a memory file of a size that is fixed for good.
+    public var isSizeSealed: Bool { ck_is_sealed(number, false) == 1 }
+
+    /// How the descriptor is open: O_RDONLY, O_WRONLY or O_RDWR.
+    public static func accessMode(of number: Int32) throws(SystemError) -> Int32 {
+        try check(ck_fcntl(number, F_GETFL, 0), "fcntl(F_GETFL)") & O_ACCMODE
+    }
+
+    /// Opens anew what a descriptor holds (through /proc/self/fd), such as a place that was opened with `path`.
+    public borrowing func reopened(_ flags: OpenFlags) throws(SystemError) -> Descriptor {
+        try Descriptor.open("/proc/self/fd/\(number)", flags)
+    }
+
     public borrowing func truncate(to size: Int) throws(SystemError) {
         _ = try check(ck_truncate(number, off_t(size)), "ftruncate")
     }
 
     /// What this descriptor refers to.
     public borrowing func status() throws(SystemError) -> FileStatus {
-        try Files.status("", at: .directory(number), flags: 0x1000)  // AT_EMPTY_PATH
+        try Files.status(of: number)
     }
 
     /// `f_type` of statfs(2), such as 0x63677270 for cgroup2.
@@ -82,7 +103,7 @@ extension Descriptor {
         case directories
     }
 
-    /// Removes what is in this directory, at any depth up to 512; links are not followed, and names need not be text.
+    /// Removes what is in this directory, at any depth; links are not followed, and names need not be text.
     ///
     /// - Returns: false if something is in use (EBUSY).
     public borrowing func removeContent(_ removable: Removable) throws(SystemError) -> Bool {
@@ -235,6 +256,19 @@ public enum Files {
         _ = try check(unsafe ck_chmod(base.number, path, mode), "chmod", path)
     }
 
+    /// What a borrowed descriptor refers to.
+    public static func status(of descriptor: Int32) throws(SystemError) -> FileStatus {
+        try status("", at: .directory(descriptor), flags: 0x1000)  // AT_EMPTY_PATH
+    }
+
+    /// Makes a device node, FIFO or regular file (mknod(2)), with an owner and exactly these permissions.
+    public static func makeNode(
+        _ name: String, mode: UInt32, major: UInt32, minor: UInt32, uid: UInt32, gid: UInt32, at base: Base
+    ) throws(SystemError) {
+        _ = try check(unsafe ck_make_node(base.number, name, mode, major, minor), "mknod", name)
+        if uid != 0 || gid != 0 { try changeOwner(name, uid: uid, gid: gid, at: base) }
+    }
+
     /// Changes the owner of the inode itself, never of what a link points to.
     public static func changeOwner(
         _ path: String, uid: UInt32, gid: UInt32, at base: Base = .workingDirectory
@@ -277,6 +311,20 @@ public enum Files {
     ) throws(SystemError) -> [UInt8] {
         let file = try Descriptor.open(path, [.readOnly], at: base)
         do { return try file.readAll(limit: limit) } catch { throw SystemError(error.operation, path, error.errno) }
+    }
+
+    /// The same of a file that may be anything: one that is no regular file is an error (EINVAL), and is not waited for.
+    public static func readRegular(
+        _ path: String, at base: Base = .workingDirectory, limit: Int = 16 << 20
+    ) throws(SystemError) -> [UInt8] {
+        let flags: OpenFlags = [.readOnly, .noFollow, .nonBlocking, .noControllingTerminal]
+        let file = try Descriptor.open(path, flags, at: base)
+        do throws(SystemError) {
+            guard try file.status().kind == .regular else { throw SystemError("open", path, .invalidArgument) }
+            return try file.readAll(limit: limit)
+        } catch {
+            throw SystemError(error.operation, path, error.errno)
+        }
     }
 
     /// The content as text, without the white space at its end.

@@ -53,6 +53,15 @@ public enum NamespaceFile {
         let type = ck_namespace_type(descriptor.number)
         return type < 0 ? nil : UInt64(type)
     }
+
+    /// Whether a borrowed descriptor is of the namespace that this process is in.
+    ///
+    /// - Parameter name: of the kind's link in /proc/PID/ns.
+    public static func isCallers(_ descriptor: Int32, _ name: String) throws(SystemError) -> Bool {
+        let namespace = try Files.status(of: descriptor)
+        let own = try Files.status("/proc/self/ns/\(name)", follow: true)
+        return namespace.inode == own.inode && namespace.device == own.device
+    }
 }
 
 extension ThisProcess {

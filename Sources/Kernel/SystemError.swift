@@ -12,6 +12,9 @@ public struct SystemError: Error, Sendable, CustomStringConvertible {
         self.errno = errno
     }
 
+    /// Whether the other end of a socket is gone.
+    public var isEndOfPeer: Bool { errno == .brokenPipe || errno == .connectionReset }
+
     public var description: String {
         path.isEmpty ? "\(operation): \(errno)" : "\(operation) \(path): \(errno)"
     }

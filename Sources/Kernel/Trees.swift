@@ -18,6 +18,18 @@ public enum Tree {
         _ = try check(ck_tree_restrict(tree.number), "mount_setattr")
     }
 
+    /// Makes a detached mount read-only: nobody can change anything about what is in it. Devices in it work as before.
+    public static func makeReadOnly(_ tree: borrowing Descriptor) throws(SystemError) {
+        _ = try check(ck_tree_read_only(tree.number), "mount_setattr(MOUNT_ATTR_RDONLY)")
+    }
+
+    /// A detached tmpfs, nosuid and noexec.
+    ///
+    /// - Parameter inodes: how many there can be, its root among them.
+    public static func temporaryFileSystem(inodes: Int) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check(ck_temporary_file_system(UInt32(inodes)), "fsmount", "tmpfs"))
+    }
+
     /// Whether the mount at `path` is read-only, nosuid, nodev or noexec on the host.
     public static func isRestricted(_ path: String) throws(SystemError) -> Bool {
         try check(unsafe ck_is_restricted(path), "statvfs", path) == 1

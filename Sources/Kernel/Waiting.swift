@@ -65,6 +65,23 @@ public struct SignalQueue: ~Copyable {
     private static let brokenPipe: Int32 = 13
 }
 
+/// Signals by which somebody asks for the end: HUP, INT, QUIT and TERM. They have to be blocked already.
+public final class TerminationSignals {
+    public let descriptor: Descriptor
+
+    /// Queues them here from now on: whoever reads one takes it from every other queue.
+    public init() throws(SystemError) {
+        descriptor = Descriptor(owning: try check(ck_signalfd_termination(), "signalfd"))
+    }
+
+    /// The one that came; nil: none did.
+    public func next() -> Int32? {
+        var sender: Int32 = 0
+        let signal = unsafe ck_signalfd_read(descriptor.number, &sender)
+        return signal > 0 ? signal : nil
+    }
+}
+
 /// The real-time signals that programs may use; the first ones belong to the C library.
 public enum RealTimeSignals {
     public static var range: ClosedRange<Int32> { ck_realtime_minimum()...ck_realtime_maximum() }

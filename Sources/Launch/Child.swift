@@ -19,6 +19,21 @@ public enum Request: Sendable {
     case ended
 }
 
+/// Standard streams that are given to a process instead of the caller's own.
+public struct StandardStreams: ~Copyable {
+    private var numbers: [Int32?] = [nil, nil, nil]
+    private var table = DescriptorTable()
+
+    public init() {}
+
+    /// Takes over a descriptor for one of the streams 0 to 2.
+    public mutating func set(_ number: Int32, _ descriptor: consuming Descriptor) {
+        numbers[Int(number)] = table.add(descriptor)
+    }
+
+    subscript(_ number: Int) -> Int32? { numbers[number] }
+}
+
 /// The first process of a container, from its clone to its exec.
 public struct Child: ~Copyable {
     public private(set) var process: Process
@@ -35,17 +50,22 @@ public struct Child: ~Copyable {
     /// - Parameters:
     ///   - descriptors: what the plan's provisions ask for, borrowed, by slot.
     ///   - cgroup: a borrowed directory of a cgroup2 group to be born in (Linux 5.7).
+    ///   - streams: borrowed standard streams; nil: the caller's own.
     ///   - keepsCapabilities: whether the clone makes a user namespace, in which nobody is mapped at first.
     public init(
-        running plan: Plan, descriptors: [(Slot, Int32)], cgroup: Int32?, keepsCapabilities: Bool
+        running plan: Plan, descriptors: [(Slot, Int32)], cgroup: Int32?, streams: borrowing StandardStreams,
+        keepsCapabilities: Bool
     ) throws(SystemError) {
         let page = try Descriptor.memoryFile("apus-report")
         try page.truncate(to: Plan.reportSize)
+        // A container may reach what it shares with this process: it can write nonsense there, and no more.
+        try page.sealSize()
         let report = try MappedFile(page, size: Plan.reportSize)
         let sockets = try Descriptor.socketPair()
         let far = sockets.second.number
         let file = try Descriptor.memoryFile("apus-plan")
         try file.write(plan.encoded(control: far, report: page.number, descriptors: descriptors))
+        try file.seal()
         let image = try Self.sealedImage()
 
         var spawn = Spawn(.descriptor(image.number), arguments: ["apus-init", "\(file.number)"])
@@ -53,6 +73,10 @@ public struct Child: ~Copyable {
         spawn.cgroup = cgroup
         spawn.kept = [file.number, page.number, far] + descriptors.map { $0.1 }
         spawn.keepsCapabilities = keepsCapabilities
+        spawn.parentDeathSignal = 9
+        spawn.standardInput = streams[0]
+        spawn.standardOutput = streams[1]
+        spawn.standardError = streams[2]
         process = try spawn.start()
         control = sockets.first
         self.report = report
@@ -69,8 +93,17 @@ public struct Child: ~Copyable {
     }
 
     /// Whether the next meeting, or the end, comes within the time.
-    public borrowing func hasRequest(within milliseconds: Int32) throws(LaunchError) -> Bool {
-        do { return !(try Wait.readable([control.number], milliseconds: milliseconds)).isEmpty } catch {
+    ///
+    /// - Parameter interruption: a borrowed descriptor; that it is readable is an error (EINTR).
+    public borrowing func hasRequest(
+        within milliseconds: Int32, unless interruption: Int32? = nil
+    ) throws(LaunchError) -> Bool {
+        let descriptors = [control.number] + (interruption.map { [$0] } ?? [])
+        do throws(SystemError) {
+            let ready = try Wait.readable(descriptors, milliseconds: milliseconds)
+            if let interruption, ready.contains(interruption) { throw SystemError("poll", "", .interrupted) }
+            return !ready.isEmpty
+        } catch {
             throw .system(error)
         }
     }

@@ -19,6 +19,10 @@ public enum Gate {
             guard hello.descriptors.count == 2 else { throw SystemError("recvmsg", path, .connectionRefused) }
             let page = Descriptor(owning: hello.descriptors[0])
             let plan = Descriptor(owning: hello.descriptors[1])
+            // In a pid namespace that it shares, another process may speak in the name of the one at the gate.
+            guard page.isSizeSealed, try page.status().size == 4096, plan.isSealed else {
+                throw SystemError("recvmsg", path, .badMessage)
+            }
             let report = try MappedFile(page, size: 4096)
             let word = apus_message(meeting: 0, value: 0)
             try connection.sendUnlessReset(

@@ -79,8 +79,8 @@ extension Plan {
         }
         let step = steps[Int(report.step)]
         var program: StepFailure.Program?
-        if case .findExecutable(let name, let candidates) = step.operation {
-            program = StepFailure.Program(name: name, isSearched: candidates.count > 1 || candidates.first != name)
+        if case .findExecutable(let name, _) = step.operation {
+            program = StepFailure.Program(name: name, isSearched: !name.contains("/"))
         }
         let what = program.map { "find \($0.name)" } ?? "\(step.operation)"
         var failure = StepFailure(field: step.origin.text, step: what, report: report, exit: exit, program: program)

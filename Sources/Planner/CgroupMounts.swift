@@ -3,41 +3,42 @@ internal import OCI
 extension PlanBuilder {
     /// A mount of type `cgroup`: what the container sees of its cgroups, in the version that the host has.
     mutating func mountCgroups(_ mount: Mount, _ origin: Origin) {
+        let slot = slot(for: mount)
         if host.cgroups.isEmpty, !(host.cgroups.isUnifiedHost && spec.linux.separates(.cgroup)) {
-            coverCgroups(mount, origin)
+            coverCgroups(mount, slot, origin)
         } else if host.cgroups.isV2 || mount.type == "cgroup2" {
-            mountUnified(mount, origin)
+            mountUnified(mount, slot, origin)
         } else {
-            mountHierarchies(mount, origin)
+            hold(.hierarchies, at: mount.destination)
+            return mountHierarchies(mount, origin)
         }
+        hold(slot, at: mount.destination)
     }
 
     /// cgroup2: in a cgroup namespace the file system itself, else the container's own directory. Mounted from outside
     /// of one, the file system would show all the cgroups of the host, and take the options of the host's own mount
     /// away (`nsdelegate`, cgroup_namespaces(7)).
-    private mutating func mountUnified(_ mount: Mount, _ origin: Origin) {
+    private mutating func mountUnified(_ mount: Mount, _ slot: Slot, _ origin: Origin) {
         if !spec.linux.separates(.cgroup), let directory = host.cgroups.unified {
-            bindCgroup(directory, mount, origin)
+            bindCgroup(directory, mount, slot, origin)
         } else {
             add(.openFileSystem(type: "cgroup2", into: .fileSystem), origin)
             add(.configure(.fileSystem, .text(key: "source", value: "cgroup")), origin)
             add(.configure(.fileSystem, .create), origin)
-            add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: .mount), origin)
+            add(.createMount(.fileSystem, attributes: mount.attributes.set.rawValue, into: slot), origin)
         }
-        placeCgroup(mount, origin)
-        propagate(.mount, mount, origin)
+        placeCgroup(mount, slot, origin)
     }
 
     /// A container without a cgroup of its own sees none, in particular not those of its caller, which it may be able
     /// to write to (CVE-2023-25809).
-    private mutating func coverCgroups(_ mount: Mount, _ origin: Origin) {
+    private mutating func coverCgroups(_ mount: Mount, _ slot: Slot, _ origin: Origin) {
         add(.openFileSystem(type: "tmpfs", into: .fileSystem), origin)
         add(.configure(.fileSystem, .flag("ro")), origin)
         add(.configure(.fileSystem, .text(key: "nr_inodes", value: "2")), origin)
         add(.configure(.fileSystem, .create), origin)
-        add(.createMount(.fileSystem, attributes: 0xf, into: .mount), origin)  // ro, nosuid, nodev, noexec
-        placeCgroup(mount, origin)
-        propagate(.mount, mount, origin)
+        add(.createMount(.fileSystem, attributes: 0xf, into: slot), origin)  // ro, nosuid, nodev, noexec
+        placeCgroup(mount, slot, origin)
     }
 
     /// cgroup v1: a small tmpfs with a directory for each hierarchy.
@@ -54,7 +55,7 @@ extension PlanBuilder {
             if spec.linux.separates(.cgroup) {
                 mountHierarchy(hierarchy, mount, origin)
             } else {
-                bindCgroup(hierarchy.directory, mount, origin)
+                bindCgroup(hierarchy.directory, mount, .mount, origin)
             }
             // Looked up in the tmpfs that was just made: no link or mount of the image is met.
             add(.makeTarget(root: .hierarchies, path: hierarchy.name, .directory, into: .target), origin)
@@ -81,14 +82,15 @@ extension PlanBuilder {
     }
 
     /// Without one, a bind mount shows the container's own cgroup and no other.
-    private mutating func bindCgroup(_ directory: String, _ mount: Mount, _ origin: Origin) {
-        add(.openTree(nil, path: directory, flags: TreeFlag.clone, into: .mount), origin)
+    private mutating func bindCgroup(_ directory: String, _ mount: Mount, _ slot: Slot, _ origin: Origin) {
+        add(.openTree(nil, path: directory, flags: TreeFlag.clone, into: slot), origin)
         let attributes = mount.attributes.set
-        if !attributes.isEmpty { add(.setMountAttributes(.mount, set: attributes.rawValue), origin) }
+        if !attributes.isEmpty { add(.setMountAttributes(slot, set: attributes.rawValue), origin) }
     }
 
-    private mutating func placeCgroup(_ mount: Mount, _ origin: Origin) {
+    private mutating func placeCgroup(_ mount: Mount, _ slot: Slot, _ origin: Origin) {
         add(.makeTarget(root: .root, path: mount.destination, .directory, .notInProc, into: .target), origin)
-        add(.moveMount(.mount, to: .target), origin)
+        add(.moveMount(slot, to: .target), origin)
+        propagate(slot, mount, origin)
     }
 }

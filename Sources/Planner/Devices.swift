@@ -3,14 +3,18 @@ internal import OCI
 extension PlanBuilder {
     /// The nodes and links of /dev. Not where the bundle brings a /dev of its own.
     mutating func makeDevices() {
-        guard !spec.mounts.contains(where: { $0.isBind && lexicallyClean($0.destination) == "/dev" }) else {
+        guard !hasForeignDev else {
             if !spec.linux.devices.isEmpty {
                 plan.warnings.append("linux.devices: not made, since /dev is a bind mount")
             }
             return
         }
         let origin = Origin.field("linux.devices")
-        add(.makeTarget(root: .root, path: "/dev", .directory, .notInProc, into: .devices), origin)
+        // The mount that the configuration has put there is held already.
+        if heldMounts["/dev"] != .devices {
+            add(.makeTarget(root: .root, path: "/dev", .directory, .notInProc, into: .devices), origin)
+        }
+        attachHostDevices(origin)
         for device in Self.defaultDevices
         where !spec.linux.devices.contains(where: { lexicallyClean($0.path) == device.path }) {
             makeDevice(device, origin)
@@ -21,8 +25,31 @@ extension PlanBuilder {
         for (name, target) in Self.links where name != "core" || host.hasCore {
             add(.makeLink(.devices, name: name, target: target), origin, tolerating: [Tolerated.exists])
         }
+        detachHostDevices(origin)
         add(.remove(.devices, name: "ptmx"), origin, tolerating: [Tolerated.noEntry])
         add(.makeLink(.devices, name: "ptmx", target: "pts/ptmx"), origin)
+    }
+
+    /// Whether the bundle brings a /dev of its own.
+    private var hasForeignDev: Bool {
+        spec.mounts.contains { $0.isBind && lexicallyClean($0.destination) == "/dev" }
+    }
+
+    /// A standard stream that is the host's null device becomes the container's own: what the process has open it can
+    /// change the mode of.
+    mutating func replaceNullStreams(_ process: Process) {
+        guard !process.terminal, !host.nullStreams.isEmpty else { return }
+        guard !hasForeignDev else {
+            plan.hostStreams = host.nullStreams
+            return
+        }
+        let origin = Origin.field("process")
+        add(.openPath(.devices, path: "null", flags: OpenFlag.path, into: .target), origin)
+        add(.verifyDevice(.target, mode: FileMode.character, major: 1, minor: 3), origin)
+        for stream in host.nullStreams {
+            add(.reopen(.target, flags: UInt64(stream.accessMode), into: .parent), origin)
+            add(.duplicate(.parent, number: stream.number), origin)
+        }
     }
 
     /// config-linux.md, "Default Devices".
@@ -49,10 +76,14 @@ extension PlanBuilder {
         let (directory, name) = Self.split(lexicallyClean(device.path))
         var parent = Slot.devices
         if directory != "/dev" {
-            add(.makeTarget(root: .root, path: directory, .directory, .notInProc, into: .parent), origin)
+            let isInDev = directory.hasPrefix("/dev/")
+            add(
+                .makeTarget(
+                    root: isInDev ? .devices : .root, path: isInDev ? String(directory.dropFirst(5)) : directory,
+                    .directory, .notInProc, into: .parent), origin)
             parent = .parent
         }
-        if lacksHostPrivileges, device.kind != .fifo {
+        if !makesNodes, device.kind != .fifo {
             bindDevice(device, name: name, in: parent, origin)
         } else {
             add(
@@ -62,17 +93,62 @@ extension PlanBuilder {
         }
     }
 
-    /// A user namespace cannot make device nodes: the host's own is bound, if it is the device that is asked for.
+    /// A node that the process cannot make itself is bound: one that the host makes for it, or the host's own, if that is
+    /// the device that is asked for. In the host's nobody can change anything: the mount is read-only, which is about the
+    /// inode and not about the device.
     private mutating func bindDevice(_ device: Device, name: String, in parent: Slot, _ origin: Origin) {
-        if origin != .field("linux.devices"), device.fileMode != nil || device.uid != nil || device.gid != nil {
-            plan.warnings.append(
-                "\(origin.text): in a user namespace the host's device is bound, with its mode and owner")
+        var attributes: MountAttributes = [.noSUID, .noExec]
+        if let nodes = hostDevices {
+            add(.openTree(nodes, path: "\(plan.hostDevices.count)", flags: TreeFlag.clone, into: .mount), origin)
+            plan.hostDevices.append(hostDevice(device))
+        } else {
+            if origin != .field("linux.devices"), device.fileMode != nil || device.uid != nil || device.gid != nil {
+                plan.warnings.append("\(origin.text): the host's device is bound, with its mode and owner")
+            }
+            add(.openTree(nil, path: device.path, flags: TreeFlag.clone, into: .mount), origin)
+            add(
+                .verifyDevice(.mount, mode: Self.type(of: device.kind), major: device.major, minor: device.minor),
+                origin)
+            attributes.insert(.readOnly)
         }
-        add(.openTree(nil, path: device.path, flags: TreeFlag.clone, into: .mount), origin)
-        add(
-            .verifyDevice(.mount, mode: Self.type(of: device.kind), major: device.major, minor: device.minor), origin)
+        add(.setMountAttributes(.mount, set: attributes.rawValue), origin)
         add(.makeTarget(root: parent, path: name, .file, into: .target), origin)
         add(.moveMount(.mount, to: .target), origin)
+    }
+
+    private func hostDevice(_ device: Device) -> HostDevice {
+        HostDevice(
+            mode: Self.type(of: device.kind) | (device.fileMode ?? 0o666), major: device.major, minor: device.minor,
+            uid: Self.outside(device.uid ?? 0, spec.linux.uidMappings),
+            gid: Self.outside(device.gid ?? 0, spec.linux.gidMappings))
+    }
+
+    /// The host's number of an id of the container. One that is not mapped, or not by this configuration, is nobody's
+    /// inside: the host's root stands for it.
+    private static func outside(_ id: UInt32, _ mappings: [IDMapping]) -> UInt32 {
+        for mapping in mappings where id >= mapping.containerID && id - mapping.containerID < mapping.size {
+            return mapping.hostID + (id - mapping.containerID)
+        }
+        return 0
+    }
+
+    /// The host's root makes the nodes of a container in a user namespace, whose own they are then: with the owner and
+    /// the mode that are asked for, and no inode of the host in sight. Before Linux 6.15 only what is attached can be
+    /// copied: the nodes are for a moment where /dev is, of which the process holds what is below.
+    private mutating func attachHostDevices(_ origin: Origin) {
+        guard isInUserNamespace, host.caller == .root, host.makesNodes else { return }
+        let nodes = provide(.devices, origin)
+        add(.moveMount(nodes, to: .devices), origin)
+        hostDevices = nodes
+    }
+
+    private mutating func detachHostDevices(_ origin: Origin) {
+        guard let nodes = hostDevices else { return }
+        add(.openPath(nil, path: ".", flags: OpenFlag.directoryPath, into: .parent), origin)
+        add(.enter(nodes), origin)
+        add(.detachMount(path: "."), origin)
+        add(.enter(.parent), origin)
+        hostDevices = nil
     }
 
     private static func type(of kind: DeviceKind) -> UInt32 {
@@ -89,7 +165,10 @@ extension PlanBuilder {
     /// - Parameter asConsole: whether it is mounted at /dev/console as well.
     mutating func openTerminal(_ process: Process, asConsole: Bool) {
         let origin = Origin.field("process.terminal")
-        add(.openPath(.root, path: "/dev/pts/ptmx", flags: OpenFlag.terminal, into: .terminal), origin)
+        // Looked at before it is opened: what the container has there may be anything.
+        add(.openPath(.root, path: "/dev/pts/ptmx", flags: OpenFlag.path, into: .target), origin)
+        add(.verifyDevice(.target, mode: FileMode.character, major: 5, minor: 2), origin)
+        add(.reopen(.target, flags: OpenFlag.terminal, into: .terminal), origin)
         add(.unlockTerminal(.terminal), origin)
         add(.openPeer(.terminal, into: .terminalPeer), origin)
         if let size = process.consoleSize {

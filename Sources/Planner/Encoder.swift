@@ -23,6 +23,7 @@ struct Encoder {
     private var data: [UInt8] = []
     private let dataStart: Int
     private var environment: apus_texts?
+    private var encodedFilter: (FilterProgram, apus_bytes)?
     private let environmentEntries: [String]
     private static var largestRecord: Int { 80 }
     /// Digits of a pid_t.
@@ -72,6 +73,15 @@ struct Encoder {
         let start = dataStart + data.count
         data.append(contentsOf: bytes)
         return apus_bytes(offset: UInt32(start), size: UInt32(bytes.count))
+    }
+
+    /// A filter's instructions, which are there once: many steps may load the same filter.
+    private mutating func filter(_ program: FilterProgram?) -> apus_bytes {
+        guard let program else { return apus_bytes(offset: 0, size: 0) }
+        if let (known, place) = encodedFilter, known == program { return place }
+        let place = bytes(program.instructions)
+        encodedFilter = (program, place)
+        return place
     }
 
     /// The environment of the program, which FIND_HOME may lengthen by one.
@@ -225,7 +235,11 @@ struct Encoder {
                     target: target.number, file: file.number, directory: directory.number, into: into.number),
                 to: &records)
         case .copyMode(let from, let to): slots(.APUS_OPERATION_COPY_MODE, step, from, to)
-        case .copyTree(let from, let to): slots(.APUS_OPERATION_COPY_TREE, step, from, to)
+        case .copyTree(let from, let to):
+            append(
+                apus_copy_tree(
+                    step: h(.APUS_OPERATION_COPY_TREE, MemoryLayout<apus_copy_tree>.size), from: from.number,
+                    to: to.number, descriptors: Slot.ownDescriptors.number, unused: 0), to: &records)
         case .copyLink(let source, let directory, let name):
             append(
                 apus_copy_link(
@@ -315,7 +329,7 @@ struct Encoder {
                 apus_find_home(
                     step: h(.APUS_OPERATION_FIND_HOME, MemoryLayout<apus_find_home>.size),
                     environment: programEnvironment(), buffer: bytes([UInt8](repeating: 0, count: 1024)), uid: uid,
-                    unused: 0), to: &records)
+                    descriptors: Slot.ownDescriptors.number, unused: 0), to: &records)
         case .tellPID(let variable):
             let name = "\(variable)="
             append(
@@ -325,29 +339,32 @@ struct Encoder {
                     buffer: bytes(Array(name.utf8) + [UInt8](repeating: 0, count: Self.longestPID + 1)),
                     index: UInt32(environmentEntries.lastIndex(of: name) ?? environmentEntries.count),
                     length: UInt32(name.utf8.count)), to: &records)
-        case .findExecutable(_, let candidates):
+        case .findExecutable(let name, let path):
             append(
-                apus_texts_step(
-                    step: h(.APUS_OPERATION_FIND_EXECUTABLE, MemoryLayout<apus_texts_step>.size),
-                    texts: texts(candidates)), to: &records)
+                apus_find_executable(
+                    step: h(.APUS_OPERATION_FIND_EXECUTABLE, MemoryLayout<apus_find_executable>.size),
+                    name: text(name), path: text(path)), to: &records)
         case .waitAtGate(let receive, let count):
             append(
                 apus_gate(
                     step: h(.APUS_OPERATION_WAIT_AT_GATE, MemoryLayout<apus_gate>.size),
                     listener: Slot.gateListener.number, connection: Slot.gateConnection.number,
                     receive: receive.number, receive_count: UInt16(count)), to: &records)
-        case .runHook(let path, let arguments, let environment, let timeout):
+        case .runHook(let path, let arguments, let environment, let timeout, let confinement):
             append(
                 apus_run_hook(
                     step: h(.APUS_OPERATION_RUN_HOOK, MemoryLayout<apus_run_hook>.size), path: text(path),
                     arguments: texts(arguments), environment: texts(environment), timeout: timeout,
-                    input: Slot.hookInput.number, output: Slot.hookOutput.number), to: &records)
+                    input: Slot.hookInput.number, output: Slot.hookOutput.number,
+                    filter: filter(confinement.filter), filter_flags: confinement.filter?.flags ?? 0,
+                    limits_files: confinement.files == nil ? 0 : 1, soft: confinement.files?.soft ?? 0,
+                    hard: confinement.files?.hard ?? 0), to: &records)
         case .closeOnExec(let first): number(.APUS_OPERATION_CLOSE_ON_EXEC, step, UInt32(first))
         case .loadSeccomp(let filter):
             append(
                 apus_seccomp(
                     step: h(.APUS_OPERATION_LOAD_SECCOMP, MemoryLayout<apus_seccomp>.size),
-                    program: bytes(filter.instructions), flags: filter.flags, unused: 0), to: &records)
+                    program: self.filter(filter), flags: filter.flags, unused: 0), to: &records)
         case .execute(let arguments, _):
             append(
                 apus_execute(
@@ -358,6 +375,12 @@ struct Encoder {
                 apus_affinity(
                     step: h(.APUS_OPERATION_SET_AFFINITY, MemoryLayout<apus_affinity>.size), cpus: bytes(cpus)),
                 to: &records)
+        case .reopen(let source, let value, let into):
+            append(
+                apus_reopen(
+                    step: h(.APUS_OPERATION_REOPEN, MemoryLayout<apus_reopen>.size), from: source.number,
+                    into: into.number, descriptors: Slot.ownDescriptors.number, unused: 0, flags: UInt32(value),
+                    padding: 0), to: &records)
         }
     }
 

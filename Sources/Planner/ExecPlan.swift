@@ -6,12 +6,17 @@ public struct ExecEntry: Sendable {
     public var namespaces: [NamespaceKind]
     /// Whether the container's root is not the root of its mount namespace.
     public var changesRoot: Bool
+    /// Whether the container may trace what it sees (CAP_SYS_PTRACE).
+    public var isTraced: Bool
     /// Whether the host wants to know the process before it goes on: a pid file, a pidfd, a scheduling policy.
     public var meetsHost: Bool
 
-    public init(namespaces: [NamespaceKind], changesRoot: Bool = false, meetsHost: Bool = false) {
+    public init(
+        namespaces: [NamespaceKind], changesRoot: Bool = false, isTraced: Bool = false, meetsHost: Bool = false
+    ) {
         self.namespaces = namespaces
         self.changesRoot = changesRoot
+        self.isTraced = isTraced
         self.meetsHost = meetsHost
     }
 
@@ -41,9 +46,10 @@ extension PlanBuilder {
     ///
     /// What takes rights over the host comes first. The container's pid namespace comes last: a container with
     /// CAP_SYS_PTRACE can trace whoever it sees (CVE-2016-9962). The process that joins the other namespaces stays out
-    /// of its sight, gives up everything that the new process is not to have, and only then makes it. What is left is
-    /// the moment before the filter is loaded: the kernel wants no_new_privs for that, or else CAP_SYS_ADMIN, which the
-    /// new process then still has (seccomp(2)).
+    /// of its sight, gives up everything that the new process is not to have, and only then makes it.
+    ///
+    /// Loading a filter takes no_new_privs, or else CAP_SYS_ADMIN (seccomp(2)). Where the container could trace the new
+    /// process while it still has that, the filter is loaded before the new process is made, which inherits it.
     fileprivate mutating func planExec(_ entry: ExecEntry) throws(PlanError) {
         guard let process = spec.process else { throw PlanError(field: "process", message: "is missing") }
         isFirstProcess = false
@@ -52,6 +58,8 @@ extension PlanBuilder {
         adjustOnHost(process)
         // Before anything of the container is touched: its devices are opened under its own rules only.
         joinHierarchies { !$0.counts }
+        openOwnDescriptors(process)
+        plan.hostStreams = process.terminal ? [] : host.nullStreams
         enter(entry)
         if process.terminal {
             add(.openPath(nil, path: "/", flags: OpenFlag.directoryPath, into: .root), .field("process.terminal"))
@@ -60,16 +68,53 @@ extension PlanBuilder {
         if !options.noNewKeyring { joinKeyring() }
         ownStandardStreams(process)
         becomeUser(process)
+        let isFilteredEarly = entry.isTraced && entry.joins(.pid) && takesRightsForFilter(process)
+        if isFilteredEarly { filterEarly(process, entry) }
         if entry.joins(.pid) { add(.fork(flags: 0), .field("linux.namespaces")) }
         add(.newSession, .field("process"))
         if process.terminal { controlTerminal() }
         tellPID()
         joinHierarchies { $0.counts }
-        limitInside(process)
+        limitInside(process, isFilteredEarly: isFilteredEarly)
+        if isFilteredEarly {
+            if entry.meetsHost { add(.meet(.ready), .field("process")) }
+            lowerDescriptorLimit(process)
+            executeProgram(process)
+        } else {
+            findProgram(process)
+            forbidNewPrivileges(process)
+            if entry.meetsHost { add(.meet(.ready), .field("process")) }
+            execute(process)
+        }
+    }
+
+    /// Everything that a filter may forbid, and that can be done before, is done before.
+    private mutating func filterEarly(_ process: Process, _ entry: ExecEntry) {
+        guard let filter = options.filter else { return }
+        setAffinity(process)
+        setMemoryPolicy()
         findProgram(process)
-        forbidNewPrivileges(process)
-        if entry.meetsHost { add(.meet(.ready), .field("process")) }
-        execute(process)
+        add(.closeOnExec(from: plan.firstUnkept), .field("process"))
+        add(.loadSeccomp(filter), .field("linux.seccomp"))
+        setCapabilities(process, untilExec: 0)
+        plan.callsBehindFilter = Self.callsBehindFilter(process, entry, hasHierarchies: !host.cgroups.hierarchies.isEmpty)
+    }
+
+    /// What is called between the load of the filter and the program. Pointers count as 0.
+    private static func callsBehindFilter(
+        _ process: Process, _ entry: ExecEntry, hasHierarchies: Bool
+    ) -> [FilteredCall] {
+        var calls: [FilteredCall] = [
+            ("capget", []), ("capset", []), ("prctl", [4]), ("prctl", [1, 9]),  // PR_SET_DUMPABLE, PR_SET_PDEATHSIG
+            ("clone", [0x9000]),  // CLONE_PARENT | CLONE_PIDFD
+            ("sendmsg", []), ("exit_group", []), ("recvmsg", []), ("setsid", []), ("ppoll", []), ("prctl", [1]),
+            ("execve", []),
+        ]
+        if process.terminal { calls.append(("ioctl", [0, 0x540e])) }  // TIOCSCTTY
+        if hasHierarchies { calls += [("write", []), ("close", [])] }
+        if process.rlimits.contains(where: { $0.kind == .nproc || $0.kind == .nofile }) { calls.append(("prlimit64", [])) }
+        calls.append(("getpid", []))
+        return calls
     }
 
     /// What the kernel grants the host's root alone. A child inherits all of it, but for a scheduling policy: a process
@@ -132,12 +177,18 @@ extension PlanBuilder {
         }
     }
 
-    /// What depends on the cgroups, or is for the new process alone.
-    private mutating func limitInside(_ process: Process) {
+    private mutating func setAffinity(_ process: Process) {
         if let cpus = process.execCPUAffinity?.final {
             add(.setAffinity(cpus: Self.mask(cpus)), .field("process.execCPUAffinity.final"))
         }
-        setMemoryPolicy()
+    }
+
+    /// What depends on the cgroups, or is for the new process alone.
+    private mutating func limitInside(_ process: Process, isFilteredEarly: Bool) {
+        if !isFilteredEarly {
+            setAffinity(process)
+            setMemoryPolicy()
+        }
         for (index, limit) in process.rlimits.enumerated() where limit.kind == .nproc {
             add(.setLimit(ResourceLimit(limit)), .element("process.rlimits", index))
         }

@@ -13,6 +13,11 @@ public struct HostFacts: Sendable {
     public var hasCore: Bool
     /// Who runs apus.
     public var caller: Caller
+    /// Standard streams of the caller that are the host's null device, which everybody on the host shares: a process that
+    /// got hold of it could change its mode.
+    public var nullStreams: [NullStream] = []
+    /// Whether the caller may make device nodes (CAP_MKNOD).
+    public var makesNodes = true
 
     /// What whoever runs apus may do.
     public enum Caller: Sendable {
@@ -36,6 +41,19 @@ public struct HostFacts: Sendable {
         self.hasSELinux = hasSELinux
         self.hasCore = hasCore
         self.caller = caller
+    }
+}
+
+/// A standard stream that is a null device.
+public struct NullStream: Sendable, Equatable {
+    /// 0, 1 or 2.
+    public var number: Int32
+    /// How it is open: O_RDONLY, O_WRONLY or O_RDWR.
+    public var accessMode: Int32
+
+    public init(number: Int32, accessMode: Int32) {
+        self.number = number
+        self.accessMode = accessMode
     }
 }
 

@@ -9,7 +9,7 @@ extension Operation {
         case .openPath(_, let given, _, _), .openTree(_, let given, _, _),
             .setMountAttributes(_, let given, _, _, _, _),
             .makeTarget(_, let given, _, _, _), .writeFile(_, let given, _), .detachMount(let given),
-            .changeDirectory(let given), .retryDirectory(let given), .runHook(let given, _, _, _),
+            .changeDirectory(let given), .retryDirectory(let given), .runHook(let given, _, _, _, _),
             .copyLink(let given, _, _), .makeNode(_, let given, _, _, _, _, _), .makeLink(_, let given, _),
             .remove(_, let given), .findExecutable(let given, _):
             path = given
@@ -20,8 +20,7 @@ extension Operation {
             .setControllingTerminal, .duplicate, .setLimit, .setFileModeMask, .setPersonality, .setScheduler,
             .setIOPriority, .setMemoryPolicy, .keepCapabilities, .dropBounding, .setCapabilities, .setAmbient,
             .setNoNewPrivileges, .findHome, .waitAtGate, .closeOnExec, .loadSeccomp, .execute, .setAffinity,
-            .setDumpable,
-            .tellPID:
+            .setDumpable, .tellPID, .reopen:
             return nil
         }
         return path.isEmpty ? nil : path
@@ -31,7 +30,34 @@ extension Operation {
 extension Plan {
     /// Where the plan looks for a process's program, in this order: as it is if its name has a slash, else in the
     /// directories of the container's PATH. Relative ones are relative to the working directory.
-    public static func programCandidates(of process: Process) -> [String] { PlanBuilder.candidates(process) }
+    ///
+    /// Made one after the other: all of them together may be as long as the PATH times the name.
+    public static func programCandidates(of process: Process) -> some Sequence<String> {
+        let name = process.args[0]
+        let isPath = name.contains("/")
+        let directories = isPath ? [""] : PlanBuilder.searchPath(process).split(separator: ":", omittingEmptySubsequences: false)
+        return directories.lazy.filter { isPath || $0.utf8.count + 1 + name.utf8.count < Self.longestPath }.map {
+            isPath ? name : $0.isEmpty ? "./\(name)" : "\($0)/\(name)"
+        }
+    }
+
+    /// PATH_MAX, with its zero at the end.
+    private static var longestPath: Int { 4096 }
+
+    /// What takes it for granted that the container's namespace of a kind is not the caller's own: what is done there
+    /// would be done to the host. nil: nothing does.
+    public static func reliance(on kind: NamespaceKind, in spec: Spec) -> Origin? {
+        if spec.linux.sysctl.contains(where: { $0.namespace == kind }) { return .field("linux.sysctl") }
+        switch kind {
+        case .uts:
+            if spec.hostname?.isEmpty == false { return .field("hostname") }
+            return spec.domainname?.isEmpty == false ? .field("domainname") : nil
+        case .cgroup:
+            return spec.mounts.firstIndex { $0.action == .new && ($0.type == "cgroup" || $0.type == "cgroup2") }
+                .map { .element("mounts", $0) }
+        case .ipc, .mount, .network, .pid, .time, .user: return nil
+        }
+    }
 
     /// The devices that every container has (config-linux.md, "Default Devices").
     public static var defaultDevices: [Device] { PlanBuilder.defaultDevices }

@@ -3,6 +3,7 @@ internal import OCI
 extension PlanBuilder {
     /// The mounts, in the order given.
     mutating func makeMounts() throws(PlanError) {
+        for mount in spec.mounts where mount.isRemount { remounted.insert(lexicallyClean(mount.destination)) }
         for (index, given) in spec.mounts.enumerated() {
             let origin = Origin.element("mounts", index)
             let mount = withoutPrivileges(given)
@@ -15,7 +16,7 @@ extension PlanBuilder {
                 case "cgroup", "cgroup2":
                     try joinCgroups()
                     mountCgroups(mount, origin)
-                default: mountNew(mount, origin)
+                default: try mountNew(mount, origin)
                 }
             }
         }
@@ -32,6 +33,7 @@ extension PlanBuilder {
         let source = bindSource(mount)
         let link = mount.copySymlink ? copyLink(source.path, mount, origin) : nil
         let tree = takenSources[index] ?? openSource(source, mount, index)
+        hold(tree, at: mount.destination)
         setAttributes(of: tree, mount, origin)
         place(tree, mount, origin, kind: .like(tree))
         if let link { plan.steps[link].skip = UInt8(clamping: plan.steps.count - link - 1) }
@@ -72,8 +74,36 @@ extension PlanBuilder {
     private mutating func openSource(_ source: BindSource, _ mount: Mount, _ index: Int) -> Slot {
         let origin = Origin.element("mounts", index, ".source")
         if mount.idMap != nil { return provide(.mappedTree(source, index: index), origin) }
-        copy(source, into: .mount, origin)
-        return .mount
+        let slot = slot(for: mount)
+        copy(source, into: slot, origin)
+        return slot
+    }
+
+    // MARK: Mounts that something is done to later
+
+    /// Where a mount is kept while it is made. What is done to it later goes through this descriptor, and not through its
+    /// destination, which a neighbour may have exchanged by then.
+    mutating func slot(for mount: Mount) -> Slot {
+        let destination = lexicallyClean(mount.destination)
+        if mount.action == .new, destination == "/dev" { return .devices }
+        return isLateReadOnly(mount) || remounted.contains(destination) ? reserveSlot() : .mount
+    }
+
+    /// Remembers which mount is at a destination.
+    mutating func hold(_ slot: Slot, at destination: String) {
+        let destination = lexicallyClean(destination)
+        if destination == "/" { heldMounts = [:] }
+        guard destination == "/dev" || remounted.contains(destination) else { return }
+        heldMounts[destination] = slot == .mount ? nil : slot
+    }
+
+    /// The mount that an entry changes: the one that the configuration has put there, or what is there in the image.
+    private mutating func findMount(_ mount: Mount, _ origin: Origin) -> Slot {
+        let destination = lexicallyClean(mount.destination)
+        if let slot = heldMounts[destination] { return slot }
+        if destination == "/" { return .root }
+        add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
+        return .target
     }
 
     private mutating func copy(_ source: BindSource, into slot: Slot, _ origin: Origin, tolerating: [UInt8] = []) {
@@ -95,25 +125,33 @@ extension PlanBuilder {
 
     // MARK: New file systems
 
-    private mutating func mountNew(_ mount: Mount, _ origin: Origin) {
+    private mutating func mountNew(_ mount: Mount, _ origin: Origin) throws(PlanError) {
         add(.openFileSystem(type: mount.type ?? "", into: .fileSystem), origin)
         for setting in settings(of: mount) { configure(setting, origin) }
         add(.configure(.fileSystem, .create), origin)
         var attributes = mount.attributes.set
-        if isLateReadOnly(mount) { attributes.subtract(.readOnly) }
-        add(.createMount(.fileSystem, attributes: attributes.rawValue, into: .mount), origin)
+        let slot = slot(for: mount)
+        hold(slot, at: mount.destination)
+        if isLateReadOnly(mount) {
+            attributes.subtract(.readOnly)
+            lateReadOnly.append((slot, origin))
+        }
+        add(.createMount(.fileSystem, attributes: attributes.rawValue, into: slot), origin)
+        // Found once: what is taken from there and what is put there is the same directory.
+        add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
         if mount.type == "tmpfs", !mount.data.contains(where: { $0.hasPrefix("mode=") }) {
             // A tmpfs over a directory of the image gets that directory's permissions; a directory that is made now has
             // 0755.
-            add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
-            add(.copyMode(from: .target, to: .mount), origin)
+            add(.copyMode(from: .target, to: slot), origin)
         }
-        setRecursiveAttributes(of: .mount, mount, origin)
+        setRecursiveAttributes(of: slot, mount, origin)
         if mount.tmpcopyup {
-            add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
-            add(.copyTree(from: .target, to: .mount), origin)
+            // What the image makes this process read and keep is counted as the container's.
+            try joinCgroups()
+            add(.copyTree(from: .target, to: slot), origin)
         }
-        place(.mount, mount, origin, kind: .directory)
+        add(.moveMount(slot, to: .target), origin)
+        propagate(slot, mount, origin)
     }
 
     /// The parameters of a file system, as fsconfig(2) takes them.
@@ -148,8 +186,8 @@ extension PlanBuilder {
 
     /// `remount`: the file system is configured anew, and the mount's attributes become exactly those asked for.
     private mutating func remount(_ mount: Mount, _ origin: Origin) {
-        add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
-        add(.pickFileSystem(.target, into: .fileSystem), origin)
+        let target = findMount(mount, origin)
+        add(.pickFileSystem(target, into: .fileSystem), origin)
         for setting in settings(of: mount) where !Self.isSource(setting) { configure(setting, origin) }
         let opposites: [(SuperblockFlags, String)] = [
             (.readOnly, "rw"), (.synchronous, "async"), (.lazyTime, "nolazytime"), (.mandatoryLocks, "nomand"),
@@ -158,7 +196,7 @@ extension PlanBuilder {
             add(.configure(.fileSystem, .flag(name)), origin)
         }
         add(.configure(.fileSystem, .reconfigure), origin)
-        replaceAttributes(mount, origin)
+        replaceAttributes(of: target, mount, origin)
     }
 
     private mutating func configure(_ setting: Setting, _ origin: Origin) {
@@ -177,16 +215,15 @@ extension PlanBuilder {
             plan.warnings.append(
                 "\(origin.text).options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
         }
-        add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
-        replaceAttributes(mount, origin)
+        replaceAttributes(of: findMount(mount, origin), mount, origin)
     }
 
-    private mutating func replaceAttributes(_ mount: Mount, _ origin: Origin) {
+    private mutating func replaceAttributes(of target: Slot, _ mount: Mount, _ origin: Origin) {
         let all: MountAttributes = [.readOnly, .noSUID, .noDev, .noExec, .noDirATime, .noSymFollow]
         let clear = all.subtracting(mount.attributes.set).union(mount.attributes.clear)
-        add(.setMountAttributes(.target, set: mount.attributes.set.rawValue, clear: clear.rawValue), origin)
-        setRecursiveAttributes(of: .target, mount, origin)
-        propagate(.target, mount, origin)
+        add(.setMountAttributes(target, set: mount.attributes.set.rawValue, clear: clear.rawValue), origin)
+        setRecursiveAttributes(of: target, mount, origin)
+        propagate(target, mount, origin)
     }
 
     // MARK: Shared by all kinds

@@ -109,7 +109,9 @@ extension PlanBuilder {
             let namespace = spec.linux.namespaces[index]
             guard let path = namespace.path else { continue }
             let origin = Origin.element("linux.namespaces", index, ".path")
-            add(.joinNamespace(provide(.namespace(path: path), origin), flag: namespace.kind.cloneFlag), origin)
+            let source = Provision.Source.namespace(
+                path: path, kind: namespace.kind, reliance: Plan.reliance(on: namespace.kind, in: spec))
+            add(.joinNamespace(provide(source, origin), flag: namespace.kind.cloneFlag), origin)
         }
     }
 
@@ -174,6 +176,31 @@ extension PlanBuilder {
             .configure(.fileSystem, .create), origin, tolerating: mayBeRefused ? [Tolerated.notPermitted] : [],
             skip: mayBeRefused ? 1 : 0)
         add(.createMount(.fileSystem, attributes: 0xe, into: .procfs), origin)  // nosuid, nodev, noexec
+    }
+
+    /// The process's own descriptors in the procfs of the host, for who opens what it has looked at before: the
+    /// container's own procfs may be anything.
+    mutating func openOwnDescriptors(_ process: Process) {
+        guard opensOwn(process) else { return }
+        let origin = Origin.field("process")
+        if joinsMounts {
+            add(.openPath(.ownDescriptors, path: "self/fd", flags: OpenFlag.directoryPath, into: .ownDescriptors), origin)
+        } else {
+            add(.openPath(nil, path: "/proc/self/fd", flags: OpenFlag.directoryPath, into: .ownDescriptors), origin)
+        }
+    }
+
+    /// In a mount namespace that is joined /proc is that of somebody else: the host's is held from before.
+    mutating func holdHostProc() {
+        guard joinsMounts, let process = spec.process, opensOwn(process) else { return }
+        add(.openPath(nil, path: "/proc", flags: OpenFlag.directoryPath, into: .ownDescriptors), .field("process"))
+    }
+
+    private var joinsMounts: Bool { isFirstProcess && joinsByPath(.mount) }
+
+    private func opensOwn(_ process: Process) -> Bool {
+        !Self.hasHome(process) || process.terminal || !host.nullStreams.isEmpty
+            || spec.mounts.contains { $0.tmpcopyup }
     }
 
     mutating func setSysctls() {

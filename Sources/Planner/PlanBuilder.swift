@@ -20,6 +20,15 @@ struct PlanBuilder {
     var plan = Plan()
     /// Slots of the bind sources that were taken early, by index in `mounts`.
     var takenSources: [Int: Slot] = [:]
+    /// Mounts that something is done to later, by destination: it is done to them, whatever their destination leads to by
+    /// then.
+    var heldMounts: [String: Slot] = [:]
+    /// The nodes that the host has made for the container, while they are attached.
+    var hostDevices: Slot?
+    /// Destinations of `remount` entries.
+    var remounted: Set<String> = []
+    /// tmpfs mounts that become read-only once everything in them has been made.
+    var lateReadOnly: [(slot: Slot, origin: Origin)] = []
     /// Whether this is the container's first process, and not one that joins it.
     var isFirstProcess = true
     /// Whether the process is in its cgroups at this point of the plan.
@@ -39,8 +48,10 @@ struct PlanBuilder {
         try refuseUnavailable(process)
         try countKept()
 
+        holdHostProc()
         separateNamespaces()
         add(.newSession, .field("process"))
+        openOwnDescriptors(process)
         if makesMounts {
             attachRoot()
             // Who moves into a v1 hierarchy has to be the user that opened its `tasks`.
@@ -51,12 +62,14 @@ struct PlanBuilder {
             try mountNotifySocket()
             try joinCgroups()
             makeDevices()
+            replaceNullStreams(process)
             meetForHooks()
             setSysctls()
-            prepareCovers()
+            prepareMasks()
             coverPaths()
             pivot()
         } else {
+            plan.hostStreams = host.nullStreams
             try mountNotifySocket()
             openPrivateProc(process)
             openRoot()
@@ -104,6 +117,9 @@ struct PlanBuilder {
 
     /// Whether the container's root is not the host's root: what it may do is what a user namespace permits.
     var lacksHostPrivileges: Bool { isInUserNamespace || host.caller != .root }
+
+    /// Whether the process can make device nodes by itself.
+    var makesNodes: Bool { !lacksHostPrivileges && host.makesNodes }
 
     mutating func add(_ operation: Operation, _ origin: Origin, tolerating: [UInt8] = [], skip: UInt8 = 0) {
         plan.steps.append(Step(operation, origin, tolerating: tolerating, skip: skip))

@@ -41,13 +41,14 @@ extension Step: CustomStringConvertible {
 extension Provision.Source: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .namespace(let path): "namespace \(path)"
+        case .namespace(let path, _, _): "namespace \(path)"
         case .process: "first process"
         case .processRoot: "root of the first process"
         case .tasks(let index): "tasks of hierarchy \(index)"
         case .gateListener: "listening socket"
         case .tree(let source): "tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         case .notifyDirectory: "directory of the notify socket"
+        case .devices: "device nodes made for the container"
         case .mappedTree(let source, index: _):
             "id-mapped tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         }
@@ -58,7 +59,7 @@ extension Operation {
     /// What `plan` shows, and an error does not: an environment may hold secrets, and errors go to logs.
     public var printed: String {
         if case .execute(_, let environment) = self { return "\(self) with \(environment)" }
-        if case .runHook(_, _, let environment, _) = self, !environment.isEmpty {
+        if case .runHook(_, _, let environment, _, _) = self, !environment.isEmpty {
             return "\(self) with \(environment)"
         }
         return description
@@ -84,7 +85,7 @@ extension Operation: CustomStringConvertible {
         case .newSession: "setsid"
         case .joinSessionKeyring(let name, _): "join session keyring \(name)"
         case .openPath(let base, let path, let flags, let into):
-            "open \(Self.place(base, path))\(flags == OpenFlag.terminal ? " read-write" : "") -> \(into.name)"
+            "open \(Self.place(base, path))\(Self.access(flags)) -> \(into.name)"
         case .openTree(let base, let path, let flags, let into):
             "open_tree \(Self.place(base, path)) \(FlagNames.tree(flags)) -> \(into.name)"
         case .openFileSystem(let type, let into): "fsopen \(type) -> \(into.name)"
@@ -148,17 +149,25 @@ extension Operation: CustomStringConvertible {
         case .setNoNewPrivileges: "set no_new_privs"
         case .findHome(let uid): "find HOME of \(uid)"
         case .tellPID(let variable): "tell \(variable)"
-        case .findExecutable(let name, let candidates):
-            candidates == [name] ? "find \(name)" : "find \(name) among \(candidates)"
+        case .findExecutable(let name, let path):
+            name.contains("/") ? "find \(name)" : "find \(name) in \(path)"
         case .waitAtGate: "wait at the gate"
-        case .runHook(let path, let arguments, _, let timeout):
+        case .runHook(let path, let arguments, _, let timeout, let confinement):
             "run hook \(path) \(arguments)\(timeout > 0 ? " for at most \(timeout) s" : "")"
+                + (confinement.filter == nil ? "" : " under the seccomp filter")
         case .closeOnExec(let first): "close from \(first) on exec"
         case .loadSeccomp(let filter):
             "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
         case .execute(let arguments, _): "execve \(arguments)"
         case .setAffinity(let cpus): "sched_setaffinity \(FlagNames.bytes(cpus))"
+        case .reopen(let slot, let flags, let into): "open \(slot.name) anew\(Self.access(flags)) -> \(into.name)"
         }
+    }
+
+    /// A place is opened neither for reading nor for writing.
+    private static func access(_ flags: UInt64) -> String {
+        if flags & OpenFlag.path != 0 { return "" }
+        return [" read-only", " write-only", " read-write", ""][Int(flags & 3)]
     }
 
     private static func place(_ base: Slot?, _ path: String) -> String {

@@ -63,9 +63,8 @@ extension PlanBuilder {
     /// What is left to do to the root once everything is in place.
     mutating func finishRoot() {
         guard makesMounts else { return }
-        for (path, origin) in lateReadOnly {
-            add(.openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin)
-            add(.setMountAttributes(.target, set: MountAttributes.readOnly.rawValue), origin)
+        for (slot, origin) in lateReadOnly {
+            add(.setMountAttributes(slot, set: MountAttributes.readOnly.rawValue), origin)
         }
         let propagation = spec.linux.rootfsPropagation
         if let propagation, propagation.kind == .shared || propagation.kind == .unbindable {
@@ -79,34 +78,36 @@ extension PlanBuilder {
         }
     }
 
-    /// tmpfs mounts that are read-only only after everything in them has been made.
-    private var lateReadOnly: [(String, Origin)] {
-        spec.mounts.enumerated().compactMap { index, mount in
-            isLateReadOnly(mount) ? (mount.destination, .element("mounts", index)) : nil
-        }
-    }
-
+    /// Whether a mount is read-only only after everything in it has been made.
     func isLateReadOnly(_ mount: Mount) -> Bool {
         mount.action == .new && mount.type == "tmpfs" && mount.attributes.set.contains(.readOnly)
     }
 
-    /// What masked paths are covered with: the host's null device, whose inode is checked, for what is no directory,
-    /// and one empty read-only directory for all that are (CVE-2025-31133).
+    /// What masked paths are covered with: an empty directory, and a null device, of a small file system that is the
+    /// container's own. The host's null device would be as empty, but a container that is root could change its mode for
+    /// everybody; and what the image calls its null device may be anything (CVE-2025-31133).
     ///
-    /// Before Linux 6.15 only mounts that are attached can be copied. So the empty directory is mounted in what goes
-    /// away with the host's root: over /dev, which nobody needs any more.
-    mutating func prepareCovers() {
+    /// Where no devices can be made, an empty file that nobody can write to serves as well.
+    ///
+    /// Before Linux 6.15 only mounts that are attached can be copied. So the file system is mounted in what goes away with
+    /// the host's root: over /dev, which nobody needs any more.
+    mutating func prepareMasks() {
         guard !spec.linux.maskedPaths.isEmpty else { return }
         let origin = Origin.field("linux.maskedPaths")
-        add(.openPath(nil, path: "/dev/null", flags: OpenFlag.path, into: .nullDevice), origin)
-        add(.verifyDevice(.nullDevice, mode: FileMode.character, major: 1, minor: 3), origin)
         add(.openFileSystem(type: "tmpfs", into: .fileSystem), origin)
-        add(.configure(.fileSystem, .flag("ro")), origin)
-        add(.configure(.fileSystem, .text(key: "nr_inodes", value: "2")), origin)
+        add(.configure(.fileSystem, .text(key: "mode", value: "755")), origin)
+        add(.configure(.fileSystem, .text(key: "nr_inodes", value: "3")), origin)
         add(.configure(.fileSystem, .create), origin)
-        add(.createMount(.fileSystem, attributes: 0xf, into: .emptyDirectory), origin)  // ro, nosuid, nodev, noexec
+        let attributes: MountAttributes = makesNodes ? [.noSUID, .noExec] : [.noSUID, .noExec, .noDev]
+        add(.createMount(.fileSystem, attributes: attributes.rawValue, into: .masks), origin)
+        let (mode, major, minor): (UInt32, UInt32, UInt32) =
+            makesNodes ? (FileMode.character | 0o666, 1, 3) : (FileMode.regular | 0o444, 0, 0)
+        add(.makeNode(.masks, name: "file", mode: mode, major: major, minor: minor, uid: 0, gid: 0), origin)
+        add(.openPath(.masks, path: "file", flags: OpenFlag.path, into: .maskFile), origin)
+        add(.makeTarget(root: .masks, path: "directory", .directory, into: .maskDirectory), origin)
+        add(.setMountAttributes(.masks, set: MountAttributes.readOnly.rawValue), origin)
         add(.openPath(nil, path: "/dev", flags: OpenFlag.directoryPath, into: .target), origin)
-        add(.moveMount(.emptyDirectory, to: .target), origin)
+        add(.moveMount(.masks, to: .target), origin)
     }
 
     /// Masked and read-only paths. Each is opened once, and what is mounted goes onto that very descriptor: a path
@@ -127,7 +128,7 @@ extension PlanBuilder {
             add(
                 .openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin,
                 tolerating: [Tolerated.noEntry], skip: 2)
-            add(.chooseCover(for: .target, file: .nullDevice, directory: .emptyDirectory, into: .mount), origin)
+            add(.chooseCover(for: .target, file: .maskFile, directory: .maskDirectory, into: .mount), origin)
             add(.moveMount(.mount, to: .target), origin)
         }
     }
@@ -165,4 +166,5 @@ enum FileMode {
     static let character: UInt32 = 0o020000
     static let block: UInt32 = 0o060000
     static let fifo: UInt32 = 0o010000
+    static let regular: UInt32 = 0o100000
 }

@@ -1,3 +1,5 @@
+public import OCI
+
 /// A plan: everything that the first process of a container does, in order, and what the host has to give it.
 public struct Plan: Sendable {
     /// The CLONE_NEW* flags of the clone that makes the process.
@@ -15,11 +17,21 @@ public struct Plan: Sendable {
     public var birthplace: String?
     /// Limits that the host sets at ``Meeting/limits``, by index in `process.rlimits`.
     public var hostLimits: [(index: Int, limit: ResourceLimit)] = []
+    /// Standard streams that are the host's null device, and that the host replaces before the clone (see
+    /// ``HostFacts/nullStreams``).
+    public var hostStreams: [NullStream] = []
+    /// The device nodes of ``Provision/Source/devices``, each named by its index.
+    public var hostDevices: [HostDevice] = []
+    /// What the process calls after it has loaded its filter, where it does so early; empty elsewhere.
+    public var callsBehindFilter: [FilteredCall] = []
     /// The scheduling that the host sets when the process is ready; nil: none, or a step of the plan sets it.
     public var hostScheduler: SchedulerAttributes?
 
     public init() {}
 }
+
+/// A system call by its name, and the arguments that are known.
+public typealias FilteredCall = (name: StaticString, arguments: [UInt64])
 
 /// One step of a plan: an operation, where in `config.json` it comes from, and which failures it lives with.
 public struct Step: Sendable {
@@ -73,8 +85,10 @@ public struct Slot: Sendable, Equatable {
     public static let fileSystem = Slot(6)
     /// A procfs of the container's pid namespace that nobody else can reach.
     public static let procfs = Slot(7)
-    public static let nullDevice = Slot(8)
-    public static let emptyDirectory = Slot(9)
+    /// What masked files and directories are covered with. Inodes of the container's own: whatever it does to them, the
+    /// host has none of it.
+    public static let maskFile = Slot(8)
+    public static let maskDirectory = Slot(9)
     public static let devices = Slot(10)
     public static let parent = Slot(11)
     public static let terminal = Slot(12)
@@ -87,6 +101,11 @@ public struct Slot: Sendable, Equatable {
     public static let hookOutput = Slot(17)
     /// The tmpfs that holds the cgroup v1 hierarchies.
     public static let hierarchies = Slot(18)
+    /// The process's own descriptors in the host's procfs (/proc/self/fd): what is held as a place is opened there for
+    /// reading, once it is known what it is.
+    public static let ownDescriptors = Slot(19)
+    /// The file system that the masks are in.
+    public static let masks = Slot(20)
     /// Slots from here on are for provisions of one plan.
     static let firstProvided: UInt16 = 24
     /// How many slots there are (APUS_SLOTS).
@@ -103,8 +122,8 @@ public struct Slot: Sendable, Equatable {
         case 5: "mount"
         case 6: "fs"
         case 7: "procfs"
-        case 8: "null"
-        case 9: "empty"
+        case 8: "mask-file"
+        case 9: "mask-directory"
         case 10: "dev"
         case 11: "parent"
         case 12: "terminal"
@@ -114,6 +133,8 @@ public struct Slot: Sendable, Equatable {
         case 16: "state"
         case 17: "output"
         case 18: "hierarchies"
+        case 19: "own-fds"
+        case 20: "masks"
         default: "#\(number)"
         }
     }
@@ -122,8 +143,8 @@ public struct Slot: Sendable, Equatable {
 /// A descriptor that the host opens before the clone.
 public struct Provision: Sendable {
     public enum Source: Sendable, Equatable {
-        /// A namespace to join.
-        case namespace(path: String)
+        /// A namespace to join; `reliance` is what must not be done to the caller's own.
+        case namespace(path: String, kind: NamespaceKind, reliance: Origin?)
         /// The first process of a running container, as a pidfd.
         case process
         /// The root directory of that process.
@@ -136,6 +157,8 @@ public struct Provision: Sendable {
         case tree(BindSource)
         /// A tree that is detached and id-mapped through a user namespace made for it.
         case mappedTree(BindSource, index: Int)
+        /// A detached file system with the nodes of ``Plan/hostDevices``.
+        case devices
         /// A detached mount of the directory with the container's `NOTIFY_SOCKET`: read-only, nosuid, nodev, noexec.
         case notifyDirectory
     }
@@ -143,6 +166,17 @@ public struct Provision: Sendable {
     public var slot: Slot
     public var source: Source
     public var origin: Origin
+}
+
+/// A device node that the host makes for a container that may not make it.
+public struct HostDevice: Sendable, Equatable {
+    /// Type and permissions (mknod(2)).
+    public var mode: UInt32
+    public var major: UInt32
+    public var minor: UInt32
+    /// The owner, as the host numbers it.
+    public var uid: UInt32
+    public var gid: UInt32
 }
 
 /// The host side of a bind mount.
@@ -263,13 +297,31 @@ public enum Operation: Sendable {
     case findHome(uid: UInt32)
     /// Adds a variable with the pid of the process to its environment.
     case tellPID(variable: String)
-    case findExecutable(name: String, candidates: [String])
+    /// `path` is the container's PATH; a name with a slash is not looked for there.
+    case findExecutable(name: String, path: String)
     case waitAtGate(receive: Slot, count: Int)
-    case runHook(path: String, arguments: [String], environment: [String], timeout: UInt32)
+    case runHook(
+        path: String, arguments: [String], environment: [String], timeout: UInt32,
+        confinement: HookConfinement = HookConfinement())
     case closeOnExec(from: Int32)
     case loadSeccomp(FilterProgram)
     case execute(arguments: [String], environment: [String])
     case setAffinity(cpus: [UInt8])
+    /// Opens anew, with flags of open(2), what a slot holds.
+    case reopen(Slot, flags: UInt64, into: Slot)
+}
+
+/// What confines a hook that comes from the image, beyond what its parent has already: what the program gets right before
+/// its exec.
+public struct HookConfinement: Sendable, Equatable {
+    public var filter: FilterProgram?
+    /// RLIMIT_NOFILE, if it is set late.
+    public var files: ResourceLimit?
+
+    public init(filter: FilterProgram? = nil, files: ResourceLimit? = nil) {
+        self.filter = filter
+        self.files = files
+    }
 }
 
 /// A resource limit (setrlimit(2)); `UInt64.max` is unlimited.

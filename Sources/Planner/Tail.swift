@@ -11,12 +11,14 @@ extension PlanBuilder {
         runHooks(spec.hooks.createContainer, "hooks.createContainer")
     }
 
-    private mutating func runHooks(_ hooks: [Hook], _ kind: StaticString) {
+    private mutating func runHooks(
+        _ hooks: [Hook], _ kind: StaticString, _ confinement: HookConfinement = HookConfinement()
+    ) {
         for (index, hook) in hooks.enumerated() {
             add(
                 .runHook(
                     path: hook.path, arguments: hook.args.isEmpty ? [hook.path] : hook.args, environment: hook.env,
-                    timeout: hook.timeout ?? 0), .element(kind, index))
+                    timeout: hook.timeout ?? 0, confinement: confinement), .element(kind, index))
         }
     }
 
@@ -32,7 +34,10 @@ extension PlanBuilder {
         findProgram(process)
         forbidNewPrivileges(process)
         waitForStart()
-        runHooks(spec.hooks.startContainer, "hooks.startContainer")
+        // Programs of the image, in the container: nothing that holds the container's program lets these go.
+        runHooks(
+            spec.hooks.startContainer, "hooks.startContainer",
+            HookConfinement(filter: options.filter, files: Self.lateDescriptorLimit(process)))
         if schedulesLate(process) { schedule(process) }
         execute(process)
     }
@@ -42,6 +47,10 @@ extension PlanBuilder {
         add(.closeOnExec(from: plan.firstUnkept), .field("process"))
         lowerDescriptorLimit(process)
         if let filter = options.filter { add(.loadSeccomp(filter), .field("linux.seccomp")) }
+        executeProgram(process)
+    }
+
+    mutating func executeProgram(_ process: Process) {
         add(.execute(arguments: process.args, environment: environment(process)), .field("process.args"))
     }
 
@@ -71,10 +80,15 @@ extension PlanBuilder {
     private static let descriptorsForTheGate: UInt64 = 64
 
     mutating func lowerDescriptorLimit(_ process: Process) {
-        for (index, limit) in process.rlimits.enumerated()
-        where limit.kind == .nofile && limit.soft < Self.descriptorsForTheGate {
+        for (index, limit) in process.rlimits.enumerated() where Self.isLowered(limit) {
             add(.setLimit(ResourceLimit(limit)), .element("process.rlimits", index))
         }
+    }
+
+    private static func isLowered(_ limit: Rlimit) -> Bool { limit.kind == .nofile && limit.soft < descriptorsForTheGate }
+
+    private static func lateDescriptorLimit(_ process: Process) -> ResourceLimit? {
+        process.rlimits.last { isLowered($0) }.map { ResourceLimit($0) }
     }
 
     /// A process under SCHED_DEADLINE cannot fork (sched(7)), and hooks are forked.
@@ -175,34 +189,37 @@ extension PlanBuilder {
         add(.setFileModeMask(process.user.umask ?? 0o022), .field("process.user.umask"))
         // Loading a filter without no_new_privs takes CAP_SYS_ADMIN, and scheduling by deadline CAP_SYS_NICE. They are
         // kept until the exec, whose rules (capabilities(7)) derive the new sets from the other ones.
-        let forFilter = options.filter != nil && !process.noNewPrivileges ? CapabilitySet([.sysAdmin]).rawValue : 0
-        let untilExec = forFilter | (schedulesLate(process) ? CapabilitySet([.sysNice]).rawValue : 0)
-        add(
-            .setCapabilities(
-                effective: capabilities.effective.rawValue | untilExec,
-                permitted: capabilities.permitted.rawValue | untilExec,
-                inheritable: capabilities.inheritable.rawValue), origin)
+        let forFilter = takesRightsForFilter(process) ? CapabilitySet([.sysAdmin]).rawValue : 0
+        setCapabilities(
+            process, untilExec: forFilter | (schedulesLate(process) ? CapabilitySet([.sysNice]).rawValue : 0))
         add(.setAmbient(capabilities.ambient.rawValue), .field("process.capabilities.ambient"))
         add(.retryDirectory(process.cwd), .field("process.cwd"))
         add(.verifyDirectory, .field("process.cwd"))
     }
 
+    func takesRightsForFilter(_ process: Process) -> Bool { options.filter != nil && !process.noNewPrivileges }
+
+    /// - Parameter untilExec: capabilities that the process has until its exec.
+    mutating func setCapabilities(_ process: Process, untilExec: UInt64) {
+        let capabilities = process.capabilities ?? Capabilities()
+        add(
+            .setCapabilities(
+                effective: capabilities.effective.rawValue | untilExec,
+                permitted: capabilities.permitted.rawValue | untilExec,
+                inheritable: capabilities.inheritable.rawValue), .field("process.capabilities"))
+    }
+
     mutating func findProgram(_ process: Process) {
-        add(.findExecutable(name: process.args[0], candidates: Self.candidates(process)), .element("process.args", 0))
+        add(.findExecutable(name: process.args[0], path: Self.searchPath(process)), .element("process.args", 0))
     }
 
     mutating func forbidNewPrivileges(_ process: Process) {
         if process.noNewPrivileges { add(.setNoNewPrivileges, .field("process.noNewPrivileges")) }
     }
 
-    /// Where the program may be: as it is if its name has a slash, else in the directories of the container's PATH.
-    static func candidates(_ process: Process) -> [String] {
-        let name = process.args[0]
-        if name.contains("/") { return [name] }
-        let given = process.env.last { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) }
-        return (given ?? defaultPath).split(separator: ":", omittingEmptySubsequences: false).map {
-            $0.isEmpty ? "./\(name)" : "\($0)/\(name)"
-        }
+    /// The directories in which a program without a slash in its name is looked for, separated by `:`.
+    static func searchPath(_ process: Process) -> String {
+        process.env.last { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) } ?? defaultPath
     }
 
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -215,7 +232,7 @@ extension PlanBuilder {
     }
 
     /// An empty HOME counts as none, as in runc.
-    private static func hasHome(_ process: Process) -> Bool {
+    static func hasHome(_ process: Process) -> Bool {
         process.env.last { $0.hasPrefix("HOME=") }.map { $0 != "HOME=" } ?? false
     }
 

@@ -49,12 +49,10 @@ struct Container {
     func status(holdsLock: Bool = false) -> ContainerStatus {
         guard record.pid > 0 else { return !holdsLock && isBeingCreated ? .creating : .stopped }
         guard isAlive else { return .stopped }
-        // Before its exec the process is apus-init: at the gate, or on the way to it.
-        let isInit = isStillInit(holdsLock: holdsLock)
-        if isInit, !isAtGate { return .creating }
+        if isInSetUp { return .creating }
         // A freezer that cannot be read does not freeze.
         if (try? cgroup.isFrozen()) == true { return .paused }
-        return isInit ? .created : .running
+        return isWaiting ? .created : .running
     }
 
     /// Where its own configuration is kept.
@@ -63,7 +61,7 @@ struct Container {
     /// Its own configuration, as it was when it was created: what `decode` reads of it.
     func configuration(_ decode: ([UInt8]) throws(SpecError) -> Spec) throws(RuntimeError) -> Spec {
         let bytes: [UInt8]
-        do { bytes = try Files.read(configPath) } catch { throw .system(error, field: "--root") }
+        do { bytes = try Files.readRegular(configPath) } catch { throw .system(error, field: "--root") }
         do { return try decode(bytes) } catch { throw .config(path: configPath, error) }
     }
 
@@ -77,15 +75,23 @@ struct Container {
         return (try? directory.lock(exclusive: false, wait: false)) == false
     }
 
-    /// Whether the process has not executed its program yet. A container can give its program any name: what is in the
-    /// state directory counts as well, or that somebody still works on the container.
-    func isStillInit(holdsLock: Bool = false) -> Bool {
-        // A link that cannot be read is that of a process that is ending.
-        guard let image = try? Files.readLink("/proc/\(record.pid)/exe"), image.hasPrefix("/memfd:apus-init") else {
-            return false
+    /// Whether the container is being set up, or its set-up was cut off: the marker is there. Its process may be anywhere
+    /// then, in the host's root too.
+    var isInSetUp: Bool {
+        do { _ = try Files.status("\(store.path(of: record.id))/\(Entry.markerName)") } catch {
+            // Who cannot see whether it is there has to take it for granted.
+            return error.errno != .noEntry
         }
-        return isAtGate || Files.exists("\(store.path(of: record.id))/\(Entry.futureGateName)")
-            || (!holdsLock && isBeingCreated)
+        return true
+    }
+
+    /// Whether the process waits for `start`. A `start` that was killed may have left a gate through which the process has
+    /// gone already. A container can give its program any name, and gains nothing by this one.
+    private var isWaiting: Bool {
+        guard isAtGate else { return false }
+        // A link that cannot be read is that of a process that is ending.
+        guard let image = try? Files.readLink("/proc/\(record.pid)/exe") else { return true }
+        return image.hasPrefix("/memfd:apus-init")
     }
 
     func state(_ status: ContainerStatus, pid: Int32? = nil) -> State {

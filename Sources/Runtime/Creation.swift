@@ -27,10 +27,16 @@ struct Creation: ~Copyable {
     /// Whether the process has got the word to go on to its program already.
     private var hasBeenLetGo = false
     private var hasAdjustedOOMScore = false
+    /// A descriptor that is readable when a signal says that all this is to be given up (`run` in the foreground, which
+    /// gets no signal otherwise).
+    private let interruption: Int32?
 
     /// Reserves the container's state, makes its cgroup, and clones its process.
+    ///
+    /// - Parameter interruption: a borrowed descriptor that is readable when somebody wants this to end.
     static func begin(
-        _ request: CreateRequest, _ preparation: Preparation, in store: Store, warn: @escaping (String) -> Void
+        _ request: CreateRequest, _ preparation: Preparation, in store: Store, interruption: Int32? = nil,
+        warn: @escaping (String) -> Void
     ) throws(RuntimeError) -> Creation {
         let reserved = Timeline.begin("state")
         let entry = try store.reserve(preparation.id.text)
@@ -68,10 +74,12 @@ struct Creation: ~Copyable {
             let cgroup = Timeline.begin("cgroup: place of birth")
             let birthplace = try group.prepare()
             Timeline.end(cgroup)
+            if preparation.plan.gate == nil { try entry.mark() }
             let child = try launch(preparation, birthplace, statePath: entry.path)
             return Creation(
                 store: store, request: request, preparation: preparation, entry: entry, group: group,
-                resctrl: resctrl, record: record, child: child, notifications: notifications, warn: warn)
+                resctrl: resctrl, record: record, child: child, notifications: notifications,
+                interruption: interruption, warn: warn)
         } catch {
             group.discard()
             try? resctrl?.remove()
@@ -83,7 +91,7 @@ struct Creation: ~Copyable {
     private init(
         store: Store, request: CreateRequest, preparation: Preparation, entry: consuming Entry,
         group: ContainerCgroup, resctrl: ResctrlGroup?, record: Record, child: consuming Child,
-        notifications: NotifySocket?, warn: @escaping (String) -> Void
+        notifications: NotifySocket?, interruption: Int32?, warn: @escaping (String) -> Void
     ) {
         self.store = store
         self.request = request
@@ -94,6 +102,7 @@ struct Creation: ~Copyable {
         self.resctrl = resctrl
         self.record = record
         self.child = child
+        self.interruption = interruption
         self.warn = warn
         terminal = nil
         self.notifications = notifications
@@ -113,12 +122,16 @@ struct Creation: ~Copyable {
         _ preparation: Preparation, _ birthplace: consuming Descriptor?, statePath: String
     ) throws(RuntimeError) -> Child {
         var provider = try Provider(preparation, statePath: statePath)
+        let streams: StandardStreams
+        do { streams = try NullStreams.replaced(preparation.plan.hostStreams) } catch {
+            throw .system(error, field: "process")
+        }
         let cgroup = provider.add(birthplace)
         let mark = Timeline.begin("plan encoded, clone")
         defer { Timeline.end(mark) }
         do {
             return try Child(
-                running: preparation.plan, descriptors: provider.descriptors, cgroup: cgroup,
+                running: preparation.plan, descriptors: provider.descriptors, cgroup: cgroup, streams: streams,
                 keepsCapabilities: preparation.plan.cloneFlags & NamespaceKind.user.cloneFlag != 0)
         } catch {
             throw Rights.explain(
@@ -169,12 +182,13 @@ struct Creation: ~Copyable {
     /// What the process wants next. While a hook runs in it, what the hook writes is kept small.
     private mutating func nextRequest() throws(RuntimeError) -> Request {
         do {
-            if hookFiles != nil {
-                while !(try child.hasRequest(within: HookFiles.interval)) { trimHookOutput() }
+            if hookFiles != nil || interruption != nil {
+                let interval = hookFiles == nil ? -1 : HookFiles.interval
+                while !(try child.hasRequest(within: interval, unless: interruption)) { trimHookOutput() }
             }
             return try child.nextRequest()
         } catch {
-            throw lost(error)
+            throw RuntimeError(error)
         }
     }
 
@@ -231,7 +245,8 @@ struct Creation: ~Copyable {
             return
         case .runtimeHooks:
             let runner = HookRunner(
-                state: state(.creating, pid: child.process.pid), container: child.process.descriptor.number)
+                state: state(.creating, pid: child.process.pid), container: child.process.descriptor.number,
+                interruption: interruption)
             try runner.run(spec.hooks.prestart, .prestart)
             try runner.run(spec.hooks.createRuntime, .createRuntime)
         case .containerHooks:
@@ -253,7 +268,11 @@ struct Creation: ~Copyable {
     }
 
     borrowing func reply(_ descriptors: [Int32]) throws(RuntimeError) {
-        do { try child.reply(descriptors: descriptors) } catch { throw explainEnd() }
+        do { try child.reply(descriptors: descriptors) } catch {
+            // A process that is gone tells why in its report; any other failure is this side's.
+            if error.isEndOfPeer { throw explainEnd() }
+            throw .system(error, field: "process")
+        }
     }
 
     /// Hands over the state that hooks inside the container read: there the process has the pid that it sees itself.
@@ -301,7 +320,7 @@ struct Creation: ~Copyable {
         }
         do {
             if preparation.plan.gate != nil {
-                try Files.rename(Entry.futureGateName, to: Entry.gateName, at: .directory(entry.directory.number))
+                try Files.rename(Entry.markerName, to: Entry.gateName, at: .directory(entry.directory.number))
             }
             if let path = request.pidFile { try Files.replace(path, with: Array("\(record.pid)".utf8), mode: 0o644) }
         } catch {
@@ -331,6 +350,7 @@ struct Creation: ~Copyable {
         guard case .ended = try nextRequest(), child.currentReport().phase == .executing else { throw explainEnd() }
         Timeline.add("last steps, exec", since: start, pid: child.process.pid)
         closeHookFiles()
+        try entry.unmark()
     }
 
     /// Why the process did not come to its next meeting.
@@ -355,13 +375,6 @@ struct Creation: ~Copyable {
         switch hookFiles {
         case .some(let files): files.writtenText()
         case .none: ""
-        }
-    }
-
-    private borrowing func lost(_ error: LaunchError) -> RuntimeError {
-        switch error {
-        case .system(let error): .system(error, field: "process")
-        case .step(let failure): .step(failure)
         }
     }
 

@@ -19,7 +19,14 @@ extension Lifecycle {
         // Signals are queued from before the process is there: none that is meant for it gets lost.
         let signals: SignalQueue
         do { signals = try SignalQueue() } catch { throw .system(error, field: "") }
-        var execution = try Execution.start(request, preparation)
+        let termination: TerminationSignals
+        do { termination = try TerminationSignals() } catch { throw .system(error, field: "") }
+        var execution: Execution
+        do { execution = try Execution.start(request, preparation, interruption: termination.descriptor.number) } catch {
+            // What came while there was no process to pass it on to was meant for this one.
+            if let signal = termination.next() { throw .interrupted(signal: signal, error) }
+            throw error
+        }
         do {
             let life = Timeline.begin("process runs")
             defer { Timeline.end(life) }
@@ -41,7 +48,7 @@ struct Execution: ~Copyable {
 
     /// Brings a new process to its program.
     static func start(
-        _ request: ExecRequest, _ preparation: borrowing ExecPreparation
+        _ request: ExecRequest, _ preparation: borrowing ExecPreparation, interruption: Int32? = nil
     ) throws(RuntimeError) -> Execution {
         if let cpus = preparation.process.execCPUAffinity?.initial {
             do { try ThisProcess.setAffinity(Plan.mask(of: cpus)) } catch {
@@ -54,7 +61,7 @@ struct Execution: ~Copyable {
         var execution = Execution(
             child: child, expectsTerminal: preparation.process.terminal)
         do {
-            try execution.keepMeetings(request, preparation.plan, preparation.container.resctrl)
+            try execution.keepMeetings(request, preparation.plan, preparation.container.resctrl, interruption)
         } catch {
             _ = execution.child.kill()
             throw error
@@ -73,13 +80,14 @@ struct Execution: ~Copyable {
     private static func launch(_ preparation: borrowing ExecPreparation) throws(RuntimeError) -> Child {
         var table = DescriptorTable()
         let descriptors = try open(preparation, into: &table)
+        let streams = try streams(preparation)
         do {
             do {
-                return try clone(preparation.plan, descriptors, try preparation.cgroup.openUnified())
+                return try clone(preparation.plan, descriptors, streams, try preparation.cgroup.openUnified())
             } catch let error as SystemError where error.errno == .busy {
                 // The container has made cgroups of its own, and its first process is in one of these.
                 let cgroup = try preparation.container.cgroup.unified(of: preparation.target.pid)
-                return try clone(preparation.plan, descriptors, try cgroup.openUnified())
+                return try clone(preparation.plan, descriptors, streams, try cgroup.openUnified())
             }
         } catch let error as CgroupError {
             throw .cgroup(error)
@@ -91,7 +99,7 @@ struct Execution: ~Copyable {
     }
 
     private static func clone(
-        _ plan: Plan, _ descriptors: [(Slot, Int32)], _ birthplace: consuming Descriptor?
+        _ plan: Plan, _ descriptors: [(Slot, Int32)], _ streams: borrowing StandardStreams, _ birthplace: consuming Descriptor?
     ) throws(SystemError) -> Child {
         var table = DescriptorTable()
         let cgroup: Int32? =
@@ -99,7 +107,19 @@ struct Execution: ~Copyable {
             case .some(let directory): table.add(directory)
             case .none: nil
             }
-        return try Child(running: plan, descriptors: descriptors, cgroup: cgroup, keepsCapabilities: false)
+        return try Child(
+            running: plan, descriptors: descriptors, cgroup: cgroup, streams: streams, keepsCapabilities: false)
+    }
+
+    private static func streams(_ preparation: borrowing ExecPreparation) throws(RuntimeError) -> StandardStreams {
+        let streams = preparation.plan.hostStreams
+        do {
+            if streams.isEmpty { return StandardStreams() }
+            let root = try root(of: preparation.target)
+            return try NullStreams.replaced(streams, root: root.number)
+        } catch {
+            throw .system(error, field: "process")
+        }
     }
 
     private static func open(
@@ -114,7 +134,7 @@ struct Execution: ~Copyable {
                 case .processRoot: number = table.add(try root(of: preparation.target))
                 case .tasks(let index): number = table.add(try preparation.cgroup.openTasks(index))
                 // A new container has them.
-                case .namespace, .gateListener, .notifyDirectory, .tree, .mappedTree: continue
+                case .namespace, .gateListener, .notifyDirectory, .devices, .tree, .mappedTree: continue
                 }
             } catch let error as CgroupError {
                 throw .cgroup(error)
@@ -138,21 +158,21 @@ struct Execution: ~Copyable {
     // MARK: Meetings
 
     private mutating func keepMeetings(
-        _ request: ExecRequest, _ plan: Plan, _ resctrl: ResctrlGroup?
+        _ request: ExecRequest, _ plan: Plan, _ resctrl: ResctrlGroup?, _ interruption: Int32?
     ) throws(RuntimeError) {
         do {
             if plan.asksNothing { try child.answerForkAhead() }
         } catch {
-            throw explainEnd()
+            throw failedReply(error)
         }
         while true {
             let start = Timeline.now
             let next: Request
-            do { next = try child.nextRequest() } catch {
-                switch error {
-                case .system(let error): throw .system(error, field: "process")
-                case .step(let failure): throw .step(failure)
-                }
+            do {
+                if interruption != nil { _ = try child.hasRequest(within: -1, unless: interruption) }
+                next = try child.nextRequest()
+            } catch {
+                throw RuntimeError(error)
             }
             switch next {
             case .ended:
@@ -181,7 +201,12 @@ struct Execution: ~Copyable {
             try announce(request, plan)
         case .console, .idMaps, .cgroups, .runtimeHooks, .containerHooks, .limits: break  // A new container's.
         }
-        do { try child.reply() } catch { throw explainEnd() }
+        do { try child.reply() } catch { throw failedReply(error) }
+    }
+
+    /// A process that is gone tells why in its report; any other failure is this side's.
+    private borrowing func failedReply(_ error: SystemError) -> RuntimeError {
+        error.isEndOfPeer ? explainEnd() : .system(error, field: "process")
     }
 
     /// The process has nothing left to do but to run its program.

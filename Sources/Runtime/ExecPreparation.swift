@@ -2,6 +2,7 @@ internal import Cgroups
 internal import Kernel
 internal import OCI
 internal import Planner
+internal import Seccomp
 
 /// Everything that is known of an `exec` before its first effect.
 struct ExecPreparation: ~Copyable {
@@ -31,11 +32,12 @@ struct ExecPreparation: ~Copyable {
         let hierarchies = cgroup.directories.filter { !$0.isUnified }.map { directory in
             CgroupFacts.Hierarchy(name: directory.label, options: [], directory: directory.path)
         }
-        let host = HostFacts(
+        var host = HostFacts(
             bundle: container.record.bundle, rootfs: container.record.rootfs,
             cgroups: CgroupFacts(hierarchies: hierarchies, unified: cgroup.unified),
             lastCapability: Host.lastCapability, hasAppArmor: made.process.apparmorProfile != nil && Host.hasAppArmor,
             hasSELinux: made.process.selinuxLabel != nil && Host.hasSELinux, caller: Rights.caller())
+        host.nullStreams = NullStreams.ofCaller(host.caller)
         let listened = try Preparation.listenDescriptors()
         Timeline.end(facts)
         let compile = Timeline.begin("compile seccomp")
@@ -51,10 +53,12 @@ struct ExecPreparation: ~Copyable {
         let entry = ExecEntry(
             namespaces: try Self.namespaces(spec.linux, of: container.record.pid),
             changesRoot: !spec.linux.creates(.mount),
+            isTraced: own.mayTrace || made.process.mayTrace,
             meetsHost: request.pidFile != nil || request.pidfdSocket != nil || made.process.scheduler != nil
                 || container.resctrl != nil)
         let plan: Plan
         do { plan = try Plan.exec(spec, on: host, options: options, entry: entry) } catch { throw .plan(error) }
+        try Self.requirePermitted(plan.callsBehindFilter, by: filter)
         Timeline.end(planning)
         self.container = container
         self.plan = plan
@@ -62,6 +66,21 @@ struct ExecPreparation: ~Copyable {
         process = made.process
         self.target = target
         warnings = made.warnings
+    }
+
+    /// A filter that is loaded early must let through what comes after it.
+    private static func requirePermitted(
+        _ calls: [FilteredCall], by filter: FilterProgram?
+    ) throws(RuntimeError) {
+        guard let filter, !calls.isEmpty else { return }
+        let machine = FilterMachine(filter.instructions)
+        guard let forbidden = calls.first(where: { !machine.permits($0.name, $0.arguments) }) else { return }
+        throw .plan(
+            PlanError(
+                field: "linux.seccomp",
+                message: "exec needs \(forbidden.name), which the filter does not permit. In a container with"
+                    + " CAP_SYS_PTRACE the filter is loaded before the new process can be traced;"
+                    + " permit the call, set process.noNewPrivileges, or drop CAP_SYS_PTRACE"))
     }
 
     private static func broken(_ container: Container, _ reason: String) -> RuntimeError {
@@ -106,7 +125,7 @@ extension Container {
         guard record.pid > 0 else { throw status() == .creating ? Self.beingCreated : Self.stopped }
         guard let process = process() else { throw Self.stopped }
         // Whoever came in before everything is in place would find the host's.
-        if isStillInit(), !isAtGate { throw Self.beingCreated }
+        if isInSetUp { throw Self.beingCreated }
         // A freezer that cannot be read does not freeze.
         if !evenPaused, (try? cgroup.isFrozen()) == true {
             throw .status("cannot exec in a paused container (use --ignore-paused to override)")
@@ -116,4 +135,9 @@ extension Container {
 
     static var stopped: RuntimeError { .status("cannot exec in a stopped container") }
     private static var beingCreated: RuntimeError { .status("cannot exec in a container that is being created") }
+}
+
+extension OCI.Process {
+    /// Whether it, or what it starts, may trace processes that it sees, whatever they may do themselves.
+    fileprivate var mayTrace: Bool { capabilities?.bounding.contains(.sysPtrace) == true }
 }

@@ -17,6 +17,7 @@ struct HookFiles: ~Copyable {
     init(state: State) throws(SystemError) {
         let input = try Descriptor.memoryFile("state")
         try input.write(state.hookInput())
+        try input.seal()
         let reading = try Descriptor.open("/proc/self/fd/\(input.number)", [.readOnly])
         output = try Descriptor.memoryFile("hook-output")
         self.input = reading

@@ -27,10 +27,13 @@ struct HookRunner {
     let state: State
     /// A borrowed descriptor of the process that the hooks are run for: they end with it. nil: they do not.
     var container: Int32?
+    /// A borrowed descriptor that is readable when somebody wants them to end. nil: nobody can say so.
+    var interruption: Int32?
 
-    init(state: State, container: Int32? = nil) {
+    init(state: State, container: Int32? = nil, interruption: Int32? = nil) {
         self.state = state
         self.container = container
+        self.interruption = interruption
     }
 
     /// Runs the hooks of a kind in order, up to the first that fails.
@@ -88,6 +91,8 @@ struct HookRunner {
         spawn.standardInput = files.input.number
         spawn.standardOutput = files.output.number
         spawn.standardError = files.output.number
+        // Nobody waits for it any more when this process is killed.
+        spawn.parentDeathSignal = 9
         let process: Kernel.Process
         do { process = try spawn.start() } catch { return End(reason: "\(error.errno)", errno: error.errno) }
         if let reason = try reasonToKill(process, after: hook.timeout, files) {
@@ -104,10 +109,11 @@ struct HookRunner {
         _ hook: borrowing Kernel.Process, after timeout: UInt32?, _ files: borrowing HookFiles
     ) throws(SystemError) -> String? {
         let deadline = timeout.map { Clock.monotonic + Int64($0) * 1_000_000_000 }
-        let waited = [hook.descriptor.number] + (container.map { [$0] } ?? [])
+        let waited = [hook.descriptor.number] + [container, interruption].compactMap { $0 }
         while true {
             let ended = try Wait.readable(waited, milliseconds: HookFiles.interval)
             if ended.contains(hook.descriptor.number) { return nil }
+            if let interruption, ended.contains(interruption) { return "killed, since a signal asked for the end" }
             if !ended.isEmpty { return "the container was killed meanwhile" }
             if let timeout, let deadline, Clock.monotonic >= deadline {
                 return "it did not end within \(timeout) s and was killed"

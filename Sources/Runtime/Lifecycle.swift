@@ -146,11 +146,12 @@ public struct Lifecycle: Sendable {
     }
 
     /// A poststart hook that fails stops the container (runtime.md, "Lifecycle", 9).
-    func runPoststart(_ container: Container) throws(RuntimeError) {
+    func runPoststart(_ container: Container, interruption: Int32? = nil) throws(RuntimeError) {
         let hooks = container.record.hooks.poststart
         guard !hooks.isEmpty else { return }
         do {
-            try HookRunner(state: container.state(.running, pid: container.record.pid)).run(hooks, .poststart)
+            let state = container.state(.running, pid: container.record.pid)
+            try HookRunner(state: state, interruption: interruption).run(hooks, .poststart)
         } catch {
             try? container.process()?.signal(9)  // It may have ended by itself.
             throw error
@@ -200,7 +201,7 @@ public struct Lifecycle: Sendable {
             guard let process = container.process() else { throw RuntimeError.status("container not running") }
             try process.signal(signal)
             // On cgroup v1 a frozen process dies only when it is thawed; a cgroup that is gone needs no thawing.
-            if signal == 9, (try? container.cgroup.isFrozen()) == true { try? container.cgroup.thaw() }
+            if signal == 9, (try? container.cgroup.isFrozen()) == true { try container.cgroup.thaw() }
         } catch let error as RuntimeError {
             throw error
         } catch let error as SystemError {
@@ -235,8 +236,9 @@ public struct Lifecycle: Sendable {
         }
         let record: Record
         do { record = try store.record(of: id) } catch {
-            // A create that was killed before it had written anything.
-            guard force else { throw error }
+            // A create that was killed before it had written anything. A state that cannot be read stays: something may
+            // run of which nobody else knows.
+            guard force, case .unknownContainer = error else { throw error }
             try entry.remove()
             return
         }
@@ -255,20 +257,28 @@ public struct Lifecycle: Sendable {
     /// The lock on a container, which whoever holds it is made to let go of: a `create` whose process is killed gives
     /// up and cleans up.
     private func lockAndEnd(_ id: String) throws(RuntimeError) -> Entry {
+        var failure = ""
         for attempt in 0..<1000 {
             if let entry = try store.tryLock(id) { return entry }
             if attempt == 0, let record = try? store.record(of: id) {
                 let container = Container(record, in: store)
-                try? container.process()?.signal(9)
-                try? container.cgroup.killAll()  // It is being made or removed by somebody else: what is there ends.
+                // It is being made or removed by somebody else: what is there ends.
+                do {
+                    try? container.process()?.signal(9)  // ESRCH: it has ended meanwhile.
+                    try container.cgroup.killAll()
+                } catch {
+                    failure = ": \(error)"
+                }
             }
             Wait.sleep(milliseconds: 10)
         }
-        throw .status("container \(id) is in use by another command, which did not end within 10 s")
+        throw .status("container \(id) is in use by another command, which did not end within 10 s\(failure)")
     }
 
     /// Ends what is left of a container, and removes every trace of it.
-    func destroy(_ container: Container, _ entry: borrowing Entry) throws(RuntimeError) {
+    func destroy(
+        _ container: Container, _ entry: borrowing Entry, interruption: Int32? = nil
+    ) throws(RuntimeError) {
         let mark = Timeline.begin("processes and cgroup removed")
         do {
             if let process = container.process() {
@@ -292,7 +302,7 @@ public struct Lifecycle: Sendable {
         } catch {
             throw .status("\(error)")
         }
-        let runner = HookRunner(state: container.state(.stopped, pid: 0))
+        let runner = HookRunner(state: container.state(.stopped, pid: 0), interruption: interruption)
         runner.runAll(container.record.hooks.poststop, .poststop).forEach(warn)
         try entry.remove()
     }

@@ -91,11 +91,14 @@ public struct Preparation {
         } catch {
             throw .cgroup(error)
         }
-        host = HostFacts(
+        var host = HostFacts(
             bundle: bundle, rootfs: rootfs, cgroups: CgroupFacts(location), lastCapability: Host.lastCapability,
             hasAppArmor: spec.process?.apparmorProfile != nil && Host.hasAppArmor,
             hasSELinux: (spec.process?.selinuxLabel != nil || spec.linux.mountLabel != nil) && Host.hasSELinux,
             hasCore: Files.exists("/proc/kcore"), caller: rights.caller)
+        if !isOnlyPlanned { host.nullStreams = NullStreams.ofCaller(rights.caller) }
+        host.makesNodes = isOnlyPlanned || Self.mayMakeNodes
+        self.host = host
         manager = try NotifySocket.manager()
         let listened = try Self.listenDescriptors()
         Timeline.end(facts)
@@ -113,6 +116,12 @@ public struct Preparation {
         do { self.plan = try Plan.create(spec, on: host, options: options) } catch { throw .plan(error) }
         Timeline.end(plan)
     }
+
+    /// Whether this process has CAP_MKNOD (27).
+    private static var mayMakeNodes: Bool { ThisProcess.capabilities >> 27 & 1 == 1 }
+
+    /// Whether device nodes are made for a container, and not bound.
+    static func makesNodes(rights: Rights) -> Bool { rights.caller == .root && mayMakeNodes }
 
     private static func realPath(_ path: String, _ field: String) throws(RuntimeError) -> String {
         do { return try Files.realPath(path) } catch { throw .system(error, field: field) }

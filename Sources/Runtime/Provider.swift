@@ -17,6 +17,9 @@ struct Provider: ~Copyable {
             } catch {
                 throw .system(error, field: provision.origin.text)
             }
+            if case .namespace(_, let kind, let reliance?) = provision.source {
+                try Self.requireForeign(number, kind, reliance, provision.origin)
+            }
             descriptors.append((provision.slot, number))
         }
     }
@@ -25,14 +28,32 @@ struct Provider: ~Copyable {
         _ source: Provision.Source, _ preparation: Preparation, _ statePath: String
     ) throws(SystemError) -> Descriptor? {
         switch source {
-        case .namespace(let path): try Descriptor.open(path, [.readOnly])
+        case .namespace(let path, _, _): try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
         case .process, .processRoot, .tasks: nil  // Only a running container has them.
-        case .gateListener: try listenAtGate("\(statePath)/\(Entry.futureGateName)")
+        case .gateListener: try listenAtGate("\(statePath)/\(Entry.markerName)")
         case .notifyDirectory: try notifyDirectory("\(statePath)/\(NotifySocket.directoryName)")
+        case .devices: try devices(preparation.plan.hostDevices)
         case .tree(let source): try tree(source)
         case .mappedTree(let source, let index):
             try mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
         }
+    }
+
+    /// Whatever the path was meant for, what it leads to now counts: the namespace itself is compared.
+    private static func requireForeign(
+        _ namespace: Int32, _ kind: NamespaceKind, _ reliance: Origin, _ origin: Origin
+    ) throws(RuntimeError) {
+        do {
+            guard try NamespaceFile.isCallers(namespace, kind.procName) else { return }
+        } catch {
+            throw .system(error, field: origin.text)
+        }
+        let article = kind == .ipc ? "an" : "a"
+        throw .plan(
+            PlanError(
+                field: reliance.text,
+                message: "needs \(article) \(kind.rawValue) namespace of the container's own, and \(origin.text)"
+                    + " is the caller's"))
     }
 
     /// A host tree for a user namespace. It comes from outside of the container's mounts, so what restricts it on the
@@ -42,6 +63,17 @@ struct Provider: ~Copyable {
         let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
         try Tree.becomeSlave(tree)
         return tree
+    }
+
+    /// The nodes are in a file system of their own: what the container does to them is its own affair.
+    private static func devices(_ devices: [HostDevice]) throws(SystemError) -> Descriptor {
+        let mount = try Tree.temporaryFileSystem(inodes: devices.count + 1)
+        for (index, device) in devices.enumerated() {
+            try Files.makeNode(
+                "\(index)", mode: device.mode, major: device.major, minor: device.minor, uid: device.uid,
+                gid: device.gid, at: .directory(mount.number))
+        }
+        return mount
     }
 
     private static func notifyDirectory(_ path: String) throws(SystemError) -> Descriptor {

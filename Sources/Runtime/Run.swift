@@ -44,12 +44,27 @@ extension Lifecycle {
         // Signals are queued from before the process is there: none that is meant for it gets lost.
         let signals: SignalQueue
         do { signals = try SignalQueue() } catch { throw .system(error, field: "") }
-        var creation = try begin(request, preparation)
+        let termination: TerminationSignals
+        do { termination = try TerminationSignals() } catch { throw .system(error, field: "") }
+        do {
+            return try runInForeground(request, preparation, signals, termination.descriptor.number, keep: keep)
+        } catch {
+            // What came while there was no process to pass it on to was meant for this one.
+            if let signal = termination.next() { throw .interrupted(signal: signal, error) }
+            throw error
+        }
+    }
+
+    private func runInForeground(
+        _ request: CreateRequest, _ preparation: Preparation, _ signals: consuming SignalQueue, _ interruption: Int32,
+        keep: Bool
+    ) throws(RuntimeError) -> Int32 {
+        var creation = try begin(request, preparation, interruption: interruption)
         let status: Int32
         do {
             // While the container runs, other commands may work on it.
             try creation.unlock()
-            try runPoststart(creation.container)
+            try runPoststart(creation.container, interruption: interruption)
             let life = Timeline.begin("container runs")
             status = try follow(&creation, signals)
             Timeline.end(life)
@@ -67,7 +82,7 @@ extension Lifecycle {
             if case .unknownContainer = error { return status }  // Somebody has deleted it already.
             throw error
         }
-        try destroy(creation.container, entry)
+        try destroy(creation.container, entry, interruption: interruption)
         return status
     }
 
@@ -83,8 +98,10 @@ extension Lifecycle {
     }
 
     /// Brings a new container to its exec.
-    private func begin(_ request: CreateRequest, _ preparation: Preparation) throws(RuntimeError) -> Creation {
-        var creation = try Creation.begin(request, preparation, in: store, warn: warn)
+    private func begin(
+        _ request: CreateRequest, _ preparation: Preparation, interruption: Int32? = nil
+    ) throws(RuntimeError) -> Creation {
+        var creation = try Creation.begin(request, preparation, in: store, interruption: interruption, warn: warn)
         do {
             try creation.keepMeetings()
             try creation.publish()

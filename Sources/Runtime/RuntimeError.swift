@@ -29,6 +29,8 @@ public enum RuntimeError: Error, Sendable {
     /// newuidmap or newgidmap refused.
     case idMapHelper(IDMapFailure)
     case oldKernel(release: String)
+    /// A signal asked for the end while the command was at work; and what was given up then.
+    indirect case interrupted(signal: Int32, RuntimeError)
     case brokenState(path: String, reason: String)
     /// The limit on memory (bytes) ended the set-up, which needs about so much; nil: it was not this container's limit.
     case outOfMemory(limit: Int64?, needed: Int64)
@@ -78,6 +80,7 @@ extension RuntimeError: CustomStringConvertible {
         case .needsUserNamespace: "rootless container requires user namespaces"
         case .idMapHelper(let failure): "\(failure)"
         case .oldKernel(let release): "Linux 5.14 or newer is needed, and this is \(release)"
+        case .interrupted(let signal, let error): "interrupted by signal \(signal): \(error.text)"
         case .brokenState(let path, let reason): "\(path): \(reason)"
         case .outOfMemory(let limit, let needed):
             "linux.resources.memory.limit: the container ran out of memory while it was started"
@@ -140,10 +143,28 @@ extension RuntimeError: CustomStringConvertible {
         case .outOfMemory, .memoryLimit:
             details.errno = Errno.noMemory.name
             details.field = "linux.resources.memory.limit"
-        case .brokenState(let path, _): details.path = path
+        case .brokenState(let path, _):
+            details.path = path
+            details.hint = "whatever of the container runs yet has to be ended by hand before its directory is removed"
+        case .interrupted: details.errno = Errno.interrupted.name
         case .invalidID, .exists, .unknownContainer, .status, .usage, .oldKernel, .pattern, .program: break
         }
         return details
+    }
+}
+
+extension RuntimeError {
+    init(_ error: LaunchError) {
+        switch error {
+        case .system(let error): self = .system(error, field: "process")
+        case .step(let failure): self = .step(failure)
+        }
+    }
+
+    /// The exit status of the command, if it is not the usual one: as a shell has it for one that a signal has ended.
+    public var exitStatus: Int32? {
+        if case .interrupted(let signal, _) = self { return 128 + signal }
+        return nil
     }
 }
 

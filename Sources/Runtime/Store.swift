@@ -22,18 +22,25 @@ public struct Store: Sendable {
     func path(of id: String) -> String { "\(root)/\(id)" }
 
     /// Makes the directory of a new container and locks it. The id is valid already.
+    ///
+    /// A directory without a state belongs to nobody: its maker was killed, or has not locked it yet. Whoever holds the
+    /// lock on it has it, and nobody else loses anything. Between the two others may remove it as well.
     func reserve(_ id: String) throws(RuntimeError) -> Entry {
         do {
             try makeRoot()
-            try Files.makeDirectory(path(of: id), mode: 0o700)
-            return Entry(path: path(of: id), directory: try lockedDirectory(id))
+            for _ in 0..<Self.mostTries {
+                if let directory = try lockedDirectory(id) { return Entry(path: path(of: id), directory: directory) }
+            }
         } catch {
             if error.errno == .exists { throw .exists(id: id) }
             let isClosed = error.errno == .accessDenied && root == "/run/apus"
             throw .system(
                 error, field: "--root", hint: isClosed ? "an ordinary user needs XDG_RUNTIME_DIR or --root" : "")
         }
+        throw .status("container \(id) is made and deleted by others all the time")
     }
+
+    private static var mostTries: Int { 100 }
 
     /// The root is made with its parents, as `mkdir -p` does; only the last one is private.
     private func makeRoot() throws(SystemError) {
@@ -58,10 +65,53 @@ public struct Store: Sendable {
         }
     }
 
-    private func lockedDirectory(_ id: String) throws(SystemError) -> Descriptor {
-        let directory = try Descriptor.open(path(of: id), [.readOnly, .directory, .noFollow])
-        _ = try directory.lock()
-        return directory
+    /// The directory of a container that has no state yet, locked; nil if it was removed meanwhile. EEXIST: there is such a
+    /// container.
+    private func lockedDirectory(_ id: String) throws(SystemError) -> Descriptor? {
+        let path = path(of: id)
+        var isOwn = true
+        do { try Files.makeDirectory(path, mode: 0o700) } catch {
+            if error.errno != .exists { throw error }
+            isOwn = false
+            if Files.exists("\(path)/\(Record.fileName)") { throw error }
+        }
+        do throws(SystemError) {
+            let directory = try Descriptor.open(path, [.readOnly, .directory, .noFollow])
+            _ = try directory.lock()
+            guard try isStill(path, directory) else { return nil }
+            guard try !Self.has(Record.fileName, in: directory) else { throw SystemError("mkdir", path, .exists) }
+            return directory
+        } catch {
+            switch error.errno {
+            case .noEntry: return nil
+            // Something else has the name: a file, or a link.
+            case .notDirectory, .tooManyLinks: throw SystemError("mkdir", path, .exists)
+            default:
+                // An empty directory that nobody has locked is in nobody's way, and still not to stay.
+                if isOwn { try? Files.removeDirectory(path) }
+                throw error
+            }
+        }
+    }
+
+    /// Whether a directory still has its name.
+    private func isStill(_ path: String, _ directory: borrowing Descriptor) throws(SystemError) -> Bool {
+        let held = try directory.status()
+        let now: FileStatus
+        do { now = try Files.status(path) } catch {
+            if error.errno == .noEntry { return false }
+            throw error
+        }
+        return held.inode == now.inode && held.device == now.device
+    }
+
+    /// Whether there is an entry, of whatever kind.
+    private static func has(_ name: String, in directory: borrowing Descriptor) throws(SystemError) -> Bool {
+        do { _ = try Files.status(name, at: .directory(directory.number)) } catch {
+            if error.errno == .noEntry { return false }
+            throw error
+        }
+        return true
     }
 
     /// The container's directory, locked: waits until no other command works on the container.
@@ -78,11 +128,7 @@ public struct Store: Sendable {
             let directory = try Descriptor.open(path(of: id), [.readOnly, .directory, .noFollow])
             guard try directory.lock(wait: wait) else { return nil }
             // Whoever held the lock may have deleted the container, and somebody else made it anew.
-            let held = try directory.status()
-            let now = try Files.status(path(of: id))
-            guard held.inode == now.inode, held.device == now.device else {
-                throw RuntimeError.unknownContainer(id: id)
-            }
+            guard try isStill(path(of: id), directory) else { throw RuntimeError.unknownContainer(id: id) }
             return Entry(path: path(of: id), directory: directory)
         } catch let error as RuntimeError {
             throw error
@@ -98,9 +144,15 @@ public struct Store: Sendable {
     func record(of id: String) throws(RuntimeError) -> Record {
         let path = "\(path(of: id))/\(Record.fileName)"
         let bytes: [UInt8]
-        do { bytes = try Files.read(path) } catch {
-            if error.errno == .noEntry || error.errno == .notDirectory { throw .unknownContainer(id: id) }
-            throw .system(error, field: "--root")
+        // What is no file, whoever put it there, must not hold up a command.
+        do { bytes = try Files.readRegular(path) } catch {
+            switch error.errno {
+            case .noEntry: throw .unknownContainer(id: id)
+            case .notDirectory: throw .unknownContainer(id: id)
+            case .invalidArgument, .isDirectory, .tooManyLinks, .noDevice:
+                throw .brokenState(path: path, reason: "it is no regular file")
+            default: throw .system(error, field: "--root")
+            }
         }
         return try Record(decoding: bytes, path: path)
     }
@@ -127,12 +179,14 @@ struct Entry: ~Copyable {
     }
 
     static let gateName = "gate"
-    /// The gate before the process stands at it.
-    static let futureGateName = "gate.new"
+    /// Says that the container is being set up: there from before its process is, until the process stands at the gate,
+    /// or executes its program. Whatever becomes of who makes the container, nobody takes a process in set-up for the
+    /// container's own, which is in its own root. With a gate this is the gate's socket, which nobody knows yet.
+    static let markerName = "gate.new"
     static let configName = "config.json"
 
     var gatePath: String { "\(path)/\(Self.gateName)" }
-    var futureGatePath: String { "\(path)/\(Self.futureGateName)" }
+    var markerPath: String { "\(path)/\(Self.markerName)" }
 
     borrowing func write(_ record: Record) throws(RuntimeError) {
         do {
@@ -150,6 +204,23 @@ struct Entry: ~Copyable {
                 at: .directory(directory.number))
             try file.write(bytes)
         } catch {
+            throw .system(error, field: "--root")
+        }
+    }
+
+    /// Leaves the marker of a container without a gate.
+    borrowing func mark() throws(RuntimeError) {
+        do {
+            try Files.makeNode(
+                Self.markerName, mode: 0o100600, major: 0, minor: 0, uid: 0, gid: 0, at: .directory(directory.number))
+        } catch {
+            throw .system(error, field: "--root")
+        }
+    }
+
+    /// The set-up is over: the process executes its program.
+    borrowing func unmark() throws(RuntimeError) {
+        do { try Files.remove(Self.markerName, at: .directory(directory.number)) } catch {
             throw .system(error, field: "--root")
         }
     }

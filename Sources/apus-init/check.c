@@ -40,12 +40,14 @@ static bool sound_slots(unsigned first, unsigned count) { return first <= APUS_S
 CHECK(apus_nothing) { return true; }
 CHECK(apus_slot_step) { return sound_slot(s->slot); }
 CHECK(apus_two_slots) { return sound_slot(s->from) && sound_slot(s->to); }
+CHECK(apus_copy_tree) { return sound_slot(s->from) && sound_slot(s->to) && sound_slot(s->descriptors); }
+CHECK(apus_reopen) { return sound_slot(s->from) && sound_slot(s->into) && sound_slot(s->descriptors); }
 CHECK(apus_namespace) { return sound_slot(s->slot); }
 CHECK(apus_flags) { return true; }
 CHECK(apus_number) { return true; }
 CHECK(apus_text_step) { return sound_text(init, s->text); }
 CHECK(apus_keyring) { return sound_text(init, s->name); }
-CHECK(apus_texts_step) { return sound_texts(init, s->texts); }
+CHECK(apus_find_executable) { return sound_text(init, s->name) && sound_text(init, s->path); }
 CHECK(apus_groups) { return sound_bytes(init, s->groups); }
 CHECK(apus_meet) { return sound_base(s->send) && sound_slots(s->receive, s->receive_count); }
 CHECK(apus_write_file) { return sound_base(s->base) && sound_text(init, s->path) && sound_text(init, s->value); }
@@ -82,7 +84,7 @@ CHECK(apus_find_home) {
     return s->environment.count < UINT32_MAX && sound_texts(init, s->environment) &&
            inside(init, s->environment.offset, ((uint64_t)s->environment.count + 2) * 8) &&
            ((uint64_t *)(init->base + s->environment.offset))[s->environment.count + 1] == 0 &&
-           sound_bytes(init, s->buffer) && s->buffer.size >= 16;
+           sound_bytes(init, s->buffer) && s->buffer.size >= 16 && sound_slot(s->descriptors);
 }
 CHECK(apus_tell_pid) {
     return sound_texts(init, s->environment) && s->index < s->environment.count && sound_bytes(init, s->buffer) &&
@@ -91,11 +93,16 @@ CHECK(apus_tell_pid) {
 CHECK(apus_gate) {
     return sound_slot(s->listener) && sound_slot(s->connection) && sound_slots(s->receive, s->receive_count);
 }
+/// The kernel takes as many instructions (BPF_MAXINSNS).
+static bool sound_filter(const struct init *init, struct apus_bytes program) {
+    return sound_bytes(init, program) && program.size % 8 == 0 && program.size / 8 <= 4096;
+}
+
 CHECK(apus_run_hook) {
     return sound_slot(s->input) && sound_slot(s->output) && sound_text(init, s->path) &&
-           sound_texts(init, s->arguments) && sound_texts(init, s->environment);
+           sound_texts(init, s->arguments) && sound_texts(init, s->environment) && sound_filter(init, s->filter);
 }
-CHECK(apus_seccomp) { return sound_bytes(init, s->program) && s->program.size % 8 == 0 && s->program.size / 8 <= 4096; }
+CHECK(apus_seccomp) { return sound_filter(init, s->program); }
 CHECK(apus_execute) { return sound_texts(init, s->arguments) && sound_texts(init, s->environment); }
 
 static bool sound_step(const struct init *init, const struct apus_step *step) {

@@ -19,38 +19,52 @@ struct place {
     const char *name;
 };
 
-static long copy_directory(int from, int to, unsigned depth);
+/// One tree on its way.
+struct copying {
+    const struct init *init;
+    unsigned descriptors;
+};
+
+static long copy_directory(const struct copying *copying, int from, int to, unsigned depth);
 
 static long set_metadata(int descriptor, const struct statx *status) {
     long result = sys(fchownat, descriptor, "", status->stx_uid, status->stx_gid, AT_EMPTY_PATH);
     return result < 0 ? result : sys(fchmod, descriptor, status->stx_mode & 07777);
 }
 
-static long copy_content(int from, int to) {
-    for (;;) {
-        long size = sys(sendfile, to, from, NULL, 1 << 30);
+/// Copies what a file had when it was opened: one that grows all the time has an end, too.
+static long copy_content(int from, int to, uint64_t rest) {
+    while (rest > 0) {
+        long size = sys(sendfile, to, from, NULL, rest < 1 << 30 ? rest : 1 << 30);
         if (size <= 0) return size;
+        rest -= (uint64_t)size;
     }
+    return 0;
 }
 
-static long copy_regular(const struct place *place, const struct statx *status) {
-    long from = sys(openat, place->from, place->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+static long copy_regular(const struct copying *copying, const struct place *place, const struct statx *status) {
+    struct image_file file = {
+        .directory = place->from, .name = place->name, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+        .descriptors = copying->descriptors};
+    uint64_t content;
+    long from = open_image_file(copying->init, file, &content);
     if (from < 0) return from;
     long to = sys(openat, place->to, place->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    long result = to < 0 ? to : copy_content((int)from, (int)to);
+    long result = to < 0 ? to : copy_content((int)from, (int)to, content);
     if (result == 0) result = set_metadata((int)to, status);
     if (to >= 0) sys(close, to);
     sys(close, from);
     return result;
 }
 
-static long copy_subdirectory(const struct place *place, const struct statx *status, unsigned depth) {
+static long copy_subdirectory(
+    const struct copying *copying, const struct place *place, const struct statx *status, unsigned depth) {
     long from = sys(openat, place->from, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (from < 0) return from;
     long result = sys(mkdirat, place->to, place->name, 0700);
     long to = result < 0
         ? result : sys(openat, place->to, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-    result = to < 0 ? to : copy_directory((int)from, (int)to, depth + 1);
+    result = to < 0 ? to : copy_directory(copying, (int)from, (int)to, depth + 1);
     if (result == 0) result = set_metadata((int)to, status);
     if (to >= 0) sys(close, to);
     sys(close, from);
@@ -67,19 +81,19 @@ static long copy_symbolic_link(const struct place *place, const struct statx *st
         ? size : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
 }
 
-static long copy_entry(const struct place *place, unsigned depth) {
+static long copy_entry(const struct copying *copying, const struct place *place, unsigned depth) {
     struct statx status;
     long result = status_of(place->from, place->name, AT_SYMLINK_NOFOLLOW, &status);
     if (result < 0) return result;
     switch (status.stx_mode & S_IFMT) {
-    case S_IFREG: return copy_regular(place, &status);
-    case S_IFDIR: return copy_subdirectory(place, &status, depth);
+    case S_IFREG: return copy_regular(copying, place, &status);
+    case S_IFDIR: return copy_subdirectory(copying, place, &status, depth);
     case S_IFLNK: return copy_symbolic_link(place, &status);
     default: return 0;  // Devices, sockets and FIFOs of an image are no content.
     }
 }
 
-static long copy_directory(int from, int to, unsigned depth) {
+static long copy_directory(const struct copying *copying, int from, int to, unsigned depth) {
     if (depth > DEEPEST) return -ELOOP;
     char buffer[2048] __attribute__((aligned(8)));
     for (;;) {
@@ -91,10 +105,8 @@ static long copy_directory(int from, int to, unsigned depth) {
             const char *name = entry->name;
             if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]))) continue;
             struct place place = {.from = from, .to = to, .name = name};
-            long result = copy_entry(&place, depth);
-            if (result < 0) {
-                return result;
-            }
+            long result = copy_entry(copying, &place, depth);
+            if (result < 0) return result;
         }
     }
 }
@@ -111,13 +123,14 @@ long copy_mode(struct init *init, const struct apus_two_slots *s) {
     return result;
 }
 
-long copy_tree(struct init *init, const struct apus_two_slots *s) {
+long copy_tree(struct init *init, const struct apus_copy_tree *s) {
+    struct copying copying = {.init = init, .descriptors = s->descriptors};
     // The slots are places (O_PATH); reading wants descriptors of its own.
     long from = sys(openat, init->slots[s->from], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (from < 0) return from;
     long to = sys(openat, init->slots[s->to], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     // The directory itself stays as it was made: its mode and owner may have been asked for.
-    long result = to < 0 ? to : copy_directory((int)from, (int)to, 0);
+    long result = to < 0 ? to : copy_directory(&copying, (int)from, (int)to, 0);
     if (to >= 0) sys(close, to);
     sys(close, from);
     return result;

@@ -57,10 +57,16 @@ long set_window(struct init *init, const struct apus_window *s) {
     return sys(ioctl, init->slots[s->slot], TIOCSWINSZ, size);
 }
 
+/// Whether everybody shares it: every device but a pseudoterminal (major numbers 136 to 143).
+static bool is_shared_device(const struct statx *status) {
+    uint32_t kind = status->stx_mode & S_IFMT;
+    return kind == S_IFBLK || (kind == S_IFCHR && (status->stx_rdev_major < 136 || status->stx_rdev_major > 143));
+}
+
 long set_owner(struct init *init, const struct apus_owner *s) {
     struct statx status;
     long result = status_of(init->slots[s->slot], "", AT_EMPTY_PATH, &status);
-    if (result < 0 || is_device(&status, S_IFCHR, 1, 3) || status.stx_uid == s->uid) return result;
+    if (result < 0 || is_shared_device(&status) || status.stx_uid == s->uid) return result;
     return sys(fchownat, init->slots[s->slot], "", s->uid, s->gid, AT_EMPTY_PATH);
 }
 

@@ -25,6 +25,8 @@ static long become_hook(struct init *init, const struct apus_run_hook *s) {
     int input = init->slots[s->input];
     int output = init->slots[s->output];
     sys(umask, 022);
+    // It ends with this process; nobody would wait for it any more.
+    sys(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     // The capabilities that got this process through its own exec are none of a hook's.
     sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     long result = sys(lseek, input, 0, 0);
@@ -32,6 +34,8 @@ static long become_hook(struct init *init, const struct apus_run_hook *s) {
     if (result >= 0) result = sys(dup3, output, 1, 0);
     if (result >= 0) result = sys(dup3, output, 2, 0);
     if (result >= 0) result = sys(close_range, 3, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
+    if (result >= 0 && s->limits_files) result = sys(prlimit64, 0, 7 /* RLIMIT_NOFILE */, &s->soft, NULL);
+    if (result >= 0 && s->filter.size) result = set_filter(init, s->filter, s->filter_flags);
     if (result < 0) return result;
     return sys(execve, text(init, s->path), texts(init, s->arguments), texts(init, s->environment));
 }

@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 
 #define X_OK 1
+#define LARGEST_PASSWD (1 << 20)
 
 long set_scheduler(const struct apus_scheduler *s) {
     struct sched_attr attributes = {
@@ -104,21 +105,26 @@ static bool take(struct passwd_line *line, char byte, uint32_t uid, char *home, 
     return false;
 }
 
-/// Reads the image's passwd, which may be anything: only a regular file of at most 1 MiB counts, and opening it
-/// waits for nobody.
-static uint32_t home_from_passwd(uint32_t uid, char *home, uint32_t capacity) {
-    long file = open_beneath(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_MAGICLINKS);
+/// Reads the image's passwd, which may be anything: only a regular file of at most 1 MiB counts, and no more is read
+/// than it had when it was opened.
+static uint32_t home_from_passwd(
+    const struct init *init, unsigned descriptors, uint32_t uid, char *home, uint32_t capacity) {
+    struct image_file passwd = {.directory = AT_FDCWD, .name = "/etc/passwd", .descriptors = descriptors};
+    uint64_t rest;
+    long file = open_image_file(init, passwd, &rest);
     if (file < 0) return 0;
-    struct statx status;
-    bool is_usable = status_of((int)file, "", AT_EMPTY_PATH, &status) == 0 &&
-                     (status.stx_mode & S_IFMT) == S_IFREG && status.stx_size <= 1 << 20;
+    if (rest > LARGEST_PASSWD) rest = 0;
+    bool is_usable = rest > 0;
     struct passwd_line line = {0};
     uint32_t found = 0;
     char buffer[1024];
-    long size;
-    while (is_usable && !found && (size = sys(read, file, buffer, sizeof buffer)) > 0)
+    while (rest > 0 && !found) {
+        long size = sys(read, file, buffer, rest < sizeof buffer ? rest : sizeof buffer);
+        if (size <= 0) break;
+        rest -= (uint64_t)size;
         for (long i = 0; i < size && !found; i++)
             if (take(&line, buffer[i], uid, home, capacity)) found = line.home_length;
+    }
     if (is_usable && !found && take(&line, '\n', uid, home, capacity)) found = line.home_length;
     sys(close, file);
     return found;
@@ -127,7 +133,7 @@ static uint32_t home_from_passwd(uint32_t uid, char *home, uint32_t capacity) {
 long find_home(struct init *init, const struct apus_find_home *s) {
     char *buffer = init->base + s->buffer.offset;
     memcpy(buffer, "HOME=", 5);
-    uint32_t length = home_from_passwd(s->uid, buffer + 5, s->buffer.size - 6);
+    uint32_t length = home_from_passwd(init, s->descriptors, s->uid, buffer + 5, s->buffer.size - 6);
     if (length == 0) buffer[5] = '/', length = 1;
     buffer[5 + length] = 0;
     texts(init, s->environment)[s->environment.count] = buffer;
@@ -155,22 +161,41 @@ static long is_executable(const char *path) {
     return sys(faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
 }
 
-long find_executable(struct init *init, const struct apus_texts_step *s) {
-    char **candidates = texts(init, s->texts);
+/// Puts `directory/name` where the program's path is kept; false if that is longer than a path can be.
+static bool join_candidate(struct init *init, const char *directory, size_t length, struct apus_text name) {
+    if (length == 0) directory = ".", length = 1;
+    if (length + 1 + name.length >= sizeof init->executable) return false;
+    memcpy(init->executable, directory, length);
+    init->executable[length] = '/';
+    memcpy(init->executable + length + 1, text(init, name), name.length + 1);
+    return true;
+}
+
+long find_executable(struct init *init, const struct apus_find_executable *s) {
+    const char *name = text(init, s->name);
+    for (uint32_t i = 0; i < s->name.length; i++) {
+        if (name[i] != '/') continue;
+        if (s->name.length >= sizeof init->executable) return -ENAMETOOLONG;
+        memcpy(init->executable, name, s->name.length + 1);
+        return is_executable(init->executable);
+    }
+    const char *path = text(init, s->path);
     long result = -ENOENT;
-    for (uint32_t i = 0; i < s->texts.count; i++) {
-        result = is_executable(candidates[i]);
-        if (result < 0) continue;
-        init->executable = candidates[i];
-        return 0;
+    for (size_t start = 0, end = 0; start <= s->path.length; start = ++end) {
+        while (end < s->path.length && path[end] != ':') end++;
+        if (!join_candidate(init, path + start, end - start, s->name)) continue;
+        result = is_executable(init->executable);
+        if (result == 0) return 0;
     }
     return result;
 }
 
-long load_seccomp(struct init *init, const struct apus_seccomp *s) {
-    struct sock_fprog program = {
-        .len = (unsigned short)(s->program.size / sizeof(struct sock_filter)),
-        .filter = (struct sock_filter *)(init->base + s->program.offset),
+long set_filter(const struct init *init, struct apus_bytes program, uint32_t flags) {
+    struct sock_fprog filter = {
+        .len = (unsigned short)(program.size / sizeof(struct sock_filter)),
+        .filter = (struct sock_filter *)(init->base + program.offset),
     };
-    return sys(seccomp, SECCOMP_SET_MODE_FILTER, s->flags, &program);
+    return sys(seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
 }
+
+long load_seccomp(struct init *init, const struct apus_seccomp *s) { return set_filter(init, s->program, s->flags); }

@@ -13,8 +13,9 @@ struct init {
     struct apus_report *report;
     int plan_descriptor;
     int slots[APUS_SLOTS];
-    const char *executable;         ///< what FIND_EXECUTABLE found
+    char executable[APUS_PATH_MAX]; ///< what FIND_EXECUTABLE found
     bool has_directory;             ///< the last CHANGE_DIRECTORY succeeded
+    bool is_released;               ///< it no longer ends with who made it: it has been through the gate
 };
 
 static inline const char *text(const struct init *init, struct apus_text text) { return init->base + text.offset; }
@@ -30,6 +31,25 @@ static inline int base_of(const struct init *init, unsigned slot) {
 
 /// Puts a descriptor into a slot, whose former one is closed. Passes an error on.
 long put(struct init *init, unsigned slot, long descriptor);
+
+/// Ends this process together with its parent, as long as nobody else may own it, and hides it from whoever shares a
+/// namespace with it. A change of identity undoes both (commit_creds in kernel/cred.c). Passes `result` on.
+long guard(const struct init *init, long result);
+
+/// A file of an image, where it is and how it is found.
+struct image_file {
+    int directory;
+    const char *name;
+    uint64_t resolve;               ///< RESOLVE_*
+    unsigned descriptors;           ///< slot of /proc/self/fd
+};
+
+/// Opens a file of an image for reading: a regular file, and none of procfs or sysfs. It is looked at before it is
+/// opened, since opening a device or a FIFO has effects of its own. `size` is what it holds at that moment.
+long open_image_file(const struct init *init, struct image_file file, uint64_t *size);
+
+/// Opens anew, with other flags, what a descriptor holds.
+long open_again(const struct init *init, int descriptor, uint64_t flags, unsigned descriptors);
 
 /// Adds to the report what the kernel or the operation has to say beyond errno.
 void explain(struct init *init, const char *detail, size_t length);
@@ -59,7 +79,8 @@ long move_mount_step(struct init *, const struct apus_two_slots *);
 long choose_cover(struct init *, const struct apus_choose_cover *);
 long detach_old_root(struct init *, const struct apus_slot_step *);
 long copy_mode(struct init *, const struct apus_two_slots *);
-long copy_tree(struct init *, const struct apus_two_slots *);
+long copy_tree(struct init *, const struct apus_copy_tree *);
+long reopen(struct init *, const struct apus_reopen *);
 long copy_link(struct init *, const struct apus_copy_link *);
 long verify_device(struct init *, const struct apus_verify_device *);
 long make_node(struct init *, const struct apus_make_node *);
@@ -78,6 +99,8 @@ long set_capabilities(const struct apus_capabilities *);
 long set_ambient(const struct apus_flags *);
 long find_home(struct init *, const struct apus_find_home *);
 long tell_pid(struct init *, const struct apus_tell_pid *);
-long find_executable(struct init *, const struct apus_texts_step *);
+long find_executable(struct init *, const struct apus_find_executable *);
 long run_hook(struct init *, const struct apus_run_hook *);
 long load_seccomp(struct init *, const struct apus_seccomp *);
+long set_filter(const struct init *, struct apus_bytes program, uint32_t flags);
+long execute(struct init *, const struct apus_execute *);

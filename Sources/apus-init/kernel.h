@@ -14,6 +14,7 @@
 #define AT_EACCESS 0x200
 #define SIGCHLD 17
 #define SIGKILL 9
+#define MOST_TRIES 1024  ///< of an openat2 that answers EAGAIN
 
 #if defined(__x86_64__)
 __attribute__((always_inline)) static inline long call6(long n, long a, long b, long c, long d, long e, long f) {
@@ -60,9 +61,16 @@ static inline long status_of(int dir, const char *path, int flags, struct statx 
     return sys(statx, dir, path, flags, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_SIZE, result);
 }
 
+/// Opens as openat2(2) does. A rename or mount anywhere on the host while a `..` is resolved makes the kernel give up
+/// with EAGAIN (RESOLVE_IN_ROOT, RESOLVE_BENEATH): it is asked again, so often that only an attack is left as a reason.
 static inline long open_beneath(int dir, const char *path, uint64_t flags, uint64_t resolve) {
     struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = resolve};
-    return sys(openat2, dir, path, &how, sizeof how);
+    long result = -EAGAIN;
+    for (unsigned tries = 0; tries < MOST_TRIES && result == -EAGAIN; tries++) {
+        if (tries >= 16) sys(sched_yield);
+        result = sys(openat2, dir, path, &how, sizeof how);
+    }
+    return result;
 }
 
 static inline size_t length_of(const char *text) {

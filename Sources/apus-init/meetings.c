@@ -1,6 +1,7 @@
 // Meetings with the host, the gate, and the fork that joined pid namespaces need.
 #include "init.h"
 
+#include <linux/prctl.h>
 #include <linux/socket.h>
 
 #define SOL_SOCKET 1
@@ -80,19 +81,24 @@ long meet(struct init *init, const struct apus_meet *s) {
 }
 
 /// Goes on in another process, a child of the same parent: what setns(2) for a pid namespace and unshare(2) for
-/// a time namespace ask for. There is no exec in between, so it is born undumpable.
+/// a time namespace ask for. There is no exec in between, so it is born undumpable. Not clone3(2), which filters cannot
+/// look into and therefore forbid: the filter of `exec` may be loaded already.
 long fork_child(struct init *init, const struct apus_flags *s) {
     int pidfd = -1;
-    struct clone_args args = {.flags = s->flags | CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)&pidfd};
-    long pid = sys(clone3, &args, sizeof args);
+    // The signal is that of the caller's own end: with CLONE_PARENT none may be named (clone(2)).
+    long pid = sys(clone, s->flags | CLONE_PARENT | CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
     if (pid < 0) return pid;
-    if (pid == 0) return await_reply(init, 0, 0);
+    // A parent that is gone by now ends this one by the silence of its socket.
+    if (pid == 0) return guard(init, await_reply(init, 0, 0));
     struct apus_message message = {.meeting = APUS_MEETING_FORKED, .value = (int32_t)pid};
     sys(exit_group, send_message(init->plan->control, &message, sizeof message, &pidfd, 1) < 0);
     return 0;
 }
 
 long wait_at_gate(struct init *init, const struct apus_gate *s) {
+    // Everything is in place and known by name: whoever made this process may go now.
+    init->is_released = true;
+    sys(prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
     init->report->phase = APUS_PHASE_WAITING;
     for (;;) {
         long connection = sys(accept4, init->slots[s->listener], NULL, NULL, SOCK_CLOEXEC);

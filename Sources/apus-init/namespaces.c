@@ -27,7 +27,7 @@ long join_cgroup(struct init *init, const struct apus_slot_step *s) {
 }
 
 long join_namespace(struct init *init, const struct apus_namespace *s) {
-    return sys(setns, init->slots[s->slot], s->flag);
+    return guard(init, sys(setns, init->slots[s->slot], s->flag));
 }
 
 long unshare_namespaces(struct init *init, const struct apus_flags *s) { return sys(unshare, s->flags); }

@@ -2,7 +2,9 @@
 #include "init.h"
 
 #include <linux/mman.h>
+#include <linux/poll.h>
 #include <linux/prctl.h>
+#include <linux/time_types.h>
 
 #define SEEK_END 2
 #define EXIT_BROKEN_PLAN 125
@@ -38,10 +40,28 @@ void explain(struct init *init, const char *detail, size_t length) {
     report->detail_length = (uint32_t)length;
 }
 
-/// A change of identity makes a process as dumpable as fs.suid_dumpable says (commit_creds in kernel/cred.c).
-static long undumpable(long result) {
+long guard(const struct init *init, long result) {
     sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (!init->is_released) sys(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     return result;
+}
+
+/// Whether whoever made this process is gone. The signal of its death may have come at a moment at which it was not
+/// asked for; the other end of the socket tells for good.
+static bool is_abandoned(const struct init *init) {
+    struct pollfd control = {.fd = init->plan->control};
+    struct __kernel_timespec now = {0};
+    return sys(ppoll, &control, 1, &now, NULL, 8) > 0 && control.revents & POLLHUP;
+}
+
+/// The program belongs to nobody but itself: from here on it outlives who has started it.
+long execute(struct init *init, const struct apus_execute *s) {
+    if (!init->is_released) {
+        if (is_abandoned(init)) sys(exit_group, 1);
+        sys(prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
+    }
+    init->report->phase = APUS_PHASE_EXECUTING;
+    return sys(execve, init->executable, texts(init, s->arguments), texts(init, s->environment));
 }
 
 /// Performs one step. No `default`: the compiler refuses an operation that is missing here.
@@ -64,7 +84,8 @@ static long perform(struct init *init, const struct apus_step *step) {
         return sys(setgroups, groups->groups.size / sizeof(uint32_t), init->base + groups->groups.offset);
     }
     case APUS_OPERATION_SET_GROUP: return sys(setresgid, number->number, number->number, number->number);
-    case APUS_OPERATION_SET_USER: return undumpable(sys(setresuid, number->number, number->number, number->number));
+    case APUS_OPERATION_SET_USER: 
+        return guard(init, sys(setresuid, number->number, number->number, number->number));
     case APUS_OPERATION_NEW_SESSION: return sys(setsid);
     case APUS_OPERATION_JOIN_SESSION_KEYRING: return join_session_keyring(init, record);
     case APUS_OPERATION_OPEN_PATH: return open_path(init, record);
@@ -121,7 +142,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     }
     case APUS_OPERATION_KEEP_CAPABILITIES: return sys(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
     case APUS_OPERATION_DROP_BOUNDING: return drop_bounding(flags);
-    case APUS_OPERATION_SET_CAPABILITIES: return undumpable(set_capabilities(record));
+    case APUS_OPERATION_SET_CAPABILITIES: return guard(init, set_capabilities(record));
     case APUS_OPERATION_SET_AMBIENT: return set_ambient(flags);
     case APUS_OPERATION_SET_NO_NEW_PRIVILEGES: return sys(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     case APUS_OPERATION_FIND_HOME: return find_home(init, record);
@@ -131,15 +152,12 @@ static long perform(struct init *init, const struct apus_step *step) {
     case APUS_OPERATION_RUN_HOOK: return run_hook(init, record);
     case APUS_OPERATION_CLOSE_ON_EXEC: return sys(close_range, number->number, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
     case APUS_OPERATION_LOAD_SECCOMP: return load_seccomp(init, record);
-    case APUS_OPERATION_EXECUTE: {
-        const struct apus_execute *execute = record;
-        init->report->phase = APUS_PHASE_EXECUTING;
-        return sys(execve, init->executable, texts(init, execute->arguments), texts(init, execute->environment));
-    }
+    case APUS_OPERATION_EXECUTE: return execute(init, record);
     case APUS_OPERATION_SET_AFFINITY: {
         const struct apus_affinity *affinity = record;
         return sys(sched_setaffinity, 0, affinity->cpus.size, init->base + affinity->cpus.offset);
     }
+    case APUS_OPERATION_REOPEN: return reopen(init, record);
     }
     return -ENOSYS;
 }
@@ -207,7 +225,7 @@ __attribute__((noreturn, used)) void init_main(const long *stack) {
     static struct init init;
     // Before anything else: whoever shares a namespace with this process from here on cannot trace it, nor
     // reach its memory and descriptors through /proc (CVE-2016-9962).
-    sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+    guard(&init, 0);
     char *const *arguments = (char *const *)(stack + 1);
     int descriptor = stack[0] == 2 ? decimal(arguments[1]) : -1;
     if (descriptor < 0 || !load(&init, descriptor)) {

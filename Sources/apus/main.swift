@@ -43,7 +43,7 @@ do {
     Timeline.end(whole)
 } catch let error as RuntimeError {
     log.write(.error, "\(error)", error.details)
-    status = invocation.action.failureStatus
+    status = error.exitStatus ?? invocation.action.failureStatus
 } catch {
     log.write(.error, "\(error)")
     status = invocation.action.failureStatus

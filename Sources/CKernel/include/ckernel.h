@@ -50,6 +50,12 @@ int ck_chown(int dir, const char *path, uint32_t uid, uint32_t gid, int flags);
 // Memory files.
 int ck_memfd(const char *name, bool executable);
 int ck_seal(int fd);
+/// A memory file keeps its size for good, and can be written to.
+int ck_seal_size(int fd);
+/// Whether a memory file is sealed so: 1 or 0; `content` asks for ck_seal, else for ck_seal_size.
+int ck_is_sealed(int fd, bool content);
+/// mknod(2) and chown(2); the mode does not depend on the mask.
+int ck_make_node(int dir, const char *name, unsigned mode, unsigned major, unsigned minor);
 int ck_truncate(int fd, off_t size);
 void *ck_map_shared(int fd, size_t size, bool writable);
 void ck_unmap(void *address, size_t size);
@@ -118,6 +124,8 @@ int ck_poll(struct ck_poll *entries, size_t count, int milliseconds);
 int ck_block_signals(const int *signals, size_t count, bool block);
 /// Blocks every signal and gives a descriptor that reads them.
 int ck_signalfd_all(void);
+/// The same of HUP, INT, QUIT and TERM alone, which are blocked already.
+int ck_signalfd_termination(void);
 /// The next signal of a descriptor made by `ck_signalfd_all`, and its sender; 0: none is pending.
 int ck_signalfd_read(int fd, int *sender);
 int ck_realtime_minimum(void);
@@ -177,6 +185,10 @@ int ck_open_tree(const char *path, unsigned flags);
 int ck_tree_slave(int tree);
 /// Read-only, nosuid, nodev and noexec.
 int ck_tree_restrict(int tree);
+/// Read-only: nothing can be changed about the inodes in it; devices work.
+int ck_tree_read_only(int tree);
+/// A detached tmpfs with room for `inodes` (its own root among them), nosuid and noexec.
+int ck_temporary_file_system(unsigned inodes);
 /// 1 if the mount at `path` is read-only, nosuid, nodev or noexec.
 int ck_is_restricted(const char *path);
 /// Maps the ids of a detached tree through a user namespace (MOUNT_ATTR_IDMAP, Linux 5.12).

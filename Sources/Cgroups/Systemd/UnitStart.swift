@@ -184,8 +184,12 @@ extension Cgroup {
         // On cgroup v1 systemd denies every device before it allows some again: nobody may notice.
         let isFrozen = try isFrozen()
         let freezes = !isUnifiedOnly && !isFrozen
-        if freezes { try freeze() }
-        defer { if freezes { try? thaw() } }  // What cannot be thawed now, whoever comes next can.
-        try manager.set(properties, of: unit)
+        guard freezes else { return try manager.set(properties, of: unit) }
+        try freeze()
+        do { try manager.set(properties, of: unit) } catch {
+            try? thaw()  // The first error is the one to tell.
+            throw error
+        }
+        try thaw()
     }
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define APUS_PLAN_MAGIC 0x73757061u  ///< "apus"
-#define APUS_PLAN_VERSION 1u
+#define APUS_PLAN_VERSION 2u
 #define APUS_SLOTS 256               ///< descriptors that a plan can name
 #define APUS_NO_SLOT 0xffffu         ///< for a base: the working directory (AT_FDCWD)
 #define APUS_PATH_MAX 4096
@@ -125,7 +125,7 @@ struct apus_message {
     X(MOVE_MOUNT, apus_two_slots)                   \
     X(CHOOSE_COVER, apus_choose_cover)              \
     X(COPY_MODE, apus_two_slots)                    \
-    X(COPY_TREE, apus_two_slots)                    \
+    X(COPY_TREE, apus_copy_tree)                    \
     X(COPY_LINK, apus_copy_link)                    \
     X(VERIFY_DEVICE, apus_verify_device)            \
     X(MAKE_NODE, apus_make_node)                    \
@@ -161,13 +161,14 @@ struct apus_message {
     X(SET_NO_NEW_PRIVILEGES, apus_nothing)          \
     X(FIND_HOME, apus_find_home)                    \
     X(TELL_PID, apus_tell_pid)                      \
-    X(FIND_EXECUTABLE, apus_texts_step)             \
+    X(FIND_EXECUTABLE, apus_find_executable)        \
     X(WAIT_AT_GATE, apus_gate)                      \
     X(RUN_HOOK, apus_run_hook)                      \
     X(CLOSE_ON_EXEC, apus_number)                   \
     X(LOAD_SECCOMP, apus_seccomp)                   \
     X(EXECUTE, apus_execute)                        \
-    X(SET_AFFINITY, apus_affinity)
+    X(SET_AFFINITY, apus_affinity)                  \
+    X(REOPEN, apus_reopen)
 
 enum __attribute__((enum_extensibility(closed))) apus_operation {
 #define X(name, record) APUS_OPERATION_##name,
@@ -199,7 +200,28 @@ struct apus_two_slots {
     struct apus_step step;
     uint16_t from;
     uint16_t to;
-    uint32_t flags;            ///< MOVE_MOUNT: flags of move_mount besides the empty paths; COPY_TREE: 0
+    uint32_t flags;            ///< MOVE_MOUNT: flags of move_mount besides the empty paths
+};
+
+/// Copies what is in the directory `from` into the directory `to`. `descriptors` is /proc/self/fd of the host's procfs,
+/// by which files of an image are opened once it is known what they are.
+struct apus_copy_tree {
+    struct apus_step step;
+    uint16_t from;
+    uint16_t to;
+    uint16_t descriptors;
+    uint16_t unused;
+};
+
+/// Opens for reading and writing what is held by an O_PATH descriptor, once it is known what it is.
+struct apus_reopen {
+    struct apus_step step;
+    uint16_t from;
+    uint16_t into;
+    uint16_t descriptors;      ///< /proc/self/fd of the host's procfs
+    uint16_t unused;
+    uint32_t flags;            ///< O_*
+    uint32_t padding;
 };
 
 struct apus_namespace {
@@ -233,9 +255,12 @@ struct apus_keyring {
     uint32_t unused;
 };
 
-struct apus_texts_step {
+/// Looks for the program: as it is named if the name has a slash, else in the directories of `path`, which `:`
+/// separates; an empty one is the working directory. A candidate that is too long for a path is none.
+struct apus_find_executable {
     struct apus_step step;
-    struct apus_texts texts;
+    struct apus_text name;
+    struct apus_text path;
 };
 
 struct apus_groups {
@@ -389,7 +414,7 @@ struct apus_window {
     uint16_t unused;
 };
 
-/// Changes the owner of what a slot refers to, unless that is the null device, which everybody shares.
+/// Changes the owner of what a slot refers to, unless that is a device which everybody shares.
 struct apus_owner {
     struct apus_step step;
     uint32_t uid;
@@ -451,7 +476,8 @@ struct apus_find_home {
     struct apus_texts environment;
     struct apus_bytes buffer;
     uint32_t uid;
-    uint32_t unused;
+    uint16_t descriptors;      ///< /proc/self/fd of the host's procfs
+    uint16_t unused;
 };
 
 /// Writes the pid of the process behind the first `length` bytes of `buffer`, the name of a variable and `=`, and makes
@@ -474,6 +500,8 @@ struct apus_gate {
     uint16_t receive_count;
 };
 
+/// Runs a program and waits for its end. One that comes from the image is confined as the container's program is: what
+/// that one gets only now, right before its exec, is here as well.
 struct apus_run_hook {
     struct apus_step step;
     struct apus_text path;
@@ -482,6 +510,11 @@ struct apus_run_hook {
     uint32_t timeout;          ///< seconds; 0: none
     uint16_t input;
     uint16_t output;
+    struct apus_bytes filter;  ///< of struct sock_filter; empty: none
+    uint32_t filter_flags;     ///< SECCOMP_FILTER_FLAG_*
+    uint32_t limits_files;     ///< 1: RLIMIT_NOFILE becomes `soft` and `hard`
+    uint64_t soft;
+    uint64_t hard;
 };
 
 struct apus_seccomp {

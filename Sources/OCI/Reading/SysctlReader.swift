@@ -58,6 +58,12 @@ private enum SysctlScope {
 }
 
 extension Sysctl {
+    /// The kind of namespace that the parameter belongs to; nil for one of the whole machine, which no container sets.
+    public var namespace: NamespaceKind? {
+        guard let path, case .namespace(let kind) = SysctlScope(path: path) else { return nil }
+        return kind
+    }
+
     /// The file below `/proc/sys`, such as `net/ipv4/conf/eth0.100/forwarding`; `nil` when the key is no name.
     ///
     /// The first separator of the key decides, as in sysctl(8): in `net.ipv4.conf.eth0/100.forwarding` a slash

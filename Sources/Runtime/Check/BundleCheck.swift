@@ -69,7 +69,7 @@ public struct BundleCheck {
         }
         checkMounts(spec, root)
         checkHooks(spec, root)
-        checkNamespaces(spec.linux)
+        checkNamespaces(spec)
         checkMappings(spec.linux)
         checkDevices(spec)
         checkNetDevices(spec.linux)

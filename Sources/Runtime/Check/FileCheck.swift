@@ -72,11 +72,13 @@ extension BundleCheck {
                     "\(field).path", "mounts[\(number)] is mounted at \(path) before the device is made",
                     "leave one of the two out")
             }
-            if spec.linux.separates(.user), device.kind != .fifo { checkHostDevice(device, path, field) }
+            if device.kind != .fifo, !Preparation.makesNodes(rights: Rights(.auto)) {
+                checkHostDevice(device, path, field)
+            }
         }
     }
 
-    /// In a user namespace the host's own device is bound.
+    /// Where no device can be made the host's own is bound.
     private mutating func checkHostDevice(_ device: Device, _ path: String, _ field: String) {
         do {
             let status = try Files.status(path, follow: true)
@@ -84,12 +86,12 @@ extension BundleCheck {
             if (major, minor) != (device.major, device.minor) {
                 addError(
                     field,
-                    "in a user namespace the host's \(path) is used, which is \(major):\(minor), "
+                    "the caller cannot make devices: the host's \(path) is used, which is \(major):\(minor), "
                         + "not \(device.major):\(device.minor)",
                     "use the host's numbers")
             }
         } catch {
-            failure("\(field).path", error, "in a user namespace the host's device is used, so it has to be there")
+            failure("\(field).path", error, "the caller cannot make devices: the host's is used, so it has to be there")
         }
     }
 

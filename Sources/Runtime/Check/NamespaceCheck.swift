@@ -1,8 +1,10 @@
 internal import Kernel
 internal import OCI
+internal import Planner
 
 extension BundleCheck {
-    mutating func checkNamespaces(_ linux: Linux) {
+    mutating func checkNamespaces(_ spec: Spec) {
+        let linux = spec.linux
         for (index, namespace) in linux.namespaces.enumerated() {
             let field = "linux.namespaces[\(index)]"
             guard Files.exists("/proc/self/ns/\(namespace.kind.procName)") else {
@@ -12,7 +14,7 @@ extension BundleCheck {
                 continue
             }
             if let path = namespace.path {
-                checkPath(path, namespace.kind, "\(field).path")
+                checkPath(path, namespace.kind, "\(field).path", Plan.reliance(on: namespace.kind, in: spec))
             } else {
                 checkLimit(namespace.kind, field)
             }
@@ -20,7 +22,7 @@ extension BundleCheck {
         if linux.creates(.user), !isRoot { checkUnprivileged() }
     }
 
-    private mutating func checkPath(_ path: String, _ kind: NamespaceKind, _ field: String) {
+    private mutating func checkPath(_ path: String, _ kind: NamespaceKind, _ field: String, _ reliance: Origin?) {
         do {
             let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
             guard let flag = NamespaceFile.cloneFlag(of: file) else {
@@ -32,6 +34,11 @@ extension BundleCheck {
                     field,
                     "\(path) is a \(actual?.rawValue ?? "different") namespace, not a \(kind.rawValue) namespace",
                     "correct the path or the type")
+            }
+            if let reliance, try NamespaceFile.isCallers(file.number, kind.procName) {
+                addError(
+                    reliance.text, "needs a \(kind.rawValue) namespace of the container's own, and \(field) is the caller's",
+                    "make a new one")
             }
             if kind == .user, try file.status().inode == Files.status("/proc/self/ns/user", follow: true).inode {
                 addError(

@@ -8,7 +8,7 @@ extension Command {
     static func exec(_ options: ExecOptions, _ lifecycle: Lifecycle, _ log: Log) -> Int32 {
         do { return try lifecycle.exec(ExecRequest(options)) } catch {
             log.write(.error, "\(error)", error.details)
-            return 255
+            return error.exitStatus ?? 255
         }
     }
 }
