@@ -188,7 +188,7 @@ struct Creation: ~Copyable {
             }
             return try child.nextRequest()
         } catch {
-            throw RuntimeError(error)
+            throw RuntimeError(error, waitingFor: child)
         }
     }
 

@@ -172,7 +172,7 @@ struct Execution: ~Copyable {
                 if interruption != nil { _ = try child.hasRequest(within: -1, unless: interruption) }
                 next = try child.nextRequest()
             } catch {
-                throw RuntimeError(error)
+                throw RuntimeError(error, waitingFor: child)
             }
             switch next {
             case .ended:

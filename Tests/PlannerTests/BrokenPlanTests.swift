@@ -23,7 +23,7 @@ import Testing
         Step(.setAmbient(0), .field("process.capabilities.ambient")),
         Step(.findHome(uid: 65534), .field("process.env")),
         Step(
-            .findExecutable(name: "x", candidates: ["/no/x", "x", "/there/is/no/x"]), .field("process.args"),
+            .findExecutable(name: "x", path: "/no::/there/is/no"), .field("process.args"),
             tolerating: [2]),
         Step(.execute(arguments: ["x", "y"], environment: ["A=1"]), .field("process.args")),
     ]

@@ -52,6 +52,11 @@ struct SlotPlace: Sendable, CustomTestStringConvertible {
         SlotPlace(.waitAtGate(receive: .hookInput, count: 1), 12),
         SlotPlace(.runHook(path: "a", arguments: [], environment: [], timeout: 0), 36),
         SlotPlace(.runHook(path: "a", arguments: [], environment: [], timeout: 0), 38),
+        SlotPlace(.copyTree(from: .target, to: .mount), 8), SlotPlace(.copyTree(from: .target, to: .mount), 10),
+        SlotPlace(.copyTree(from: .target, to: .mount), 12), SlotPlace(.findHome(uid: 0), 28),
+        SlotPlace(.reopen(.target, flags: 0, into: .parent), 8),
+        SlotPlace(.reopen(.target, flags: 0, into: .parent), 10),
+        SlotPlace(.reopen(.target, flags: 0, into: .parent), 12),
     ]
 }
 
@@ -75,6 +80,9 @@ struct RangePlace: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(operation), byte \(offset)" }
 
+    private static let filtered = HookConfinement(
+        filter: FilterProgram(instructions: [6, 0, 0, 0, 0, 0, 0, 0], flags: 0))
+
     static let all: [RangePlace] = [
         RangePlace(.setHostName("a"), 8), RangePlace(.joinSessionKeyring(name: "a", permissions: 0), 8),
         RangePlace(.writeFile(.procfs, path: "a", value: "b"), 8),
@@ -95,7 +103,8 @@ struct RangePlace: Sendable, CustomTestStringConvertible {
         RangePlace(.runHook(path: "a", arguments: ["b"], environment: ["c"], timeout: 0), 8),
         RangePlace(.runHook(path: "a", arguments: ["b"], environment: ["c"], timeout: 0), 16, .list),
         RangePlace(.runHook(path: "a", arguments: ["b"], environment: ["c"], timeout: 0), 24, .list),
-        RangePlace(.findExecutable(name: "a", candidates: ["a"]), 8, .list),
+        RangePlace(.findExecutable(name: "a", path: "/b"), 8), RangePlace(.findExecutable(name: "a", path: "/b"), 16),
+        RangePlace(.runHook(path: "a", arguments: [], environment: [], timeout: 0, confinement: filtered), 40, .bytes),
         RangePlace(.findHome(uid: 0), 8, .list), RangePlace(.findHome(uid: 0), 16, .bytes),
         RangePlace(.tellPID(variable: "A"), 8, .list), RangePlace(.tellPID(variable: "A"), 16, .bytes),
         RangePlace(.execute(arguments: ["a"], environment: ["b"]), 8, .list),

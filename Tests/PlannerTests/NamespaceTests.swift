@@ -33,7 +33,26 @@ import Testing
         let plan = try plan([Namespace(.mount), Namespace(.network, path: "/run/netns/a")])
         #expect(plan.index("bring up lo") == nil)
         #expect(plan.lines.first == "setns #24 net")
-        #expect(plan.provisions.first?.source == .namespace(path: "/run/netns/a"))
+        #expect(plan.provisions.first?.source == .namespace(path: "/run/netns/a", kind: .network, reliance: nil))
+    }
+
+    /// What would be done to the host's namespace if the path were its own is named, for who opens the path.
+    @Test(arguments: [
+        (NamespaceKind.network, "linux.sysctl"), (.uts, "hostname"), (.ipc, nil), (.cgroup, "mounts[0]"),
+    ] as [(NamespaceKind, String?)])
+    func aJoinedNamespaceIsReliedOnByName(kind: NamespaceKind, field: String?) throws {
+        let plan = try PlannerTests.plan {
+            $0.linux.namespaces = [Namespace(.mount), Namespace(kind, path: "/n")]
+            $0.linux.sysctl = [Sysctl(key: "net.ipv4.ip_forward", value: "1")]
+            $0.hostname = "box"
+            $0.mounts = [Mount(destination: "/sys/fs/cgroup", type: "cgroup")]
+        }
+        let provision = try #require(plan.provisions.first)
+        guard case .namespace(_, _, let reliance) = provision.source else {
+            Issue.record("no namespace is opened")
+            return
+        }
+        #expect(reliance?.text == field)
     }
 
     /// What clones what: a joined pid namespace and a new time namespace have only children in them, and the owner of

@@ -5,14 +5,20 @@ import Testing
 /// What is executed: which file, with which environment and descriptors, and behind which gate.
 @Suite struct ProgramTests {
     private func candidates(_ program: String, _ env: [String] = []) throws -> [String] {
+        var process = Process(args: [program, "x"])
+        process.env = env
+        return Array(Plan.programCandidates(of: process))
+    }
+
+    private func searched(_ program: String, _ env: [String]) throws -> String? {
         let plan = try plan {
             $0.theProcess.args = [program, "x"]
             $0.theProcess.env = env
         }
         for step in plan.steps {
-            if case .findExecutable(let name, let candidates) = step.operation, name == program { return candidates }
+            if case .findExecutable(let name, let path) = step.operation, name == program { return path }
         }
-        return []
+        return nil
     }
 
     private func environment(_ env: [String], _ options: PlanOptions = PlanOptions(id: "box")) throws -> [String] {
@@ -35,6 +41,17 @@ import Testing
         #expect(try self.candidates(program, env) == candidates)
     }
 
+    @Test(arguments: [(["PATH=/bin:/usr/bin"], "/bin:/usr/bin"), (["PATH=/a", "PATH="], "")])
+    func thePathIsSearchedByTheProcessItself(env: [String], path: String) throws {
+        #expect(try searched("sh", env) == path)
+    }
+
+    @Test func candidatesAreNoLongerThanAPathCanBe() throws {
+        let path = String(repeating: "/d:", count: 1000) + "/" + String(repeating: "d", count: 5000)
+        #expect(try candidates(String(repeating: "n", count: 4094), ["PATH=\(path)"]).isEmpty)
+        #expect(try candidates(String(repeating: "n", count: 4092), ["PATH=\(path)"]).count == 1000)
+    }
+
     @Test func withoutAPathThereIsTheUsualOne() throws {
         let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         #expect(try candidates("sh") == usual.split(separator: ":").map { "\($0)/sh" })
@@ -49,7 +66,7 @@ import Testing
             $0.theProcess.env = ["PATH=/x", "B=d e"]
         }
         #expect(plan.program?.arguments == ["a", "", "b c"])
-        #expect(plan.lines("process.args[0]") == [#"find a among ["/x/a"]"#])
+        #expect(plan.lines("process.args[0]") == ["find a in /x"])
         #expect(plan.lines("process.args") == [#"execve ["a", "", "b c"] with ["PATH=/x", "B=d e"]"#])
     }
 
@@ -186,7 +203,7 @@ import Testing
         }
         var hooks: [[String]] = []
         for step in plan.steps {
-            if case .runHook(let path, let arguments, let environment, let timeout) = step.operation {
+            if case .runHook(let path, let arguments, let environment, let timeout, _) = step.operation {
                 hooks.append([path] + arguments + environment + ["\(timeout)"])
             }
         }

@@ -124,7 +124,7 @@ extension Planner.Operation {
         case .joinSessionKeyring, .openPath, .openTree, .openFileSystem, .setMountAttributes, .makeTarget, .makeNode,
             .remove, .detachMount, .changeDirectory, .retryDirectory, .setHostName, .setDomainName, .runHook:
             [8]
-        case .writeFile, .configure, .copyLink, .makeLink: [8, 16]
+        case .writeFile, .configure, .copyLink, .makeLink, .findExecutable: [8, 16]
         default: []
         }
     }
@@ -132,7 +132,7 @@ extension Planner.Operation {
     /// Where in the record lists of texts stand.
     fileprivate var listFields: [Int] {
         switch self {
-        case .findExecutable, .findHome, .tellPID: [8]
+        case .findHome, .tellPID: [8]
         case .execute: [8, 16]
         case .runHook: [16, 24]
         default: []

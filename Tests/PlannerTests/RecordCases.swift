@@ -55,12 +55,23 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             "10 00 00 00 00 00 04 00 05 00 00 00 00 00"),
         RecordCase(
             .copyTree(from: .target, to: .mount), .APUS_OPERATION_COPY_TREE,
-            "10 00 00 00 00 00 04 00 05 00 00 00 00 00"),
+            "10 00 00 00 00 00\n 04 00 | from\n 05 00 | to\n 13 00 | descriptors\n 00 00 | unused"),
+        RecordCase(
+            .reopen(.target, flags: 0o402, into: .terminal), .APUS_OPERATION_REOPEN,
+            """
+            18 00 00 00 00 00
+            04 00       | from
+            0c 00       | into
+            13 00       | descriptors
+            00 00       | unused
+            02 01 00 00 | flags
+            00 00 00 00 | padding
+            """),
         RecordCase(
             .openPeer(.terminal, into: .terminalPeer), .APUS_OPERATION_OPEN_PEER,
             "10 00 00 00 00 00 0c 00 0d 00 00 00 00 00"),
         RecordCase(
-            .chooseCover(for: .target, file: .nullDevice, directory: .emptyDirectory, into: .mount),
+            .chooseCover(for: .target, file: .maskFile, directory: .maskDirectory, into: .mount),
             .APUS_OPERATION_CHOOSE_COVER,
             "10 00 00 00 00 00\n 04 00 | target\n 08 00 | file\n 09 00 | directory\n 05 00 | into"),
         RecordCase(
@@ -138,8 +149,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
         RecordCase(.setHostName("box"), .APUS_OPERATION_SET_HOST_NAME, "10 00 00 00 00 00 80 04 00 00 03 00 00 00"),
         RecordCase(.setDomainName("d"), .APUS_OPERATION_SET_DOMAIN_NAME, "10 00 00 00 00 00 80 04 00 00 01 00 00 00"),
         RecordCase(
-            .findExecutable(name: "a", candidates: ["/b/a", "/a"]), .APUS_OPERATION_FIND_EXECUTABLE,
-            "10 00 00 00 00 00\n 88 04 00 00 | list, behind 8 bytes of texts\n 02 00 00 00 | count"),
+            .findExecutable(name: "a", path: "/b:/"), .APUS_OPERATION_FIND_EXECUTABLE,
+            "18 00 00 00 00 00\n 80 04 00 00 01 00 00 00 | name\n 82 04 00 00 04 00 00 00 | path"),
     ]
 
     private static let files: [RecordCase] = [
@@ -252,7 +263,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
 
     private static let devices: [RecordCase] = [
         RecordCase(
-            .verifyDevice(.nullDevice, mode: 0o020000, major: 1, minor: 3), .APUS_OPERATION_VERIFY_DEVICE,
+            .verifyDevice(.maskFile, mode: 0o020000, major: 1, minor: 3), .APUS_OPERATION_VERIFY_DEVICE,
             """
             18 00 00 00 00 00
             08 00       | slot
@@ -306,7 +317,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             80 04 00 00 00 00 00 00 | environment: empty, with room for one more and the end
             90 04 00 00 00 04 00 00 | buffer: 1024 bytes
             e8 03 00 00             | uid
-            00 00 00 00             | unused
+            13 00                   | descriptors
+            00 00                   | unused
             """),
         RecordCase(
             .tellPID(variable: "LISTEN_PID"), .APUS_OPERATION_TELL_PID,
@@ -360,13 +372,18 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
         RecordCase(
             .runHook(path: "/h", arguments: ["h"], environment: [], timeout: 5), .APUS_OPERATION_RUN_HOOK,
             """
-            28 00 00 00 00 00
+            48 00 00 00 00 00
             80 04 00 00 02 00 00 00 | path
             88 04 00 00 01 00 00 00 | arguments
             98 04 00 00 00 00 00 00 | environment
             05 00 00 00             | timeout
             10 00                   | input
             11 00                   | output
+            00 00 00 00 00 00 00 00 | filter
+            00 00 00 00             | its flags
+            00 00 00 00             | limits files
+            00 00 00 00 00 00 00 00 | soft
+            00 00 00 00 00 00 00 00 | hard
             """),
         RecordCase(
             .loadSeccomp(FilterProgram(instructions: [6, 0, 0, 0, 0, 0, 0xff, 0x7f], flags: 2)),
@@ -463,6 +480,7 @@ extension Planner.Operation {
         case .loadSeccomp: .APUS_OPERATION_LOAD_SECCOMP
         case .execute: .APUS_OPERATION_EXECUTE
         case .setAffinity: .APUS_OPERATION_SET_AFFINITY
+        case .reopen: .APUS_OPERATION_REOPEN
         }
     }
 }

@@ -10,7 +10,7 @@ import Testing
     @Test func bufferOverRecordsIsRefused() throws {
         var blob = Blob([
             Step(.findHome(uid: 65534), .field("process.env")),
-            Step(.findExecutable(name: "x", candidates: ["/no/x"]), .field("process.args")),
+            Step(.findExecutable(name: "x", path: "/no"), .field("process.args")),
             Step(.newSession, .field("process")),
         ])
         let home = blob.records[0].offset, executable = blob.records[1].offset
@@ -25,14 +25,14 @@ import Testing
         // An empty list, the first 8 bytes of two steps, and an empty mask: read as a list of texts these are three
         // offsets and an end, if the plan is longer than a mebibyte.
         var blob = Blob([
-            Step(.findExecutable(name: "x", candidates: []), .field("process.args")),
+            Step(.runHook(path: "", arguments: [], environment: [], timeout: 0), .field("hooks")),
             Step(.newSession, .field("process")),
             Step(.setPersonality(0), .field("linux.personality")),
-            Step(.findExecutable(name: "x", candidates: ["/no/x"]), .field("process.args")),
+            Step(.runHook(path: "x", arguments: ["/no/x"], environment: [], timeout: 0), .field("hooks")),
             Step(.setHostName(String(repeating: "a", count: 2 << 20)), .field("hostname")),
         ])
-        blob.setWord(blob.records[3].offset + 8, blob.records[0].offset + 8)
-        blob.setWord(blob.records[3].offset + 12, 3)
+        blob.setWord(blob.records[3].offset + 16, blob.records[0].offset + 16)
+        blob.setWord(blob.records[3].offset + 20, 3)
         let outcome = try InitProgram().run(blob)
         #expect(outcome.isRefused, "\(outcome)")
     }
