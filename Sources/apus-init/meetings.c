@@ -73,7 +73,16 @@ static long await_reply(struct init *init, unsigned first, unsigned most) {
     return 0;
 }
 
+/// The host has something to wait for until it answers, and ends this process by its silence if it dies: from then on
+/// the process is known by name at its gate, and who made it may go.
+static void release(struct init *init) {
+    init->is_released = true;
+    sys(prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
+}
+
 long meet(struct init *init, const struct apus_meet *s) {
+    bool has_gate = init->plan->gate_step < init->plan->step_count;
+    if (s->meeting == APUS_MEETING_READY && has_gate) release(init);
     struct apus_message message = {.meeting = s->meeting};
     int descriptor = s->send == APUS_NO_SLOT ? -1 : init->slots[s->send];
     long result = send_message(init->plan->control, &message, sizeof message, &descriptor, descriptor >= 0);
@@ -96,9 +105,6 @@ long fork_child(struct init *init, const struct apus_flags *s) {
 }
 
 long wait_at_gate(struct init *init, const struct apus_gate *s) {
-    // Everything is in place and known by name: whoever made this process may go now.
-    init->is_released = true;
-    sys(prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
     init->report->phase = APUS_PHASE_WAITING;
     for (;;) {
         long connection = sys(accept4, init->slots[s->listener], NULL, NULL, SOCK_CLOEXEC);
