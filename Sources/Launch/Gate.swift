@@ -1,29 +1,61 @@
 internal import InitProtocol
-internal import Kernel
+public import Kernel
+internal import Planner
 
-/// The other side of the gate: what `start` does.
-public enum Gate {
-    /// Opens the gate of a waiting container and waits until it executes its program.
+/// The other side of the gate: what `start` does. A process waits there until somebody who has come gives the word.
+public struct Gate: ~Copyable {
+    private let path: String
+    private let connection: Descriptor
+    private let report: MappedFile
+    private let plan: Descriptor
+    private var notifySocket: Descriptor?
+
+    /// Goes to the gate of a waiting container.
+    ///
+    /// - Parameter path: the gate's socket.
+    /// - Throws: ECONNREFUSED: nobody waits there any more.
+    public init(at path: String) throws(SystemError) {
+        let connection = try Descriptor.connected(to: path, .sequencedPackets)
+        let hello: Message
+        do { hello = try connection.receive() } catch {
+            throw error.isEndOfPeer ? SystemError("recvmsg", path, .connectionRefused) : error
+        }
+        let numbers = hello.descriptors
+        guard numbers.count == 2 || numbers.count == 3 else {
+            for number in numbers { _ = Descriptor(owning: number) }
+            throw SystemError("recvmsg", path, hello.bytes.isEmpty ? .connectionRefused : .badMessage)
+        }
+        let page = Descriptor(owning: numbers[0])
+        let plan = Descriptor(owning: numbers[1])
+        let notifySocket = numbers.count == 3 ? Descriptor(owning: numbers[2]) : nil
+        // In a pid namespace that it shares, another process may speak in the name of the one at the gate.
+        guard page.isSizeSealed, try page.status().size == Plan.reportSize, plan.isSealed else {
+            throw SystemError("recvmsg", path, .badMessage)
+        }
+        report = try MappedFile(page, size: Plan.reportSize)
+        self.path = path
+        self.connection = connection
+        self.plan = plan
+        self.notifySocket = notifySocket
+    }
+
+    /// The socket at which the container says that it is ready; nil if it has none, or it was taken before.
+    public mutating func takeNotifySocket() -> Descriptor? {
+        var taken: Descriptor?
+        swap(&taken, &notifySocket)
+        return taken
+    }
+
+    /// Gives the word, and waits until the process executes its program.
     ///
     /// - Parameters:
-    ///   - path: the gate's socket.
     ///   - descriptors: borrowed; what the steps behind the gate need.
     ///   - interval: how often `meanwhile` is called while nothing happens (milliseconds); -1: never.
     /// - Throws: `.step` with what the plan says of the step that failed.
-    public static func open(
-        _ path: String, descriptors: [Int32], every interval: Int32 = -1, meanwhile: () -> Void = {}
+    public borrowing func open(
+        descriptors: [Int32], every interval: Int32 = -1, meanwhile: () -> Void = {}
     ) throws(LaunchError) {
-        do {
-            let connection = try Descriptor.connected(to: path, .sequencedPackets)
-            let hello = try connection.receive()
-            guard hello.descriptors.count == 2 else { throw SystemError("recvmsg", path, .connectionRefused) }
-            let page = Descriptor(owning: hello.descriptors[0])
-            let plan = Descriptor(owning: hello.descriptors[1])
-            // In a pid namespace that it shares, another process may speak in the name of the one at the gate.
-            guard page.isSizeSealed, try page.status().size == 4096, plan.isSealed else {
-                throw SystemError("recvmsg", path, .badMessage)
-            }
-            let report = try MappedFile(page, size: 4096)
+        do throws(SystemError) {
             let word = apus_message(meeting: 0, value: 0)
             try connection.sendUnlessReset(
                 unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
@@ -33,15 +65,14 @@ public enum Gate {
                     meanwhile()
                 }
             } while !(try connection.receiveUntilReset()).isEmpty
-            let end = Report(report)
-            if end.phase != .executing { throw LaunchError.step(try Notes(plan).failure(end)) }
-        } catch let error as SystemError {
-            throw .system(error)
-        } catch let error as LaunchError {
-            throw error
         } catch {
-            throw .system(SystemError("recvmsg", path, .inputOutput))
+            throw .system(error)
         }
+        let end = Report(report)
+        if end.phase == .executing { return }
+        let failure: StepFailure
+        do { failure = try Notes(plan).failure(end) } catch { throw .system(error) }
+        throw .step(failure)
     }
 }
 
@@ -57,7 +88,7 @@ extension Descriptor {
     /// Sends a message; one that died meanwhile tells by its end.
     fileprivate borrowing func sendUnlessReset(_ bytes: [UInt8], descriptors: [Int32]) throws(SystemError) {
         do { try send(bytes, descriptors: descriptors) } catch {
-            if error.errno != .brokenPipe && error.errno != .connectionReset { throw error }
+            if !error.isEndOfPeer { throw error }
         }
     }
 }

@@ -344,12 +344,13 @@ struct Encoder {
                 apus_find_executable(
                     step: h(.APUS_OPERATION_FIND_EXECUTABLE, MemoryLayout<apus_find_executable>.size),
                     name: text(name), path: text(path)), to: &records)
-        case .waitAtGate(let receive, let count):
+        case .waitAtGate(let receive, let count, let notify):
             append(
                 apus_gate(
                     step: h(.APUS_OPERATION_WAIT_AT_GATE, MemoryLayout<apus_gate>.size),
                     listener: Slot.gateListener.number, connection: Slot.gateConnection.number,
-                    receive: receive.number, receive_count: UInt16(count)), to: &records)
+                    receive: receive.number, receive_count: UInt16(count), notify: Self.base(notify),
+                    unused: (0, 0, 0)), to: &records)
         case .runHook(let path, let arguments, let environment, let timeout, let confinement):
             append(
                 apus_run_hook(

@@ -23,6 +23,8 @@ struct PlanBuilder {
     /// Mounts that something is done to later, by destination: it is done to them, whatever their destination leads to by
     /// then.
     var heldMounts: [String: Slot] = [:]
+    /// The socket at which the container says that it is ready, if whoever opens the gate gets it.
+    var notifySocket: Slot?
     /// The nodes that the host has made for the container, while they are attached.
     var hostDevices: Slot?
     /// Destinations of `remount` entries.

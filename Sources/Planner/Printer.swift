@@ -48,6 +48,7 @@ extension Provision.Source: CustomStringConvertible {
         case .gateListener: "listening socket"
         case .tree(let source): "tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         case .notifyDirectory: "directory of the notify socket"
+        case .notifySocket: "notify socket"
         case .devices: "device nodes made for the container"
         case .mappedTree(let source, index: _):
             "id-mapped tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"

@@ -6,8 +6,11 @@ extension PlanBuilder {
     /// Where the container finds the directory of its socket.
     private static let notifyDirectory = "/run/notify"
 
-    /// Puts the directory with the socket into the container. It comes from the host and nothing in it can be changed:
-    /// a directory, since the socket is made anew when the container is started.
+    /// Puts the directory with the socket into the container: a small file system of the container's own, so that no
+    /// inode of the host is in reach.
+    ///
+    /// An ordinary user, who cannot make one outside, gives a directory of his own, in which whoever starts the container
+    /// makes the socket.
     mutating func mountNotifySocket() throws(PlanError) {
         guard let directory = options.notifyDirectory else { return }
         guard makesMounts else {
@@ -23,6 +26,7 @@ extension PlanBuilder {
             add(.setMountAttributes(slot, set: 0xf), origin)  // ro, nosuid, nodev, noexec
         } else {
             slot = provide(.notifyDirectory, origin)
+            if options.hasGate { notifySocket = provide(.notifySocket, origin) }
         }
         add(.makeTarget(root: .root, path: Self.notifyDirectory, .directory, .notInProc, into: .target), origin)
         add(.moveMount(slot, to: .target), origin)

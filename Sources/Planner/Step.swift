@@ -159,8 +159,10 @@ public struct Provision: Sendable {
         case mappedTree(BindSource, index: Int)
         /// A detached file system with the nodes of ``Plan/hostDevices``.
         case devices
-        /// A detached mount of the directory with the container's `NOTIFY_SOCKET`: read-only, nosuid, nodev, noexec.
+        /// A detached file system with the container's `NOTIFY_SOCKET` in it: read-only, nosuid, nodev, noexec.
         case notifyDirectory
+        /// The socket in there, for who waits until the container is ready.
+        case notifySocket
     }
 
     public var slot: Slot
@@ -299,7 +301,8 @@ public enum Operation: Sendable {
     case tellPID(variable: String)
     /// `path` is the container's PATH; a name with a slash is not looked for there.
     case findExecutable(name: String, path: String)
-    case waitAtGate(receive: Slot, count: Int)
+    /// `notify`: what whoever opens the gate is given.
+    case waitAtGate(receive: Slot, count: Int, notify: Slot? = nil)
     case runHook(
         path: String, arguments: [String], environment: [String], timeout: UInt32,
         confinement: HookConfinement = HookConfinement())

@@ -262,7 +262,7 @@ extension PlanBuilder {
         if options.hasGate {
             add(.meet(.ready), .field("process"))
             plan.provisions.append(Provision(slot: .gateListener, source: .gateListener, origin: .field("process")))
-            add(.waitAtGate(receive: .hookInput, count: count), .field("process"))
+            add(.waitAtGate(receive: .hookInput, count: count, notify: notifySocket), .field("process"))
             plan.gate = plan.steps.count
         } else {
             add(.meet(.ready, receive: .hookInput, count: count), .field("process"))

@@ -61,7 +61,9 @@ struct Creation: ~Copyable {
             do { try preparation.location.requireUnused() } catch { throw RuntimeError.cgroup(error) }
             try entry.write(record)
             Timeline.end(reserved)
-            if preparation.manager != nil { try NotifySocket.makeDirectory(in: entry) }
+            if preparation.manager != nil, preparation.rights.caller == .ordinaryUser {
+                try NotifySocket.makeDirectory(in: entry)
+            }
         } catch {
             try? entry.remove()  // The first error is the one to tell.
             throw error
@@ -70,12 +72,13 @@ struct Creation: ~Copyable {
         do throws(RuntimeError) {
             do { try resctrl?.make() } catch { throw RuntimeError.cgroup(error) }
             record.resctrl = resctrl?.stateText ?? []
-            let notifications = try listen(preparation, entry, warn)
             let cgroup = Timeline.begin("cgroup: place of birth")
             let birthplace = try group.prepare()
             Timeline.end(cgroup)
             if preparation.plan.gate == nil { try entry.mark() }
-            let child = try launch(preparation, birthplace, statePath: entry.path)
+            var provider = try Provider(preparation, statePath: entry.path)
+            let notifications = try listen(preparation, provider.takeNotifySocket(), entry, warn)
+            let child = try launch(preparation, provider, birthplace)
             return Creation(
                 store: store, request: request, preparation: preparation, entry: entry, group: group,
                 resctrl: resctrl, record: record, child: child, notifications: notifications,
@@ -111,22 +114,27 @@ struct Creation: ~Copyable {
 
     /// A container with a gate is listened to from its start on.
     private static func listen(
-        _ preparation: Preparation, _ entry: borrowing Entry, _ warn: @escaping (String) -> Void
+        _ preparation: Preparation, _ socket: consuming Descriptor?, _ entry: borrowing Entry,
+        _ warn: @escaping (String) -> Void
     ) throws(RuntimeError) -> NotifySocket? {
         guard preparation.plan.gate == nil, let manager = preparation.manager else { return nil }
-        return try NotifySocket(in: entry, for: manager, warn: warn)
+        return try NotifySocket(socket, in: entry, for: manager, warn: warn)
     }
 
-    /// Opens what the plan needs, and clones.
+    /// Clones, with what the plan needs.
     private static func launch(
-        _ preparation: Preparation, _ birthplace: consuming Descriptor?, statePath: String
+        _ preparation: Preparation, _ provider: borrowing Provider, _ birthplace: consuming Descriptor?
     ) throws(RuntimeError) -> Child {
-        var provider = try Provider(preparation, statePath: statePath)
         let streams: StandardStreams
         do { streams = try NullStreams.replaced(preparation.plan.hostStreams) } catch {
             throw .system(error, field: "process")
         }
-        let cgroup = provider.add(birthplace)
+        var table = DescriptorTable()
+        let cgroup: Int32? =
+            switch consume birthplace {
+            case .some(let directory): table.add(directory)
+            case .none: nil
+            }
         let mark = Timeline.begin("plan encoded, clone")
         defer { Timeline.end(mark) }
         do {

@@ -134,7 +134,7 @@ struct Execution: ~Copyable {
                 case .processRoot: number = table.add(try root(of: preparation.target))
                 case .tasks(let index): number = table.add(try preparation.cgroup.openTasks(index))
                 // A new container has them.
-                case .namespace, .gateListener, .notifyDirectory, .devices, .tree, .mappedTree: continue
+                case .namespace, .gateListener, .notifyDirectory, .notifySocket, .devices, .tree, .mappedTree: continue
                 }
             } catch let error as CgroupError {
                 throw .cgroup(error)

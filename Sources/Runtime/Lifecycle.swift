@@ -88,50 +88,62 @@ public struct Lifecycle: Sendable {
         case .stopped: throw .status("cannot start a container that has stopped")
         case .creating: throw .status("cannot start a container that is being created")
         }
-        if let manager { notifications = try NotifySocket(in: entry, for: manager, warn: warn) }
-        try openGate(of: container, entry)
+        try openGate(of: container, entry, manager, &notifications)
         do { try Files.remove(Entry.gateName, at: .directory(entry.directory.number)) } catch {
             throw .system(error, field: "--root")
         }
         return container
     }
 
-    private func openGate(of container: Container, _ entry: borrowing Entry) throws(RuntimeError) {
+    private func openGate(
+        of container: Container, _ entry: borrowing Entry, _ manager: String?, _ notifications: inout NotifySocket?
+    ) throws(RuntimeError) {
         let mark = Timeline.begin("gate, last steps, exec")
         defer { Timeline.end(mark) }
-        do {
+        var gate = try reachGate(entry)
+        if let manager {
+            // Nothing has happened yet: a container without the socket still waits.
+            notifications = try NotifySocket(gate.takeNotifySocket(), in: entry, for: manager, warn: warn)
+        }
+        do throws(RuntimeError) {
             if container.record.hooks.startContainer.isEmpty {
-                try Gate.open(entry.gatePath, descriptors: [])
+                do { try gate.open(descriptors: []) } catch { throw RuntimeError(error) }
             } else {
-                try openGateWithHooks(container, entry.gatePath)
+                try openWithHooks(gate, container)
             }
-        } catch let error as LaunchError {
-            switch error {
-            case .system(let error) where error.errno == .connectionRefused:
-                throw .status("cannot start a container that has stopped")
-            case .system(let error): throw .system(error, field: "process")
-            case .step(let failure):
-                // Its end of the connection closes a moment before it is gone; who deletes it next finds it stopped.
-                _ = try? container.process()?.hasEnded(within: 1000)
-                throw .step(failure)
-            }
-        } catch let error as SystemError {
-            throw .system(error, field: "hooks.startContainer")
         } catch {
-            throw .status("\(error)")
+            // Its end of the connection closes a moment before it is gone; who deletes it next finds it stopped.
+            if case .step = error { _ = try? container.process()?.hasEnded(within: 1000) }
+            throw error
         }
     }
 
-    private func openGateWithHooks(_ container: Container, _ path: String) throws {
-        let files = try HookFiles(state: container.state(.created, pid: Self.pidInside(container.record.pid)))
+    private func reachGate(_ entry: borrowing Entry) throws(RuntimeError) -> Gate {
+        do { return try Gate(at: entry.gatePath) } catch {
+            if error.errno == .connectionRefused { throw .status("cannot start a container that has stopped") }
+            throw .system(error, field: "process")
+        }
+    }
+
+    private func hookFiles(_ container: Container) throws(RuntimeError) -> HookFiles {
         do {
-            try Gate.open(
-                path, descriptors: [files.input.number, files.output.number], every: HookFiles.interval,
+            return try HookFiles(state: container.state(.created, pid: Self.pidInside(container.record.pid)))
+        } catch {
+            throw .system(error, field: "hooks.startContainer")
+        }
+    }
+
+    private func openWithHooks(_ gate: borrowing Gate, _ container: Container) throws(RuntimeError) {
+        let files = try hookFiles(container)
+        do {
+            try gate.open(
+                descriptors: [files.input.number, files.output.number], every: HookFiles.interval,
                 meanwhile: { files.trim() })
-        } catch .step(var failure) {
+        } catch {
+            guard case .step(var failure) = error else { throw RuntimeError(error) }
             failure.output = files.writtenText()
             files.close()
-            throw LaunchError.step(failure)
+            throw .step(failure)
         }
         files.close()
     }

@@ -30,30 +30,44 @@ final class NotifySocket {
         }
     }
 
-    /// Begins to listen in the container's directory.
-    init(
-        in entry: borrowing Entry, for manager: String, warn: @escaping (String) -> Void
+    /// Listens at a socket that the container has in a file system of its own; or else, for an ordinary user's container,
+    /// in the directory that it shares with the container's state.
+    convenience init(
+        _ socket: consuming Descriptor?, in entry: borrowing Entry, for manager: String,
+        warn: @escaping (String) -> Void
     ) throws(RuntimeError) {
+        switch consume socket {
+        case .some(let socket): self.init(socket, for: manager, warn: warn)
+        case .none: self.init(try Self.made(in: entry), for: manager, warn: warn)
+        }
+    }
+
+    private init(_ socket: consuming Descriptor, for manager: String, warn: @escaping (String) -> Void) {
+        self.socket = socket
+        self.manager = manager
+        self.warn = warn
+    }
+
+    /// Makes the socket in the container's directory.
+    private static func made(in entry: borrowing Entry) throws(RuntimeError) -> Descriptor {
         let base = Base.directory(entry.directory.number)
         let directory: Descriptor
-        do { directory = try Descriptor.open(Self.directoryName, [.readOnly, .directory, .noFollow], at: base) } catch {
+        do { directory = try Descriptor.open(directoryName, [.readOnly, .directory, .noFollow], at: base) } catch {
             if error.errno == .noEntry {
                 throw .usage("NOTIFY_SOCKET: the container was created without it, and so has no socket to be ready at")
             }
             throw .system(error, field: "NOTIFY_SOCKET")
         }
-        do {
-            // Every user of the container may say so.
-            let mask = ThisProcess.setFileModeMask(0)
-            defer { ThisProcess.setFileModeMask(mask) }
-            // Of a start that failed; there may be none.
-            try? Files.remove(Self.name, at: .directory(directory.number))
-            socket = try Descriptor.receiving(at: "/proc/self/fd/\(directory.number)/\(Self.name)")
-        } catch {
-            throw .system(error, field: "NOTIFY_SOCKET")
-        }
-        self.manager = manager
-        self.warn = warn
+        // Of a start that failed; there may be none.
+        try? Files.remove(name, at: .directory(directory.number))
+        do { return try bound(in: directory.number) } catch { throw .system(error, field: "NOTIFY_SOCKET") }
+    }
+
+    /// A new socket in a borrowed directory, at which every user of the container may say that it is ready.
+    static func bound(in directory: Int32) throws(SystemError) -> Descriptor {
+        let mask = ThisProcess.setFileModeMask(0)
+        defer { ThisProcess.setFileModeMask(mask) }
+        return try Descriptor.receiving(at: "/proc/self/fd/\(directory)/\(name)")
     }
 
     /// To be waited at for something to read.

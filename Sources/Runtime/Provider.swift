@@ -6,13 +6,15 @@ internal import Planner
 struct Provider: ~Copyable {
     private(set) var descriptors: [(Slot, Int32)] = []
     private var table = DescriptorTable()
+    private var notifySocket: Descriptor?
 
     /// - Parameter statePath: the container's directory below `--root`.
     init(_ preparation: Preparation, statePath: String) throws(RuntimeError) {
+        notifySocket = nil
         for provision in preparation.plan.provisions {
             let number: Int32
             do {
-                guard let opened = try Self.open(provision.source, preparation, statePath) else { continue }
+                guard let opened = try open(provision.source, preparation, statePath) else { continue }
                 number = table.add(opened)
             } catch {
                 throw .system(error, field: provision.origin.text)
@@ -24,18 +26,19 @@ struct Provider: ~Copyable {
         }
     }
 
-    private static func open(
+    private mutating func open(
         _ source: Provision.Source, _ preparation: Preparation, _ statePath: String
     ) throws(SystemError) -> Descriptor? {
         switch source {
         case .namespace(let path, _, _): try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
         case .process, .processRoot, .tasks: nil  // Only a running container has them.
-        case .gateListener: try listenAtGate("\(statePath)/\(Entry.markerName)")
-        case .notifyDirectory: try notifyDirectory("\(statePath)/\(NotifySocket.directoryName)")
-        case .devices: try devices(preparation.plan.hostDevices)
-        case .tree(let source): try tree(source)
+        case .gateListener: try Self.listenAtGate("\(statePath)/\(Entry.markerName)")
+        case .notifyDirectory: try notifyDirectory()
+        case .notifySocket: takeNotifySocket()
+        case .devices: try Self.devices(preparation.plan.hostDevices)
+        case .tree(let source): try Self.tree(source)
         case .mappedTree(let source, let index):
-            try mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
+            try Self.mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
         }
     }
 
@@ -76,11 +79,19 @@ struct Provider: ~Copyable {
         return mount
     }
 
-    private static func notifyDirectory(_ path: String) throws(SystemError) -> Descriptor {
-        let tree = try Tree.copy(path, recursive: false, noFollow: true)
-        try Tree.becomeSlave(tree)
-        try Tree.restrict(tree)
-        return tree
+    /// The directory with the socket; the socket itself is kept for who asks for it.
+    private mutating func notifyDirectory() throws(SystemError) -> Descriptor {
+        let mount = try Tree.temporaryFileSystem(inodes: 2)
+        notifySocket = try NotifySocket.bound(in: mount.number)
+        try Tree.restrict(mount)
+        return mount
+    }
+
+    /// The socket at which the container says that it is ready, if it was not given to the process at the gate.
+    mutating func takeNotifySocket() -> Descriptor? {
+        var taken: Descriptor?
+        swap(&taken, &notifySocket)
+        return taken
     }
 
     /// The socket, like everything below --root, is for its owner alone.
@@ -108,13 +119,5 @@ struct Provider: ~Copyable {
         let namespace = try Tree.userNamespace(uidMap: IDMaps.text(uids), gidMap: IDMaps.text(gids))
         try Tree.mapIDs(of: tree, through: namespace, recursive: map.isRecursive)
         return tree
-    }
-
-    /// Keeps a descriptor as long as the others; returns its number.
-    mutating func add(_ descriptor: consuming Descriptor?) -> Int32? {
-        switch consume descriptor {
-        case .some(let descriptor): table.add(descriptor)
-        case .none: nil
-        }
     }
 }

@@ -154,14 +154,20 @@ extension RuntimeError: CustomStringConvertible {
 }
 
 extension RuntimeError {
+    init(_ error: LaunchError) {
+        switch error {
+        case .system(let error): self = .system(error, field: "process")
+        case .step(let failure): self = .step(failure)
+        }
+    }
+
     /// Why waiting for a process came to nothing.
     init(_ error: LaunchError, waitingFor child: borrowing Child) {
         switch error {
         case .system(let error) where error.errno == .interrupted:
             let step = child.failure(nil)
             self = .status("\(step.field): \(step.step): given up")
-        case .system(let error): self = .system(error, field: "process")
-        case .step(let failure): self = .step(failure)
+        case .system, .step: self.init(error)
         }
     }
 

@@ -91,7 +91,8 @@ CHECK(apus_tell_pid) {
            s->length < s->buffer.size && s->buffer.size - s->length > LONGEST_PID;
 }
 CHECK(apus_gate) {
-    return sound_slot(s->listener) && sound_slot(s->connection) && sound_slots(s->receive, s->receive_count);
+    return sound_slot(s->listener) && sound_slot(s->connection) && sound_slots(s->receive, s->receive_count) &&
+           sound_base(s->notify);
 }
 /// The kernel takes as many instructions (BPF_MAXINSNS).
 static bool sound_filter(const struct init *init, struct apus_bytes program) {

@@ -112,8 +112,9 @@ long wait_at_gate(struct init *init, const struct apus_gate *s) {
         if (connection < 0) return connection;
         put(init, s->connection, connection);
         struct apus_message word = {.meeting = APUS_MEETING_READY};
-        int descriptors[] = {init->plan->report, init->plan_descriptor};
-        long result = send_message((int)connection, &word, sizeof word, descriptors, 2);
+        int descriptors[] = {init->plan->report, init->plan_descriptor, -1};
+        if (s->notify != APUS_NO_SLOT) descriptors[2] = init->slots[s->notify];
+        long result = send_message((int)connection, &word, sizeof word, descriptors, descriptors[2] < 0 ? 2 : 3);
         if (result >= 0)
             result = receive_message(init, (int)connection, &word, sizeof word, s->receive, s->receive_count);
         // Who left before the word to go on has not opened the gate: the next one may.

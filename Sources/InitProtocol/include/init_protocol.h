@@ -498,6 +498,8 @@ struct apus_gate {
     uint16_t connection;
     uint16_t receive;
     uint16_t receive_count;
+    uint16_t notify;           ///< the socket at which the container says that it is ready, for who opens; or APUS_NO_SLOT
+    uint16_t unused[3];
 };
 
 /// Runs a program and waits for its end. One that comes from the image is confined as the container's program is: what
