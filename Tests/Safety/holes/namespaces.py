@@ -4,8 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from arena import Arena, Table, Unable, brief, expect
-from ground import Bundle
+from arena import Arena, Table, brief, expect
+from ground import Bundle, call
+from holes.cgroups import hierarchies
+from holes.inodes import user_namespace
 
 TABLE = Table()
 KINDS = ("mnt", "pid", "ipc", "uts", "net")
@@ -128,25 +130,57 @@ def separate(arena: Arena) -> None:
         expect(os.readlink(f"/proc/{pid}/ns/{kind}") == inside(outcome.out)[kind], f"exec is in another {kind} namespace")
 
 
-@TABLE.add("CVE-2023-25809", "a runtime inside a user namespace shows cgroups that can be written to")
+USER = 54321
+
+
+class Delegation:
+    """A cgroup in each hierarchy that belongs to an ordinary user, as his session has."""
+
+    def __init__(self, arena: Arena):
+        self.folders = [point / arena.name() for point in hierarchies().values()]
+        for folder in self.folders:
+            folder.mkdir()
+            for path in (folder, folder / "cgroup.procs", folder / "tasks", folder / "cgroup.subtree_control"):
+                if path.exists():
+                    os.chown(path, USER, USER)
+            if (folder / "cpuset.cpus").exists():
+                for file in ("cpuset.cpus", "cpuset.mems"):
+                    (folder / file).write_text((folder.parent / file).read_text())
+
+    def enter(self) -> None:
+        for folder in self.folders:
+            (folder / "cgroup.procs").write_text("0")
+
+    def remove(self) -> None:
+        for folder in self.folders:
+            for path in sorted(folder.rglob("*/"), key=lambda path: -len(path.parts)):
+                path.rmdir()
+            folder.rmdir()
+
+
+@TABLE.add("CVE-2023-25809", "a container of an ordinary user without a cgroup namespace, and the cgroups that are his on the host")
 def cgroups_of_others(arena: Arena) -> None:
-    script = ("find /sys/fs/cgroup -name cgroup.procs | head -20 | while read f; do (: >>$f) 2>/dev/null && echo writable $f; done; "
-              "for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mkdir $d/made 2>/dev/null && rmdir $d/made && echo writable $d; done; echo tried")
+    script = ("find /sys/fs/cgroup -name cgroup.procs -o -name cgroup.subtree_control | while read f; do (: >>$f) 2>/dev/null && "
+              "echo writable $f; done; find /sys/fs/cgroup -type d | while read d; do mkdir $d/made 2>/dev/null && rmdir $d/made && "
+              "echo writable $d; done; echo tried")
+    sys, options = {"destination": "/sys", "type": "bind", "source": "/sys"}, ["rbind", "nosuid", "noexec", "nodev", "ro"]
     variants = {
-        "cgroup mount": [{"destination": "/sys", "type": "bind", "source": "/sys", "options": ["rbind", "ro"]},
-                         {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "nodev", "ro"]}],
-        "/sys with rbind, ro": [{"destination": "/sys", "type": "bind", "source": "/sys", "options": ["rbind", "nosuid", "ro"]}],
+        "cgroup mount": [sys | {"options": options}, {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                                                      "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]}],
+        "/sys with rbind, ro": [sys | {"options": options}],
     }
-    ran = 0
+    os.chown(arena.runtime.root, USER, USER)
+    delegation = Delegation(arena)
     for what, mounts in variants.items():
         bundle = arena.bundle(script)
         bundle.config["mounts"] += mounts
-        bundle.config["linux"]["cgroupsPath"] = "/" + arena.name()
-        bundle.write()
-        command = ["unshare", "-Ur", *arena.runtime.command("run", "--bundle", str(bundle.path), arena.name())]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=30)
-        ran += "tried" in result.stdout
-        expect("writable" not in result.stdout, f"{what}: {result.stdout.splitlines()[:2]}")
+        bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if entry["destination"] != "/dev/pts"]
+        os.chown(bundle.rootfs, USER, USER)
+        user_namespace(bundle, [{"containerID": 0, "hostID": USER, "size": 1}])
+        command = arena.runtime.command("run", "--bundle", str(bundle.path), arena.name())
+        outcome = call(["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", *command], preexec_fn=delegation.enter,
+                       env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(arena.runtime.root)})
+        expect("tried" in outcome.out, f"{what}: did not run: {brief(outcome)}")
+        expect("writable" not in outcome.out, f"{what}: {'; '.join(outcome.out.splitlines()[:2])}")
         arena.unchanged()
-    if not ran:
-        raise Unable(f"does not run in a user namespace here: {result.stderr.strip()[-120:]}")
+    delegation.remove()

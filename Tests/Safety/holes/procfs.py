@@ -112,7 +112,7 @@ def sysctl(arena: Arena) -> None:
 @TABLE.add("sysctls", "names that lead out of the namespaces, or of /proc/sys")
 def sysctl_names(arena: Arena) -> None:
     for name in ("kernel.core_pattern", "net/../kernel/core_pattern", "net.ipv4.../../../kernel.hostname", "vm.swappiness",
-                 "kernel/../../sysrq-trigger", "fs.file-max", "../self/oom_score_adj", "net..ipv4", "/proc/sys/net/ipv4/ip_forward"):
+                 "kernel/../../self/comm", "fs.file-max", "../self/oom_score_adj", "net..ipv4", "/proc/sys/net/ipv4/ip_forward"):
         bundle = arena.bundle()
         bundle.config["linux"]["namespaces"] = [*bundle.config["linux"]["namespaces"], {"type": "network"}]
         place = Path("/proc/sys") / name.replace(".", "/").replace("//", "/..")
@@ -126,7 +126,7 @@ def sysctl_names(arena: Arena) -> None:
 @TABLE.add("procfs", "procfs of a container without a pid namespace, and /proc/1 of the host")
 def host_processes(arena: Arena) -> None:
     """With the pid namespace of the host, the restrictions on procfs have to hold all the same."""
-    bundle = arena.bundle("echo kept; echo b 2>/dev/null >/proc/sysrq-trigger-canary; cat /proc/1/root/%s/secret 2>/dev/null; "
+    bundle = arena.bundle("echo kept; cat /proc/1/root/%s/secret 2>/dev/null; "
                           "(: >>/proc/sys/kernel/core_pattern) 2>/dev/null && echo writable; cat /proc/keys" % arena.canary)
     bundle.config["linux"]["namespaces"] = [{"type": kind} for kind in ("ipc", "uts", "mount")]
     outcome = arena.run(bundle.write())

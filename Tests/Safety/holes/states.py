@@ -106,7 +106,7 @@ def out_of_descriptors(arena: Arena) -> None:
 
 
 def traced(arena: Arena, log: Path, *words: str, inject: str = "", calls: str = "") -> list[str]:
-    command = ["strace", "-f", "-o", str(log), "-e", f"trace={calls}", *(["-e", f"inject={inject}"] if inject else [])]
+    command = ["strace", "-o", str(log), "-e", f"trace={calls}", *(["-e", f"inject={inject}"] if inject else [])]
     return [*command, *arena.runtime.command(*words)]
 
 
@@ -118,7 +118,7 @@ def need_strace() -> None:
 OPENS = "mkdir,mkdirat,openat,openat2,flock"
 
 
-@TABLE.add("S13", "create is held up right after it made the state's directory, while delete --force and a second create run")
+@TABLE.add("S13", "create is held up right after it made the state's directory, while delete --force and a second create run", peers=())
 def reserved(arena: Arena) -> None:
     need_strace()
     log = arena.ground.work / "log"
@@ -127,7 +127,7 @@ def reserved(arena: Arena) -> None:
     subprocess.run(traced(arena, log, "create", "--bundle", str(bundle.path), name, calls=OPENS), stdin=subprocess.DEVNULL,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
     arena.delete(name)
-    lines = [line.split(maxsplit=1)[1] for line in log.read_text(errors="replace").splitlines() if "(" in line]
+    lines = [line for line in log.read_text(errors="replace").splitlines() if "(" in line]
     made = next((index for index, line in enumerate(lines) if line.startswith("mkdir") and name in line), None)
     if made is None:
         raise Unable("makes no directory for a container")
