@@ -68,7 +68,7 @@ def unified_names(arena: Arena) -> None:
 def cgroup_paths(arena: Arena) -> None:
     neighbour = Neighbour(arena)
     made = arena.name()
-    for path in (f"/../../{made}", f"../../../../{made}", f"/a/../../{made}", f"/{neighbour.name}/../../../{made}", "/..", "/.", "/", "//"):
+    for path in (f"/../../{made}", f"../../../../{made}", f"/a/../../{made}", f"/{neighbour.name}/../../../{made}"):
         bundle = arena.bundle("cat /proc/self/cgroup; sleep 100 >/dev/null")
         bundle.config["linux"]["cgroupsPath"] = path
         name = arena.name()
@@ -91,6 +91,15 @@ def cgroup_paths(arena: Arena) -> None:
             expect(path.startswith("/"), f"exec --cgroup {path} was accepted")
     arena.delete(name)
     neighbour.remove()
+
+
+@TABLE.add("cgroupsPath", "the root of the hierarchies, in several ways of writing it", peers=())
+def cgroup_root(arena: Arena) -> None:
+    """Not for peers: one that accepts it removes cgroups of others, and kills what is in them."""
+    for path in ("/", "//", "/.", "/..", "./..", "."):
+        bundle = arena.bundle()
+        bundle.config["linux"]["cgroupsPath"] = path
+        expect(arena.attempt(bundle.write()) is None, f"{path} was accepted")
 
 
 @TABLE.add("CVE-2022-0492", "release_agent and other files of a mounted cgroup hierarchy")

@@ -63,14 +63,14 @@ def confined(arena: Arena) -> None:
 @TABLE.add("S15", "a startContainer hook writes to the state that it was given, for the next one to read")
 def state_for_writing(arena: Arena) -> None:
     bundle = arena.bundle()
-    hook(bundle, "startContainer", "cat >/first; for n in 0; do echo garbage >>/proc/self/fd/$n && echo written >/written; "
+    hook(bundle, "startContainer", "cat >/first; readlink /proc/self/fd/0 >/kind; for n in 0; do echo garbage >>/proc/self/fd/$n && echo written >/written; "
                                    ": >/proc/self/fd/$n && echo truncated >/truncated; done 2>/dev/null; :")
     hook(bundle, "startContainer", "cat >/second")
     hook(bundle, "poststart", f"cat >{bundle.path}/poststart")
     name = arena.create(bundle)
     outcome = arena.call("start", name)
     expect(outcome.succeeded, f"did not start: {brief(outcome)}")
-    texts = [(bundle.rootfs / "first").read_text(), (bundle.rootfs / "second").read_text(), (bundle.path / "poststart").read_text()]
+    texts = [path.read_text() if path.exists() else "" for path in (bundle.rootfs / "first", bundle.rootfs / "second", bundle.path / "poststart")]
     ids = []
     for text in texts:
         try:
@@ -79,7 +79,8 @@ def state_for_writing(arena: Arena) -> None:
             ids.append(f"no JSON: {text[-20:]!r}")
     expect(ids == [name] * 3, f"the next hook was told {ids}")
     done = [word for word in ("written", "truncated") if (bundle.rootfs / word).exists()]
-    expect(not done, f"the state can be {' and '.join(done)}")
+    is_passing = (bundle.rootfs / "kind").read_text().startswith(("pipe:", "socket:"))
+    expect(is_passing or not done, f"the state can be {' and '.join(done)}")
 
 
 @TABLE.add("hooks", "a startContainer hook finds no descriptor of the host, and its path does not lead to the host")

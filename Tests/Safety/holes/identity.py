@@ -72,7 +72,7 @@ def spelled_ids(arena: Arena) -> None:
 
 @TABLE.add("CVE-2023-25173", "supplementary groups of the caller")
 def groups(arena: Arena) -> None:
-    for additional in (None, [], [7], [7, 4294967294]):
+    for additional in (None, [], [7], [7, 2147483647]):
         bundle = arena.bundle("id -G")
         if additional is not None:
             bundle.config["process"]["user"]["additionalGids"] = additional

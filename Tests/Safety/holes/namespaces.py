@@ -134,18 +134,15 @@ USER = 54321
 
 
 class Delegation:
-    """A cgroup in each hierarchy that belongs to an ordinary user, as his session has."""
+    """Cgroups that belong to an ordinary user, where systemd gives him some."""
 
     def __init__(self, arena: Arena):
-        self.folders = [point / arena.name() for point in hierarchies().values()]
+        self.folders = [point / arena.name() for name, point in hierarchies().items() if name in ("cgroup2", "systemd")]
         for folder in self.folders:
             folder.mkdir()
             for path in (folder, folder / "cgroup.procs", folder / "tasks", folder / "cgroup.subtree_control"):
                 if path.exists():
                     os.chown(path, USER, USER)
-            if (folder / "cpuset.cpus").exists():
-                for file in ("cpuset.cpus", "cpuset.mems"):
-                    (folder / file).write_text((folder.parent / file).read_text())
 
     def enter(self) -> None:
         for folder in self.folders:
@@ -161,7 +158,7 @@ class Delegation:
 @TABLE.add("CVE-2023-25809", "a container of an ordinary user without a cgroup namespace, and the cgroups that are his on the host")
 def cgroups_of_others(arena: Arena) -> None:
     script = ("find /sys/fs/cgroup -name cgroup.procs -o -name cgroup.subtree_control | while read f; do (: >>$f) 2>/dev/null && "
-              "echo writable $f; done; find /sys/fs/cgroup -type d | while read d; do mkdir $d/made 2>/dev/null && rmdir $d/made && "
+              "echo writable $f; done; find /sys/fs/cgroup -name cgroup.procs | while read f; do d=${f%/*}; mkdir $d/made 2>/dev/null && rmdir $d/made && "
               "echo writable $d; done; echo tried")
     sys, options = {"destination": "/sys", "type": "bind", "source": "/sys"}, ["rbind", "nosuid", "noexec", "nodev", "ro"]
     variants = {
