@@ -143,7 +143,7 @@ def device_volume(arena: Arena, bundle: Bundle, null: str) -> None:
 
 @TABLE.add("CVE-2025-31133, CVE-2025-62161", "/dev/null is a link, another device, a file, or not there, and paths are masked")
 def masks_from_image(arena: Arena) -> None:
-    for null in (str(arena.canary / "file"), "/proc/sys/kernel/core_pattern", "/masked", "zero", "file", ""):
+    for null in (str(arena.canary / "file"), "/proc/sys/kernel/hostname", "/masked", "zero", "file", ""):
         bundle = arena.bundle("head -c 10 /masked /proc/keys; echo changed >/proc/keys; echo changed >/masked; "
                               "mount | grep -c masked; ls -lL /masked | cut -c1-24; ls -l /masked")
         (bundle.rootfs / "masked").write_text("visible")

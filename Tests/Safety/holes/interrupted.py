@@ -74,7 +74,7 @@ def not_on_the_host(arena: Arena, name: str, where: str) -> None:
         outcome = arena.exec(name, "/bin/cat", path)
         expect(SECRET not in outcome.out, f"{where}: exec reads a file of the host")
         expect(not outcome.succeeded, f"{where}: exec ran ({status or 'no state'})")
-    expect(status in ("creating", "stopped", ""), f"{where}: state says {status}")
+    expect(status in ("creating", "created", "stopped", ""), f"{where}: state says {status}")
 
 
 def killed(arena: Arena, kind: str) -> None:

@@ -111,7 +111,7 @@ def sysctl(arena: Arena) -> None:
 
 @TABLE.add("sysctls", "names that lead out of the namespaces, or of /proc/sys")
 def sysctl_names(arena: Arena) -> None:
-    for name in ("kernel.core_pattern", "net/../kernel/core_pattern", "net.ipv4.../../../kernel.hostname", "vm.swappiness",
+    for name in ("kernel.panic_on_oops", "net/../vm/swappiness", "net.ipv4.../../../kernel.hostname", "vm.swappiness",
                  "kernel/../../self/comm", "fs.file-max", "../self/oom_score_adj", "net..ipv4", "/proc/sys/net/ipv4/ip_forward"):
         bundle = arena.bundle()
         bundle.config["linux"]["namespaces"] = [*bundle.config["linux"]["namespaces"], {"type": "network"}]
@@ -127,7 +127,7 @@ def sysctl_names(arena: Arena) -> None:
 def host_processes(arena: Arena) -> None:
     """With the pid namespace of the host, the restrictions on procfs have to hold all the same."""
     bundle = arena.bundle("echo kept; cat /proc/1/root/%s/secret 2>/dev/null; "
-                          "(: >>/proc/sys/kernel/core_pattern) 2>/dev/null && echo writable; cat /proc/keys" % arena.canary)
+                          "(: >>/proc/sys/vm/swappiness) 2>/dev/null && echo writable; cat /proc/keys" % arena.canary)
     bundle.config["linux"]["namespaces"] = [{"type": kind} for kind in ("ipc", "uts", "mount")]
     outcome = arena.run(bundle.write())
     expect("kept" in outcome.out, f"did not run: {brief(outcome)}")

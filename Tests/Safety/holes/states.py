@@ -164,14 +164,14 @@ def held_up(arena: Arena, name: str, call_name: str, when: int) -> None:
     expect(not (arena.runtime.root / name).exists(), f"{where}: an empty state stays")
 
 
-@TABLE.add("S14", "a container fills the directory of its notify socket with 700 nested directories")
+@TABLE.add("S14", "a container fills the directory of its notify socket with 1,500 nested directories")
 def nested(arena: Arena) -> None:
     manager = socket(AF_UNIX, SOCK_DGRAM)
     address = arena.ground.work / "manager"
     manager.bind(str(address))
     for remount in ("", "mount -o remount,bind,rw $d; "):
-        script = ("d=${NOTIFY_SOCKET%/*}; [ -d $d ] && echo has; " + remount + "cd $d && for n in $(seq 700); do "
-                  "mkdir ddddddddddddddddddd || break; cd ddddddddddddddddddd; done; pwd | wc -c; : >file")
+        script = ("exec >/report 2>&1; d=${NOTIFY_SOCKET%/*}; ls -ld $d; " + remount + "cd $d && for n in $(seq 1500); do "
+                  "mkdir d && cd d || break; done; pwd | wc -c; : >file; echo over")
         bundle = arena.bundle(script).capabilities("SYS_ADMIN")
         if not (bundle.rootfs / "bin/seq").exists():
             for applet in ("seq", "wc"):
@@ -179,7 +179,13 @@ def nested(arena: Arena) -> None:
         name = arena.create(bundle, env=os.environ | {"NOTIFY_SOCKET": str(address)})
         process = arena.background("start", name, env=os.environ | {"NOTIFY_SOCKET": str(address)})
         wait_until(lambda: arena.runtime.state(name).get("status") == "stopped", "does not end", 30)
-        process.wait(30)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            raise Hit("start hangs, and its container has ended") from None
+        said = (bundle.rootfs / "report").read_text()
+        expect("over" in said, f"the container did not come to its attack: {said[-80:]}")
+        expect(not remount or int(said.split()[-2]) > 1500 or "Read-only" in said, f"nothing could be nested: {said[-80:]}")
         arena.delete(name)
         expect(not (arena.runtime.root / name).exists(), "delete --force left it")
     manager.close()
