@@ -249,7 +249,6 @@ def verdict(attack: Attack, name: str, path: str, tools: Path, options: Options)
         ground.reap()
         runtime.root.mkdir(parents=True, exist_ok=True)  # an attack may have had it removed
         ground.clear(runtime)
-        subprocess.run(["rm", "-rf", ground.work], check=False)  # images may be deeper than Python's stack
         ground.close()
 
 
