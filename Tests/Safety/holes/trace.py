@@ -42,7 +42,7 @@ def rounds(arena: Arena, name: str, number: int) -> int:
 
 
 def inspected(arena: Arena, words: str, **linux) -> str:
-    name, bundle = hostile(arena, "seize", f"{PTRACE:x}", **linux)
+    name, bundle = hostile(arena, "seize", f"{PTRACE:x}", str(arena.canary / "secret"), **linux)
     number = 40 if arena.short else 200
     worked = rounds(arena, name, number)
     said = report(bundle)
@@ -56,6 +56,8 @@ def inspected(arena: Arena, words: str, **linux) -> str:
 @TABLE.add("CVE-2016-9962", "a container with CAP_SYS_PTRACE traces what exec adds, and looks for directories and files of the host")
 def traced(arena: Arena) -> None:
     said = inspected(arena, "")
+    read = {line for line in said.splitlines() if line.startswith("read")}
+    expect(not read, f"the container {', '.join(sorted(read))}")
     held = sorted({" ".join(line.split()[:3]) for line in said.splitlines() if line.startswith("holds")})
     expect(not held, f"the process in the namespace {'; '.join(held)[:160]}")
     more = {line for line in said.splitlines() if line.startswith("more")}
@@ -65,6 +67,7 @@ def traced(arena: Arena) -> None:
 @TABLE.add("S6", "the same with a seccomp profile and without noNewPrivileges: exec's process has CAP_SYS_ADMIN for a while")
 def traced_with_filter(arena: Arena) -> None:
     said = inspected(arena, "may be frozen", seccomp=FILTER)
+    expect("read a file" not in said, "the container read a file of the host")
     more = [line for line in said.splitlines() if line.startswith("more")]
     expect(not more, f"{len(more)} times a process that may do more could be seized: {more[:1]}")
 
