@@ -1,8 +1,8 @@
 """Where an attack meets a runtime: a bundle, a canary on the host, and what shows that the attack came through.
 
 An attack is a function that takes an `Arena` and raises `Hit` if it did. When it is over, the arena looks at what no
-attack may change, whatever the container saw: the canary, the host's mounts, its device nodes, the runtime's binary; and
-at what is left after `delete --force`.
+attack may change, whatever the container saw: the canary, the host's mounts, its device nodes, the runtime's binary;
+and at what is left after `delete --force`.
 """
 
 import hashlib
@@ -75,8 +75,8 @@ class Arena:
         terminals = {name: status[:3] for name in os.listdir("/dev/pts") if name != "ptmx"
                      if (status := node(f"/dev/pts/{name}"))[:3] != (stat.S_IFCHR | 0o620, 0, 0)}
         return {"the canary": snapshot(self.canary), "the host's mounts": Path("/proc/self/mountinfo").read_text(),
-                "a device node of the host": devices, "a terminal of the host": terminals, "the runtime's binary": binary,
-                "the host's name": os.uname().nodename}
+                "a device node of the host": devices, "a terminal of the host": terminals,
+                "the runtime's binary": binary, "the host's name": os.uname().nodename}
 
     def unchanged(self) -> None:
         for what, now in self.host().items():
@@ -261,7 +261,8 @@ def perform(table: Table, options: Options) -> Iterable[Row]:
             title = f"{attack.name}: {attack.words}"
             if options.only and not re.search(options.only, title):
                 continue
-            runtimes = {"apus": options.apus} | {name: path for name, path in options.peers.items() if name in attack.peers}
+            peers = {name: path for name, path in options.peers.items() if name in attack.peers}
+            runtimes = {"apus": options.apus} | peers
             results = {name: verdict(attack, name, path, ground.work, options) for name, path in runtimes.items()}
             yield Row(title, {name: words for name, (words, _) in results.items()}, results["apus"][1])
     finally:

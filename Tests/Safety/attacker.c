@@ -43,7 +43,8 @@ static uint64_t capabilities(int pid) {
 
 // A directory of the host's files, or of its procfs, leads to all of them.
 static void climb(int directory, const char *file) {
-    static const char *const ways[] = {"..", "../..", "../../1/root", "../1/root", "1/root", "../../../../../../../../.."};
+    static const char *const ways[] = {
+        "..", "../..", "../../1/root", "../1/root", "1/root", "../../../../../../../../.."};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         char path[2 * PATH];
         snprintf(path, sizeof path, "%s%s", ways[i], file);

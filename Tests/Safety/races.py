@@ -1,8 +1,8 @@
 """The holes that are races: a neighbour on another processor swaps paths of a shared volume all the time
 (RENAME_EXCHANGE), while containers are started.
 
-A hit is proven by what the host looks like afterwards (the canary, its mounts), by the mounts before the container leaves
-the host's root (a createContainer hook writes them down), or by what a container sees from inside.
+A hit is proven by what the host looks like afterwards (the canary, its mounts), by the mounts before the container
+leaves the host's root (a createContainer hook writes them down), or by what a container sees from inside.
 """
 
 import os
@@ -73,12 +73,13 @@ class Race:
 
     def look(self) -> str:
         """What changed on the host since the last look."""
-        found = {"the canary": snapshot(self.arena.canary), "the host's mounts": Path("/proc/self/mountinfo").read_text()}
+        found = {"the canary": snapshot(self.arena.canary),
+                 "the host's mounts": Path("/proc/self/mountinfo").read_text()}
         changed = [what for what, now in found.items() if now != self.arena.before[what]]
         self.arena.before |= found
         return f"{' and '.join(changed)} changed" if changed else ""
 
-    def rounds(self, first: Path, second: Path, act: Callable[[int], str], *words: str, must_start: bool = True) -> None:
+    def rounds(self, first: Path, second: Path, act: Callable[[int], str], *words: str) -> None:
         """Rounds until the time is over; `act` returns what proves a hit, or nothing."""
         neighbour = Neighbour(self.arena, first, second, *words)
         begin, number = time.monotonic(), 0
@@ -91,17 +92,19 @@ class Race:
             if proof := "; ".join(filter(None, (proof, self.look()))):
                 self.hits.append(proof)
         swaps = neighbour.stop()
-        self.arena.figure = f"{time.monotonic() - begin:.0f} s, {number:,} rounds, {self.started:,} started, {swaps:,} swaps"
+        self.arena.figure = (f"{time.monotonic() - begin:.0f} s, {number:,} rounds, {self.started:,} started, "
+                             f"{swaps:,} swaps")
         if self.hits:
             raise Hit(f"{len(self.hits)} of {number} rounds: {self.hits[0]}")
         expect(swaps > number, f"only {swaps} swaps in {number} rounds")
-        expect(self.started or not must_start, "not one round started")
+        expect(self.started, "not one round started")
 
 
 def writes_mounts(bundle: Bundle) -> Path:
     """Has the container's mounts written down before it enters its root, when those of the host are there too."""
     path = bundle.path / "mounts"
-    bundle.config["hooks"] = {"createContainer": [{"path": "/bin/cp", "args": ["cp", "/proc/self/mountinfo", str(path)]}]}
+    copy = {"path": "/bin/cp", "args": ["cp", "/proc/self/mountinfo", str(path)]}
+    bundle.config["hooks"] = {"createContainer": [copy]}
     bundle.write()
     return path
 
@@ -121,7 +124,8 @@ def way_to_mount_point(arena: Arena) -> None:
     race = Race(arena)
     first, second = race.folder("x"), race.link("x.ln", arena.canary)
     (first / "folder").mkdir()
-    bundle = arena.mount(arena.bundle("cat /v/x/secret /v/x.ln/secret 2>/dev/null; true"), "/v", race.volume, "bind", "rbind")
+    bundle = arena.bundle("cat /v/x/secret /v/x.ln/secret 2>/dev/null; true")
+    arena.mount(bundle, "/v", race.volume, "bind", "rbind")
     arena.mount(bundle, "/v/x/folder", "tmpfs", "tmpfs", "rw")
     arena.mount(bundle, "/v/x/folder/below", bundle.rootfs / "bin")
     mounts = writes_mounts(bundle)
@@ -159,7 +163,8 @@ def masks(arena: Arena) -> None:
     first = race.volume / "null"
     os.mknod(first, stat.S_IFCHR | 0o666, os.makedev(1, 3))
     os.chmod(first, 0o666)
-    bundle = without(arena.bundle("cat /masked /proc/keys; echo changed 2>/dev/null >/masked; true"), "/dev", "/dev/pts")
+    bundle = arena.bundle("cat /masked /proc/keys; echo changed 2>/dev/null >/masked; true")
+    without(bundle, "/dev", "/dev/pts")
     (bundle.rootfs / "masked").write_text("visible")
     bundle.config["linux"]["maskedPaths"] = ["/masked", "/proc/keys"]
     arena.mount(bundle, "/dev", race.volume).write()
@@ -188,11 +193,13 @@ def sysctl(arena: Arena) -> None:
         proof = ""
         if race.run(bundle, "--detach", name=name).succeeded:
             pid = str(arena.runtime.state(name).get("pid", 0))
-            seen = subprocess.run(["nsenter", "-t", pid, "-n", "cat", f"/proc/sys/{PORT}"], capture_output=True, text=True)
+            seen = subprocess.run(["nsenter", "-t", pid, "-n", "cat", f"/proc/sys/{PORT}"], capture_output=True,
+                                  text=True)
             proof = "" if seen.stdout.strip() == "81" else f"the sysctl is {seen.stdout.strip()} {seen.stderr.strip()}"
         if (arena.runtime.root / name).exists():
             arena.delete(name)
-        changed = [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file() and path.read_text() != "untouched"]
+        changed = [str(path.relative_to(tree)) for path in tree.rglob("*")
+                   if path.is_file() and path.read_text() != "untouched"]
         for path in changed:
             (tree / path).write_text("untouched")
         return f"wrote to {changed[0]} of the image" if changed else proof
@@ -223,7 +230,8 @@ def proc(arena: Arena) -> None:
     swapped_root(arena, "proc", lambda bundle, number: None)
 
 
-@TABLE.add("CVE-2026-41579, CVE-2026-47766", "/dev of the image, a mount point or not, and a link to a directory of the host")
+@TABLE.add("CVE-2026-41579, CVE-2026-47766",
+           "/dev of the image, a mount point or not, and a link to a directory of the host")
 def devices(arena: Arena) -> None:
     def change(bundle: Bundle, number: int) -> None:
         if number % 2:
@@ -351,6 +359,7 @@ def copied_up(arena: Arena) -> None:
 
     def act(number: int) -> str:
         outcome = race.run(bundle)
-        return f"a device was copied: {outcome.out.strip()}" if outcome.out.strip() or outcome.seconds > PROMPT / 2 else ""
+        is_copied = outcome.out.strip() or outcome.seconds > PROMPT / 2
+        return f"a device was copied: {outcome.out.strip()}" if is_copied else ""
 
     race.rounds(first, second, act)

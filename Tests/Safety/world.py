@@ -1,8 +1,8 @@
 """A machine of its own for one attack, as far as namespaces go.
 
 What an attack does to "the host" it does to namespaces that end with it: mounts, processes, network, host name, message
-queues, and the device nodes, which are a tmpfs with nodes of our own on `/dev`. So an attack that works harms nobody, and
-what it changed can be seen.
+queues, and the device nodes, which are a tmpfs with nodes of our own on `/dev`. So an attack that works harms nobody,
+and what it changed can be seen.
 """
 
 import ctypes
@@ -51,7 +51,8 @@ def make_devices(folder: Path) -> None:
         os.chmod(folder / name, 0o666)
     for name, target in LINKS.items():
         os.symlink(target, folder / name)
-    for name, kind, options in (("pts", "devpts", "newinstance,ptmxmode=0666,mode=0620"), ("shm", "tmpfs", "mode=1777")):
+    for name, kind, options in (("pts", "devpts", "newinstance,ptmxmode=0666,mode=0620"),
+                                ("shm", "tmpfs", "mode=1777")):
         (folder / name).mkdir()
         mount(kind, folder / name, kind, MS_NOSUID | MS_NOEXEC, options)
 

@@ -6,12 +6,14 @@ import subprocess
 from arena import Arena, Table, Unable, expect
 
 TABLE = Table()
+SEGMENTS = "LOAD GNU_STACK GNU_RELRO NOTE PHDR INTERP DYNAMIC TLS GNU_EH_FRAME GNU_PROPERTY".split()
 
 
 def readelf(arena: Arena, *flags: str) -> list[str]:
     if not shutil.which("readelf"):
         raise Unable("no readelf")
-    return subprocess.run(["readelf", "-W", *flags, arena.runtime.path], capture_output=True, text=True).stdout.splitlines()
+    result = subprocess.run(["readelf", "-W", *flags, arena.runtime.path], capture_output=True, text=True)
+    return result.stdout.splitlines()
 
 
 @TABLE.add("S17", "constants in a mapping that can be written to; pages that can be written to and executed")
@@ -19,14 +21,15 @@ def mappings(arena: Arena) -> None:
     segments, sections, numbering = {}, {}, 0
     for line in readelf(arena, "-l"):
         words = line.split()
-        if words[:1] and words[0] in ("LOAD", "GNU_STACK", "GNU_RELRO", "NOTE", "PHDR", "INTERP", "DYNAMIC", "TLS", "GNU_EH_FRAME", "GNU_PROPERTY"):
+        if words[:1] and words[0] in SEGMENTS:
             segments[numbering] = (words[0], "".join(words[6:-1]))
             numbering += 1
         elif words[:1] and words[0].isdigit() and len(words[0]) == 2:
             sections[int(words[0])] = words[1:]
     expect(any(kind == "LOAD" for kind, _ in segments.values()), "no segments were read")
     for number, (kind, flags) in segments.items():
-        expect(not (kind in ("LOAD", "GNU_STACK") and "W" in flags and "E" in flags), f"{kind} can be written to and executed")
+        is_both = kind in ("LOAD", "GNU_STACK") and "W" in flags and "E" in flags
+        expect(not is_both, f"{kind} can be written to and executed")
         writable = kind == "LOAD" and "W" in flags
         expect(not (writable and ".rodata" in sections.get(number, [])), ".rodata can be written to")
         expect(not (writable and ".text" in sections.get(number, [])), ".text can be written to")

@@ -1,4 +1,5 @@
-"""Cgroups: names that lead to those of others, files with which a container would reach the host; filters that are kept."""
+"""Cgroups: names that lead to those of others, files with which a container would reach the host. And what is kept and
+listed."""
 
 import json
 from pathlib import Path
@@ -33,7 +34,8 @@ class Neighbour:
     def values(self) -> dict[str, str]:
         found = {}
         for folder in self.folders:
-            for file in ("cgroup.procs", "cgroup.max.depth", "cgroup.freeze", "freezer.state", "memory.limit_in_bytes", "pids.max", "cpu.shares"):
+            for file in ("cgroup.procs", "cgroup.max.depth", "cgroup.freeze", "freezer.state", "memory.limit_in_bytes",
+                         "pids.max", "cpu.shares"):
                 if (folder / file).exists():
                     found[str(folder / file)] = (folder / file).read_text()
         return found
@@ -52,16 +54,19 @@ class Neighbour:
 def unified_names(arena: Arena) -> None:
     neighbour = Neighbour(arena)
     accepted = []
-    for key, value in ((f"../{neighbour.name}/cgroup.max.depth", "7"), ("cgroup.procs", "1"), ("a/b", "x"), (f"../../{neighbour.name}/pids.max", "9"),
-                       ("..", "1"), ("", "1"), ("/sys/fs/cgroup/x", "1"), ("memory.max/../cgroup.procs", "1"), ("cgroup.subtree_control", "+pids"),
-                       ("cgroup.freeze\x00x", "1"), ("cgroup.type", "threaded"), ("cgroup.threads", "1"), ("cgroup.kill", "1")):
+    for key, value in {
+            f"../{neighbour.name}/cgroup.max.depth": "7", "cgroup.procs": "1", "a/b": "x",
+            f"../../{neighbour.name}/pids.max": "9", "..": "1", "": "1", "/sys/fs/cgroup/x": "1",
+            "memory.max/../cgroup.procs": "1", "cgroup.subtree_control": "+pids", "cgroup.freeze\x00x": "1",
+            "cgroup.type": "threaded", "cgroup.threads": "1", "cgroup.kill": "1"}.items():
         bundle = arena.bundle("true")
         bundle.config["linux"]["resources"] = {"unified": {key: value}}
         if arena.attempt(bundle.write()):
             accepted.append(key)
         neighbour.untouched(f"unified {key!r}")
     neighbour.remove()
-    expect(not [key for key in accepted if "/" in key or key in ("", "..", "cgroup.procs", "cgroup.threads")], f"accepted {accepted}")
+    wrong = [key for key in accepted if "/" in key or key in ("", "..", "cgroup.procs", "cgroup.threads")]
+    expect(not wrong, f"accepted {wrong}")
 
 
 @TABLE.add("GHSA-5g49-rx9x-qfc6", "cgroupsPath and exec --cgroup with ..")
@@ -82,7 +87,8 @@ def cgroup_paths(arena: Arena) -> None:
             expect(not outside.exists(), f"cgroupsPath {path} made {outside}")
         neighbour.untouched(f"cgroupsPath {path}")
     name = arena.start(arena.bundle("sleep 100"))
-    for path in ("..", "../..", f"../{neighbour.name}", f"/../{neighbour.name}", "a/../../..", "/..", f"../../../{neighbour.name}"):
+    for path in ("..", "../..", f"../{neighbour.name}", f"/../{neighbour.name}", "a/../../..", "/..",
+                 f"../../../{neighbour.name}"):
         process = arena.background("exec", "--cgroup", path, name, "/bin/sleep", "0.2")
         while process.poll() is None:
             neighbour.untouched(f"exec --cgroup {path}")
@@ -104,8 +110,9 @@ def cgroup_root(arena: Arena) -> None:
 
 @TABLE.add("CVE-2022-0492", "release_agent and other files of a mounted cgroup hierarchy")
 def release_agent(arena: Arena) -> None:
-    script = ("find /sys/fs/cgroup -name release_agent -o -name notify_on_release -o -name cgroup.procs -o -name devices.allow | "
-              "while read f; do (: >>$f) 2>/dev/null && echo writable $f; done; mkdir /sys/fs/cgroup/made /sys/fs/cgroup/*/made 2>/dev/null; "
+    script = ("find /sys/fs/cgroup -name release_agent -o -name notify_on_release -o -name cgroup.procs "
+              "-o -name devices.allow | while read f; do (: >>$f) 2>/dev/null && echo writable $f; done; "
+              "mkdir /sys/fs/cgroup/made /sys/fs/cgroup/*/made 2>/dev/null; "
               "ls -d /sys/fs/cgroup/made /sys/fs/cgroup/*/made 2>/dev/null; echo tried")
     for cgroup_namespace in (False, True):
         bundle = arena.bundle(script)
@@ -125,8 +132,8 @@ def kept_filters(arena: Arena) -> None:
     for _ in range(2):
         for number, words in errors.items():
             bundle = arena.bundle("mkdir /tmp/made 2>&1; [ -d /tmp/made ] && echo made; true")
-            bundle.config["linux"]["seccomp"] = {
-                "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": number}]}
+            rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": number}
+            bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
             said = arena.said(bundle.write())
             expect(words.lower() in said.lower(), f"errnoRet {number}: {said.strip()}")
     # `mkdir` and `rmdir` in one entry, or in two with actions that differ.
@@ -134,11 +141,13 @@ def kept_filters(arena: Arena) -> None:
         bundle = arena.bundle("mkdir /tmp/a 2>/dev/null || echo no mkdir; rmdir /empty 2>/dev/null || echo no rmdir")
         (bundle.rootfs / "bin/rmdir").symlink_to("busybox")
         (bundle.rootfs / "empty").mkdir()
-        bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
-            {"names": [denied, denied + "at"], "action": "SCMP_ACT_ERRNO"}, {"names": [free], "action": "SCMP_ACT_ALLOW"}]
-            if denied == "mkdir" else [{"names": [free], "action": "SCMP_ACT_ALLOW"}, {"names": [denied, "unlinkat"], "action": "SCMP_ACT_ERRNO"}]}
+        rules = [{"names": [denied, "mkdirat" if denied == "mkdir" else "unlinkat"], "action": "SCMP_ACT_ERRNO"},
+                 {"names": [free], "action": "SCMP_ACT_ALLOW"}]
+        rules = rules if denied == "mkdir" else rules[::-1]
+        bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}
         outcome = arena.run(bundle.write())
-        expect(f"no {denied}" in outcome.out and f"no {free}" not in outcome.out, f"{denied} denied: {outcome.out.split()} {brief(outcome)[:40]}")
+        is_right = f"no {denied}" in outcome.out and f"no {free}" not in outcome.out
+        expect(is_right, f"{denied} denied: {outcome.out.split()} {brief(outcome)[:40]}")
 
 
 @TABLE.add("kata CVE-2026-44210", "annotations that change what the runtime does are listed by `features`", peers=())
@@ -155,8 +164,9 @@ def unsafe_annotations(arena: Arena) -> None:
 
 @TABLE.add("device cgroup", "a container with CAP_MKNOD opens the host's disk")
 def disk(arena: Arena) -> None:
-    bundle = arena.bundle("mknod /disk b 7 0 && echo made; head -c 1 /disk >/dev/null 2>&1 && echo opened; mknod /kmsg c 1 11; "
-                          "head -c 1 /kmsg >/dev/null 2>&1 && echo opened; echo tried").capabilities("MKNOD", "DAC_OVERRIDE")
+    bundle = arena.bundle("mknod /disk b 7 0 && echo made; head -c 1 /disk >/dev/null 2>&1 && echo opened; "
+                          "mknod /kmsg c 1 11; head -c 1 /kmsg >/dev/null 2>&1 && echo opened; echo tried")
+    bundle.capabilities("MKNOD", "DAC_OVERRIDE")
     bundle.config["linux"]["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
     said = arena.said(bundle.write())
     expect("tried" in said and "opened" not in said, said)

@@ -8,7 +8,6 @@ from arena import SECRET, Arena, Table, brief, expect
 from ground import call
 
 TABLE = Table()
-READ = "cat {0}/secret; for n in 0 1 2 3 4 5 6 7 8 9; do cat $(printf '../%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18)tmp{1}/secret; done"
 
 
 def look_around(arena: Arena) -> str:
@@ -20,7 +19,7 @@ def look_around(arena: Arena) -> str:
 
 def opened(arena: Arena) -> dict:
     """Descriptors that a careless caller leaves open: the root, /etc, and the canary."""
-    held = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in ("/", "/etc", str(arena.canary), str(arena.canary.parent))]
+    held = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in ("/", "/etc", arena.canary, arena.canary.parent)]
     for number, source in zip((9, 10, 11, 12), held):
         os.dup2(source, number + 100)
     return {"pass_fds": (109, 110, 111, 112), "close_fds": True}
@@ -57,7 +56,8 @@ def programs(arena: Arena) -> None:
     for number in numbers(arena):
         for tail in ("/bin/sh", "/../bin/sh", "/../../bin/sh", "/usr/bin/env"):
             program = f"/proc/self/fd/{number}{tail}"
-            words = [program, "-c", look_around(arena)] if tail.endswith("sh") else [program, "cat", f"{arena.canary}/secret"]
+            is_shell = tail.endswith("sh")
+            words = [program, *(("-c", look_around(arena)) if is_shell else ("cat", f"{arena.canary}/secret"))]
             bundle = arena.bundle()
             bundle.config["process"]["args"] = words
             expect(SECRET not in arena.run(bundle.write(), **options).out, f"run: {program} is the host's")
@@ -120,9 +120,10 @@ def own_program(arena: Arena) -> None:
 def preserved(arena: Arena) -> None:
     ends = os.pipe()
     bundle = arena.bundle("for n in /proc/self/fd/*; do echo fd ${n##*/} $(readlink $n); done")
-    place = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
-    outcome = call([sys.executable, "-c", place, *map(str, ends),
-                    *arena.runtime.command("run", "--bundle", str(bundle.path), "--preserve-fds", "1", arena.name())], pass_fds=ends)
+    place = ("import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); "
+             "os.execv(sys.argv[3], sys.argv[3:])")
+    command = arena.runtime.command("run", "--bundle", str(bundle.path), "--preserve-fds", "1", arena.name())
+    outcome = call([sys.executable, "-c", place, *map(str, ends), *command], pass_fds=ends)
     expect(outcome.succeeded, brief(outcome))
     pipes = [line for line in outcome.out.splitlines() if "pipe:" in line and line.split()[1] in ("3", "4")]
     expect([line.split()[1] for line in pipes] == ["3"], f"{pipes}")

@@ -8,9 +8,10 @@ from arena import Arena, Table, brief, expect, wait_until
 
 TABLE = Table()
 # What `exec --user` takes: the ids that have to come of it, or None for an error.
-USERS = {"1": "1", "1:2": "1:2", "01": "1", "1:": None, ":1": None, " 1": None, "1 ": None, "1x": None, "-1": None, "+1": None,
-         "1.0": None, "0x1": None, "1e3": None, "4294967294": "4294967294", "4294967295": None, "4294967296": None,
-         "4294967297": None, "1:4294967296": None, "1:-1": None, "18446744073709551617": None, "nobody": None, "root": None}
+USERS = {"1": "1", "1:2": "1:2", "01": "1", "1:": None, ":1": None, " 1": None, "1 ": None, "1x": None, "-1": None,
+         "+1": None, "1.0": None, "0x1": None, "1e3": None, "4294967294": "4294967294", "4294967295": None,
+         "4294967296": None, "4294967297": None, "1:4294967296": None, "1:-1": None, "18446744073709551617": None,
+         "nobody": None, "root": None}
 IDS = ("../x", "a/b", ".", "..", "", "x" * 1024, "-rf", "$(id)", "a b", "a\nb", "/x", "x/../y", "\u00e9", "a:b")
 
 
@@ -130,12 +131,14 @@ def container_ids(arena: Arena) -> None:
     before = sorted(os.listdir(outside))
     wrong = []
     for text in IDS:
-        for command in (("run", "--bundle", str(bundle.path)), ("create", "--bundle", str(bundle.path)), ("state",), ("delete", "--force")):
+        for command in (("run", "--bundle", str(bundle.path)), ("create", "--bundle", str(bundle.path)), ("state",),
+                        ("delete", "--force")):
             outcome = arena.call(*command, text)
             if command[0] in ("run", "create") and outcome.succeeded:
                 wrong.append(repr(text[:20]))
                 arena.call("delete", "--force", text)
-            expect(sorted(os.listdir(outside)) == before, f"{command[0]} {text[:20]!r} made or removed something outside its root")
+            is_unchanged = sorted(os.listdir(outside)) == before
+            expect(is_unchanged, f"{command[0]} {text[:20]!r} made or removed something outside its root")
     expect(not wrong, f"accepted {', '.join(wrong)}")
 
 

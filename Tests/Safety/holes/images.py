@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from arena import PROMPT, Arena, Table, Unable, brief, expect
+from ground import Bundle
 from holes.inodes import user_namespace
 
 TABLE = Table()
@@ -82,9 +83,14 @@ def products(arena: Arena) -> None:
     arena.figure = f"{worst_memory // MEBIBYTE} MiB, {worst_time:.1f} s"
 
 
-def memory_limit(bundle, limit: int):
+def memory_limit(bundle: Bundle, limit: int) -> Bundle:
     bundle.config["linux"]["resources"] = {"memory": {"limit": limit}, "devices": [{"allow": False, "access": "rwm"}]}
     return bundle
+
+
+def copied_up(bundle: Bundle, *options: str) -> None:
+    entry = {"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": list(options)}
+    bundle.config["mounts"].insert(0, entry)
 
 
 @TABLE.add("S7", "tmpcopyup of 400 MB with a memory limit of 50 MiB")
@@ -98,7 +104,7 @@ def copied_memory(arena: Arena) -> None:
             else:
                 for _ in range(80):
                     file.write(os.urandom(MEBIBYTE))
-        bundle.config["mounts"].insert(0, {"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]})
+        copied_up(bundle, "tmpcopyup")
         outcome = arena.run(bundle.write(), timeout=60)
         if outcome.succeeded:
             expect(int(outcome.out.split()[0]) < 64, f"{outcome.out.strip()} MB were copied within a limit of 50")
@@ -116,7 +122,7 @@ def copied_specials(arena: Arena) -> None:
         os.mknod(folder / "socket", stat.S_IFSOCK | 0o666)
         (folder / "link").symlink_to(arena.canary)
         (folder / "file-link").symlink_to(arena.canary / "secret")
-        bundle.config["mounts"].insert(0, {"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", size]})
+        copied_up(bundle, "tmpcopyup", size)
         outcome = arena.run(bundle.write())
         expect("the-secret" not in outcome.out, "a file of the host was copied")
         expect("/data/" not in outcome.out, f"became a regular file: {outcome.out.split()}")
@@ -125,7 +131,8 @@ def copied_specials(arena: Arena) -> None:
 @TABLE.add("CVE-2026-84042", "programs of the image with the names of the host's helpers")
 def helpers(arena: Arena) -> None:
     bundle = arena.bundle()
-    for name in ("newuidmap", "newgidmap", "criu", "modprobe", "mount", "umount", "passt", "slirp4netns", "ldconfig", "systemctl", "getent"):
+    for name in ("newuidmap", "newgidmap", "criu", "modprobe", "mount", "umount", "passt", "slirp4netns", "ldconfig",
+                 "systemctl", "getent"):
         for folder in ("bin", "usr/bin", "sbin", "usr/sbin"):
             path = bundle.rootfs / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,8 +150,8 @@ def helpers(arena: Arena) -> None:
     expect(not ran, "a program of the image ran as a helper")
 
 
-LOADED = ("/etc/nsswitch.conf", "/etc/ld.so", "/etc/localtime", "/usr/share/icu", "/usr/lib/locale", "gconv", "libnss", "/etc/resolv.conf",
-          "/usr/share/zoneinfo", "/lib/", "/lib64/")
+LOADED = ("/etc/nsswitch.conf", "/etc/ld.so", "/etc/localtime", "/usr/share/icu", "/usr/lib/locale", "gconv", "libnss",
+          "/etc/resolv.conf", "/usr/share/zoneinfo", "/lib/", "/lib64/")
 
 
 @TABLE.add("CVE-2019-14271", "after entering the image nothing is loaded from it: libraries, locales, name services")
@@ -158,7 +165,8 @@ def loaded(arena: Arena) -> None:
         log = arena.ground.work / f"trace-{words[0]}"
         with open(arena.ground.work / "output", "wb") as output:
             subprocess.run(["strace", "-f", "-o", log, "-e", "trace=openat,openat2,open,pivot_root,setns,execve",
-                            *arena.runtime.command(*words)], stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=60)
+                            *arena.runtime.command(*words)],
+                           stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=60)
         found, inside = [], set()
         for line in log.read_text(errors="replace").splitlines():
             pid, _, call = line.partition(" ")

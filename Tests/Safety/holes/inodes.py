@@ -56,8 +56,8 @@ def mask_directories(arena: Arena) -> None:
 
 @TABLE.add("S1", "masked files, also with CAP_SYS_ADMIN in a user namespace of its own, which remounts")
 def masks_remounted(arena: Arena) -> None:
-    script = ("for f in /proc/keys /proc/kcore /dev/null /dev/zero; do mount -o remount,bind,rw $f; umount $f; done 2>/dev/null; "
-              + change("/proc/keys", "/proc/kcore", "/dev/null", "/dev/zero"))
+    script = ("for f in /proc/keys /proc/kcore /dev/null /dev/zero; do mount -o remount,bind,rw $f; umount $f; done "
+              "2>/dev/null; " + change("/proc/keys", "/proc/kcore", "/dev/null", "/dev/zero"))
     bundle = arena.bundle(script).capabilities(*OWNERS, "SYS_ADMIN", "SETUID", "SETGID", "MKNOD")
     tried(arena, user_namespace(bundle, IDENTITY))
 
@@ -78,13 +78,14 @@ def bound_devices(arena: Arena) -> None:
 @TABLE.add("S1", "/dev/console and the terminal, with and without terminals of the container's own")
 def console(arena: Arena) -> None:
     for has_terminals in (True, False):
-        bundle = arena.bundle(change("/dev/console", "/dev/tty", "/proc/self/fd/0") + "; sleep 100").capabilities(*OWNERS)
+        bundle = arena.bundle(change("/dev/console", "/dev/tty", "/proc/self/fd/0") + "; sleep 100")
+        bundle.capabilities(*OWNERS)
         bundle.config["process"]["terminal"] = True
         if not has_terminals:
             without(bundle, "/dev/pts")
         terminal = Terminal(arena)
         name = arena.name()
-        outcome = arena.call("run", "--detach", "--bundle", str(bundle.write().path), "--console-socket", str(terminal.path), name)
+        outcome = arena.run(bundle.write(), "--detach", "--console-socket", str(terminal.path), name=name)
         if has_terminals:
             expect(outcome.succeeded, f"did not start: {brief(outcome)}")
         if outcome.succeeded:
@@ -103,7 +104,8 @@ def with_null(arena: Arena, bundle: Bundle) -> None:
     arena.unchanged()
 
 
-@TABLE.add("S1, CVE-2026-88265", "standard streams that are the host's /dev/null: chmod, touch, chown through /proc/self/fd")
+@TABLE.add("S1, CVE-2026-88265",
+           "standard streams that are the host's /dev/null: chmod, touch, chown through /proc/self/fd")
 def streams(arena: Arena) -> None:
     for uid in (0, 1000):
         bundle = arena.bundle(change(*(f"/proc/self/fd/{number}" for number in range(3))) + "; touch /reached")
@@ -141,7 +143,8 @@ def device_volume(arena: Arena, bundle: Bundle, null: str) -> None:
     bundle.write()
 
 
-@TABLE.add("CVE-2025-31133, CVE-2025-62161", "/dev/null is a link, another device, a file, or not there, and paths are masked")
+@TABLE.add("CVE-2025-31133, CVE-2025-62161",
+           "/dev/null is a link, another device, a file, or not there, and paths are masked")
 def masks_from_image(arena: Arena) -> None:
     for null in (str(arena.canary / "file"), "/proc/sys/kernel/hostname", "/masked", "zero", "file", ""):
         bundle = arena.bundle("head -c 10 /masked /proc/keys; echo changed >/proc/keys; echo changed >/masked; "
@@ -150,11 +153,13 @@ def masks_from_image(arena: Arena) -> None:
         bundle.config["linux"]["maskedPaths"] = ["/masked", "/proc/keys"]
         device_volume(arena, bundle, null)
         outcome = arena.attempt(bundle)
-        expect((bundle.rootfs / "masked").read_text() == "visible", f"/dev/null as {null}: a masked file was written to")
+        where = f"/dev/null as {null}"
+        expect((bundle.rootfs / "masked").read_text() == "visible", f"{where}: a masked file was written to")
         if outcome:
-            expect("visible" not in outcome.out and "not null" not in outcome.out, f"/dev/null as {null}: the mask shows a file")
+            shown = [text for text in ("visible", "not null") if text in outcome.out]
+            expect(not shown, f"{where}: the mask shows {shown}")
             expect(" 1,   3" in outcome.out or "1, 3" in outcome.out or "----" in outcome.out,
-                   f"/dev/null as {null}: masked by {outcome.out.splitlines()[-1:]}")
+                   f"{where}: masked by {outcome.out.splitlines()[-1:]}")
 
 
 @TABLE.add("devices", "a device in linux.devices that is a path to a file of the host")
@@ -163,7 +168,8 @@ def device_paths(arena: Arena) -> None:
         for way in (str(target), "../" * 40 + str(target)[1:]):
             bundle = without(arena.bundle(), "/dev", "/dev/pts")
             (bundle.rootfs / "dev/made").symlink_to(way)
-            bundle.config["linux"]["devices"] = [{"path": "/dev/made", "type": "c", "major": 1, "minor": 3, "fileMode": 0o777}]
+            node = {"path": "/dev/made", "type": "c", "major": 1, "minor": 3, "fileMode": 0o777}
+            bundle.config["linux"]["devices"] = [node]
             arena.attempt(bundle.write())
             bundle.config["linux"]["devices"][0]["path"] = "/dev/../../../../" + str(target)
             arena.attempt(bundle.write())

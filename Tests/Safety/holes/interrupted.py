@@ -56,14 +56,15 @@ def inhabitants() -> list[str]:
     return found
 
 
-def interrupted(arena: Arena, words: tuple[str, ...], kind: str, number: int) -> tuple[str, Bundle, Gate, subprocess.Popen]:
+def interrupted(arena: Arena, words: tuple[str, ...], kind: str, number: int) -> tuple[str, Gate, subprocess.Popen]:
+    """A command that gets a signal at a hook of a kind: the container, the hook, the command."""
     bundle = arena.bundle("sleep 100")
     gate = Gate(arena, bundle, kind)
     name = arena.name()
     process = arena.background(*words, "--bundle", str(bundle.path), name)
     gate.await_hook()
     os.kill(process.pid, number)
-    return name, bundle, gate, process
+    return name, gate, process
 
 
 def not_on_the_host(arena: Arena, name: str, where: str) -> None:
@@ -82,7 +83,7 @@ def killed(arena: Arena, kind: str) -> None:
         if words == ("create",) and kind in ("startContainer", "poststart"):
             continue  # these belong to `start`
         where = f"{' '.join(words)}, {kind}"
-        name, bundle, gate, process = interrupted(arena, words, kind, signal.SIGKILL)
+        name, gate, process = interrupted(arena, words, kind, signal.SIGKILL)
         process.wait()
         if kind not in ENTERED:
             not_on_the_host(arena, name, where)
@@ -150,7 +151,7 @@ def told_to_end(arena: Arena) -> None:
     for kind in ("createRuntime", "createContainer", "startContainer", "poststart"):
         for number in (signal.SIGTERM, signal.SIGINT):
             where = f"{number.name}, {kind}"
-            name, bundle, gate, process = interrupted(arena, ("run",), kind, number)
+            name, gate, process = interrupted(arena, ("run",), kind, number)
             try:
                 process.wait(PROMPT)
             except subprocess.TimeoutExpired:
@@ -165,7 +166,7 @@ def creation_told_to_end(arena: Arena) -> None:
     for kind in ("createRuntime", "createContainer"):
         for number in (signal.SIGTERM, signal.SIGINT):
             where = f"create, {number.name}, {kind}"
-            name, bundle, gate, process = interrupted(arena, ("create",), kind, number)
+            name, gate, process = interrupted(arena, ("create",), kind, number)
             try:
                 process.wait(PROMPT)
             except subprocess.TimeoutExpired:

@@ -121,10 +121,10 @@ def made_mount_points(arena: Arena) -> None:
 
 @TABLE.add("mounts on links", "nested links, links with .. and through other mounts, up to three deep")
 def nested_links(arena: Arena) -> None:
-    for first, second, third in (("v/1", "2", ""), ("v/1", "../v/2", "../../../.."), ("v/1", "/v/2", "/proc/self/cwd/..")):
+    for second, third in (("2", ""), ("../v/2", "../../../.."), ("/v/2", "/proc/self/cwd/..")):
         bundle = arena.bundle("cat /v/1/made/secret /v/1/secret")
         (bundle.rootfs / "v").mkdir()
-        (bundle.rootfs / first).symlink_to(second)
+        (bundle.rootfs / "v/1").symlink_to(second)
         (bundle.rootfs / "v/2").symlink_to((third or "../" * 40) + str(arena.canary))
         arena.mount(bundle, "/v/1/made", "tmpfs", "tmpfs", "rw")
         arena.mount(bundle, "/v/1/bound", bundle.rootfs / "bin")
@@ -160,8 +160,8 @@ def console(arena: Arena) -> None:
 
 @TABLE.add("CVE-2025-24965", "names that a runtime makes in the image are links to the host's files")
 def helper_files(arena: Arena) -> None:
-    for name in (".krun_config.json", "run/.containerenv", ".dockerenv", "dev/init", "run/secrets", "etc/mtab", "etc/resolv.conf",
-                 "etc/hostname", "run/notify", ".old_root", ".pivot_root", "run/systemd"):
+    for name in (".krun_config.json", "run/.containerenv", ".dockerenv", "dev/init", "run/secrets", "etc/mtab",
+                 "etc/resolv.conf", "etc/hostname", "run/notify", ".old_root", ".pivot_root", "run/systemd"):
         for target in ("file", "new", "folder"):
             bundle = arena.bundle()
             (bundle.rootfs / name).parent.mkdir(exist_ok=True)
@@ -175,7 +175,8 @@ def image_stays(arena: Arena) -> None:
     bundle = arena.bundle()
 
     def names() -> list[str]:
-        return sorted(os.path.join(parent, name) for parent, folders, files in os.walk(bundle.rootfs) for name in folders + files)
+        return sorted(os.path.join(parent, name) for parent, folders, files in os.walk(bundle.rootfs)
+                      for name in folders + files)
 
     before = names()
     arena.said(bundle)

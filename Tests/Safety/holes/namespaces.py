@@ -8,15 +8,18 @@ from arena import Arena, Table, brief, expect
 from ground import Bundle, call
 from holes.cgroups import hierarchies
 from holes.inodes import user_namespace
+from holes.links import without
 
 TABLE = Table()
 KINDS = ("mnt", "pid", "ipc", "uts", "net")
 # What a container must not set in a namespace of its caller: field of the configuration, file that shows it.
 SETTINGS = {
-    "network": [({"linux": {"sysctl": {"net.ipv4.ip_unprivileged_port_start": "81"}}}, "/proc/sys/net/ipv4/ip_unprivileged_port_start")],
+    "network": [({"linux": {"sysctl": {"net.ipv4.ip_unprivileged_port_start": "81"}}},
+                 "/proc/sys/net/ipv4/ip_unprivileged_port_start")],
     "ipc": [({"linux": {"sysctl": {"kernel.msgmax": "4096"}}}, "/proc/sys/kernel/msgmax"),
             ({"linux": {"sysctl": {"fs.mqueue.msg_max": "7"}}}, "/proc/sys/fs/mqueue/msg_max")],
-    "uts": [({"hostname": "changed"}, "/proc/sys/kernel/hostname"), ({"domainname": "changed"}, "/proc/sys/kernel/domainname"),
+    "uts": [({"hostname": "changed"}, "/proc/sys/kernel/hostname"),
+            ({"domainname": "changed"}, "/proc/sys/kernel/domainname"),
             ({"linux": {"sysctl": {"kernel.domainname": "changed"}}}, "/proc/sys/kernel/domainname")],
 }
 FILES = {"network": "net", "ipc": "ipc", "uts": "uts"}
@@ -63,7 +66,8 @@ def of_another(arena: Arena) -> None:
                 pass
             bundle = shared(arena.bundle(), kind, path, setting)
             arena.said(bundle)
-            shown = subprocess.run(["nsenter", "-t", str(other.pid), "-n", "-i", "-u", "cat", file], capture_output=True, text=True)
+            shown = subprocess.run(["nsenter", "-t", str(other.pid), "-n", "-i", "-u", "cat", file],
+                                   capture_output=True, text=True)
             value = next(iter(setting["linux"]["sysctl"].values())) if "linux" in setting else "changed"
             expect(shown.stdout.strip() == value, f"{kind}: {file} is {shown.stdout.strip()}, not {value}")
             arena.stop(other)
@@ -127,7 +131,8 @@ def separate(arena: Arena) -> None:
     expect(outcome.succeeded and is_separate(outcome.out), f"exec is in the host's: {outcome.out} {brief(outcome)}")
     pid = arena.runtime.state(name)["pid"]
     for kind in KINDS:
-        expect(os.readlink(f"/proc/{pid}/ns/{kind}") == inside(outcome.out)[kind], f"exec is in another {kind} namespace")
+        first = os.readlink(f"/proc/{pid}/ns/{kind}")
+        expect(first == inside(outcome.out)[kind], f"exec is in another {kind} namespace")
 
 
 USER = 54321
@@ -155,28 +160,33 @@ class Delegation:
             folder.rmdir()
 
 
-@TABLE.add("CVE-2023-25809", "a container of an ordinary user without a cgroup namespace, and the cgroups that are his on the host")
+@TABLE.add("CVE-2023-25809",
+           "a container of an ordinary user without a cgroup namespace, and the cgroups that are his on the host")
 def cgroups_of_others(arena: Arena) -> None:
-    script = ("find /sys/fs/cgroup -name cgroup.procs -o -name cgroup.subtree_control | while read f; do (: >>$f) 2>/dev/null && "
-              "echo writable $f; done; find /sys/fs/cgroup -name cgroup.procs | while read f; do d=${f%/*}; mkdir $d/made 2>/dev/null && rmdir $d/made && "
-              "echo writable $d; done; echo tried")
-    sys, options = {"destination": "/sys", "type": "bind", "source": "/sys"}, ["rbind", "nosuid", "noexec", "nodev", "ro"]
+    script = ("find /sys/fs/cgroup -name cgroup.procs -o -name cgroup.subtree_control | while read f; do "
+              "(: >>$f) 2>/dev/null && echo writable $f; done; "
+              "find /sys/fs/cgroup -name cgroup.procs | while read f; do "
+              "d=${f%/*}; mkdir $d/made 2>/dev/null && rmdir $d/made && echo writable $d; done; echo tried")
+    options = ["rbind", "nosuid", "noexec", "nodev", "ro"]
+    sys = {"destination": "/sys", "type": "bind", "source": "/sys", "options": options}
     variants = {
-        "cgroup mount": [sys | {"options": options}, {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
-                                                      "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]}],
-        "/sys with rbind, ro": [sys | {"options": options}],
+        "cgroup mount": [sys, {
+            "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+            "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]}],
+        "/sys with rbind, ro": [sys],
     }
     os.chown(arena.runtime.root, USER, USER)
     delegation = Delegation(arena)
     for what, mounts in variants.items():
         bundle = arena.bundle(script)
         bundle.config["mounts"] += mounts
-        bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if entry["destination"] != "/dev/pts"]
+        without(bundle, "/dev/pts")
         os.chown(bundle.rootfs, USER, USER)
         user_namespace(bundle, [{"containerID": 0, "hostID": USER, "size": 1}])
         command = arena.runtime.command("run", "--bundle", str(bundle.path), arena.name())
-        outcome = call(["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", *command], preexec_fn=delegation.enter,
-                       env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(arena.runtime.root)})
+        environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(arena.runtime.root)}
+        outcome = call(["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", *command],
+                       preexec_fn=delegation.enter, env=environment)
         expect("tried" in outcome.out, f"{what}: did not run: {brief(outcome)}")
         expect("writable" not in outcome.out, f"{what}: {'; '.join(outcome.out.splitlines()[:2])}")
         arena.unchanged()

@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from socket import AF_UNIX, SOCK_DGRAM, socket
 
@@ -79,7 +80,9 @@ def force(arena: Arena, name: str, how: str, **options) -> None:
         expect(known or not inhabitants(), f"{how}: the state is gone, and the container runs on")
 
 
-@TABLE.add("S12", "the state file is truncated, of another version, of wrong types, a FIFO, a link; then delete --force", limit=300)
+@TABLE.add("S12",
+           "the state file is truncated, of another version, of wrong types, a FIFO, a link; then delete --force",
+           limit=300)
 def broken(arena: Arena) -> None:
     for how in BREAKS:
         name = arena.start(arena.bundle("sleep 100"))
@@ -99,7 +102,8 @@ def broken(arena: Arena) -> None:
 def out_of_descriptors(arena: Arena) -> None:
     for limit in (3, 4, 5, 6, 8, 10, 16):
         name = arena.start(arena.bundle("sleep 100"))
-        force(arena, name, f"limit of {limit}", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        few = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (limit, limit))
+        force(arena, name, f"limit of {limit}", preexec_fn=few)
         if (arena.runtime.root / name).exists():
             arena.delete(name)
         wait_until(lambda: not inhabitants(), "survives delete --force")
@@ -118,14 +122,16 @@ def need_strace() -> None:
 OPENS = "mkdir,mkdirat,openat,openat2,flock"
 
 
-@TABLE.add("S13", "create is held up right after it made the state's directory, while delete --force and a second create run", peers=())
+@TABLE.add("S13",
+           "create is held up right after it made the state's directory, while delete --force and a second create run",
+           peers=())
 def reserved(arena: Arena) -> None:
     need_strace()
     log = arena.ground.work / "log"
     bundle = arena.bundle("sleep 100")
     name = arena.name()
-    subprocess.run(traced(arena, log, "create", "--bundle", str(bundle.path), name, calls=OPENS), stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+    subprocess.run(traced(arena, log, "create", "--bundle", str(bundle.path), name, calls=OPENS),
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
     arena.delete(name)
     lines = [line for line in log.read_text(errors="replace").splitlines() if "(" in line]
     made = next((index for index, line in enumerate(lines) if line.startswith("mkdir") and name in line), None)
@@ -170,8 +176,8 @@ def nested(arena: Arena) -> None:
     address = arena.ground.work / "manager"
     manager.bind(str(address))
     for remount in ("", "mount -o remount,bind,rw $d; "):
-        script = ("exec >/report 2>&1; d=${NOTIFY_SOCKET%/*}; ls -ld $d; " + remount + "cd $d && for n in $(seq 1500); do "
-                  "mkdir d && cd d || break; done; pwd | wc -c; touch file; echo over")
+        script = ("exec >/report 2>&1; d=${NOTIFY_SOCKET%/*}; ls -ld $d; " + remount + "cd $d && "
+                  "for n in $(seq 1500); do mkdir d && cd d || break; done; pwd | wc -c; touch file; echo over")
         bundle = arena.bundle(script).capabilities("SYS_ADMIN")
         if not (bundle.rootfs / "bin/seq").exists():
             for applet in ("seq", "wc"):
@@ -185,7 +191,8 @@ def nested(arena: Arena) -> None:
             raise Hit("start hangs, and its container has ended") from None
         said = "".join(path.read_text() for path in bundle.rootfs.glob("report"))
         expect("over" in said, f"the container did not come to its attack: {said[-80:]}")
-        expect(not remount or max(map(int, filter(str.isdigit, said.split())), default=0) > 1500, f"nothing could be nested: {said[-80:]}")
+        depth = max(map(int, filter(str.isdigit, said.split())), default=0)
+        expect(not remount or depth > 1500, f"nothing could be nested: {said[-80:]}")
         arena.delete(name)
         expect(not (arena.runtime.root / name).exists(), "delete --force left it")
     manager.close()
@@ -197,18 +204,20 @@ def first_error(arena: Arena) -> None:
     name = arena.name()
     bundle = arena.bundle("true")
     command = ["strace", "-f", "-o", "/dev/null", "-e", "trace=sendmsg", "-e", "inject=sendmsg:error=ENOMEM"]
-    result = subprocess.run([*command, *arena.runtime.command("run", "--bundle", str(bundle.path), name)], capture_output=True,
-                            text=True, timeout=60, stdin=subprocess.DEVNULL)
+    result = subprocess.run([*command, *arena.runtime.command("run", "--bundle", str(bundle.path), name)],
+                            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     text = result.stderr.lower()
     expect(result.returncode == 0 or "cannot allocate memory" in text or "enomem" in text or "out of memory" in text,
            f"sendmsg: ENOMEM is told as {result.stderr.strip()[-120:]}")
     paused = arena.start(arena.bundle("sleep 100"))
     arena.call("pause", paused)
-    files = [str(path / file) for path in arena.ground.cgroups() for file in ("freezer.state", "cgroup.freeze") if (path / file).exists()]
+    files = [str(path / file) for path in arena.ground.cgroups() for file in ("freezer.state", "cgroup.freeze")
+             if (path / file).exists()]
     expect(files, "no freezer")
-    command = ["strace", "-f", "-o", "/dev/null", *(word for file in files for word in ("-P", file)), "-e", "trace=write",
-               "-e", "inject=write:error=EIO"]
-    result = subprocess.run([*command, *arena.runtime.command("delete", "--force", paused)], capture_output=True, text=True, timeout=60)
+    command = ["strace", "-f", "-o", "/dev/null", *(word for file in files for word in ("-P", file)),
+               "-e", "trace=write", "-e", "inject=write:error=EIO"]
+    result = subprocess.run([*command, *arena.runtime.command("delete", "--force", paused)], capture_output=True,
+                            text=True, timeout=60)
     text = result.stderr.lower()
     if result.returncode:
         expect("input/output error" in text or "eio" in text, f"thaw: EIO is told as {result.stderr.strip()[-120:]}")
@@ -226,9 +235,11 @@ def interrupted_resolution(arena: Arena) -> None:
         (bundle.rootfs / "etc/up").symlink_to("../run")
         arena.mount(bundle, "/etc/up/x", "tmpfs", "tmpfs", "rw")
         log = arena.ground.work / f"log-{number}"
-        command = ["strace", "-f", "-o", str(log), "-e", "trace=openat2", "-e", f"inject=openat2:error=EAGAIN:when={number}"]
-        result = subprocess.run([*command, *arena.runtime.command("run", "--bundle", str(bundle.write().path), arena.name())],
-                                capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        tracer = ["strace", "-f", "-o", str(log), "-e", "trace=openat2",
+                  "-e", f"inject=openat2:error=EAGAIN:when={number}"]
+        command = arena.runtime.command("run", "--bundle", str(bundle.write().path), arena.name())
+        result = subprocess.run([*tracer, *command], capture_output=True, text=True, timeout=60,
+                                stdin=subprocess.DEVNULL)
         if "INJECTED" not in log.read_text(errors="replace"):
             break
         if "over" not in result.stdout:

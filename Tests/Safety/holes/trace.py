@@ -1,4 +1,5 @@
-"""What a hostile container can do to the processes of the runtime that it can see: trace them, their files, their memory."""
+"""What a hostile container can do to the processes of the runtime that it can see: trace them, reach their files and
+their memory."""
 
 import os
 import shutil
@@ -53,7 +54,8 @@ def inspected(arena: Arena, words: str, **linux) -> str:
     return said
 
 
-@TABLE.add("CVE-2016-9962", "a container with CAP_SYS_PTRACE traces what exec adds, and looks for directories and files of the host")
+@TABLE.add("CVE-2016-9962",
+           "a container with CAP_SYS_PTRACE traces what exec adds, and looks for directories and files of the host")
 def traced(arena: Arena) -> None:
     said = inspected(arena, "")
     read = {line for line in said.splitlines() if line.startswith("read")}
@@ -64,7 +66,8 @@ def traced(arena: Arena) -> None:
     expect(not more, f"it has capabilities that the container lacks: {', '.join(more)}")
 
 
-@TABLE.add("S6", "the same with a seccomp profile and without noNewPrivileges: exec's process has CAP_SYS_ADMIN for a while")
+@TABLE.add("S6",
+           "the same with a seccomp profile and without noNewPrivileges: exec's process has CAP_SYS_ADMIN for a while")
 def traced_with_filter(arena: Arena) -> None:
     said = inspected(arena, "may be frozen", seccomp=FILTER)
     expect("read a file" not in said, "the container read a file of the host")
@@ -119,7 +122,8 @@ def memory_of_exec(arena: Arena) -> None:
         expect(not said, ", ".join(sorted(said))[:160])
 
 
-@TABLE.add("S5", "a container that sees the host's processes empties the memory files of create, start and run during hooks")
+@TABLE.add("S5",
+           "a container that sees the host's processes empties the memory files of create, start and run during hooks")
 def memory_of_the_host(arena: Arena) -> None:
     name, hostile_bundle = attack_memory(arena, True)
     for kind in ("createRuntime", "createContainer", "startContainer"):
