@@ -246,14 +246,19 @@ class Ground:
                 pass  # leftovers() tells
         for runtime in runtimes:
             for entry in os.listdir(runtime.root):
-                shutil.rmtree(runtime.root / entry, ignore_errors=True)
+                remove(runtime.root / entry)
 
     def close(self) -> None:
         with open("/proc/self/mountinfo") as file:
             points = [line.split()[4] for line in file if str(self.work) in line.split()[4]]
         for point in reversed(points):
             subprocess.run(["umount", "-l", point], check=False)
-        shutil.rmtree(self.work, ignore_errors=True)
+        remove(self.work)
+
+
+def remove(path: Path) -> None:
+    """Removes a tree that may be deeper than Python's stack."""
+    subprocess.run(["rm", "-rf", "--one-file-system", str(path)], check=False)
 
 
 def snapshot(path: Path) -> dict[str, tuple]:
