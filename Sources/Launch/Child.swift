@@ -119,11 +119,11 @@ public struct Child: ~Copyable {
             }
             guard message.bytes.count == MemoryLayout<apus_message>.size else { return .ended }
             let raw = unsafe message.bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: apus_message.self) }
-            guard let code = apus_meeting(rawValue: raw.meeting) else { return .ended }
-            guard let meeting = Meeting(code) else {
+            if raw.meeting == apus_meeting.APUS_MEETING_FORKED.rawValue {
                 try succeed(with: message.descriptors)
                 continue
             }
+            guard let meeting = Meeting(number: raw.meeting) else { return .ended }
             return .meeting(meeting, descriptors: message.descriptors)
         }
     }
@@ -177,17 +177,10 @@ public struct Child: ~Copyable {
 }
 
 extension Meeting {
-    /// nil for the one that is between the processes alone.
-    init?(_ code: apus_meeting) {
-        switch code {
-        case .APUS_MEETING_FORKED: return nil
-        case .APUS_MEETING_ID_MAPS: self = .idMaps
-        case .APUS_MEETING_CGROUPS: self = .cgroups
-        case .APUS_MEETING_RUNTIME_HOOKS: self = .runtimeHooks
-        case .APUS_MEETING_CONTAINER_HOOKS: self = .containerHooks
-        case .APUS_MEETING_CONSOLE: self = .console
-        case .APUS_MEETING_LIMITS: self = .limits
-        case .APUS_MEETING_READY: self = .ready
-        }
+    /// The meeting that a message names; nil for a number that is none. Not by apus_meeting: an enumeration of C takes any
+    /// number for one of its own, and who speaks may be a container.
+    init?(number: UInt32) {
+        guard let meeting = Self.allCases.first(where: { $0.code == number }) else { return nil }
+        self = meeting
     }
 }

@@ -18,13 +18,15 @@ public struct Report: Sendable {
     init(_ page: borrowing MappedFile) {
         let bytes = page.bytes(at: 0, count: MemoryLayout<apus_report>.size)
         let raw = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: RawReport.self) }
-        switch apus_phase(rawValue: raw.phase) ?? .APUS_PHASE_FAILED {
-        case .APUS_PHASE_STARTING: phase = .starting
-        case .APUS_PHASE_RUNNING: phase = .running
-        case .APUS_PHASE_WAITING: phase = .waiting
-        case .APUS_PHASE_EXECUTING: phase = .executing
-        case .APUS_PHASE_FAILED: phase = .failed
-        }
+        // Not as apus_phase: others may write here, and an enumeration of C takes any number for one of its own.
+        phase =
+            switch raw.phase {
+            case apus_phase.APUS_PHASE_STARTING.rawValue: .starting
+            case apus_phase.APUS_PHASE_RUNNING.rawValue: .running
+            case apus_phase.APUS_PHASE_WAITING.rawValue: .waiting
+            case apus_phase.APUS_PHASE_EXECUTING.rawValue: .executing
+            default: .failed
+            }
         step = raw.step
         errno = raw.error == 0 ? nil : Errno(rawValue: raw.error)
         hook =

@@ -376,6 +376,7 @@ struct Encoder {
                 apus_affinity(
                     step: h(.APUS_OPERATION_SET_AFFINITY, MemoryLayout<apus_affinity>.size), cpus: bytes(cpus)),
                 to: &records)
+        case .close(let target): slot(.APUS_OPERATION_CLOSE, step, target)
         case .reopen(let source, let value, let into):
             append(
                 apus_reopen(
@@ -475,5 +476,6 @@ extension Meeting {
         }
     }
 
-    var code: UInt32 { protocolCase.rawValue }
+    /// Its number on the wire.
+    public var code: UInt32 { protocolCase.rawValue }
 }

@@ -163,6 +163,7 @@ extension PlanBuilder {
         if flags != 0 { add(.joinNamespace(provide(.process, origin), flag: flags), origin) }
         if let root {
             add(.enter(root), .field("root.path"))
+            add(.close(root), .field("root.path"))
             add(.changeRoot, .field("root.path"))
             add(.changeDirectory("/"), .field("root.path"))
         }

@@ -198,7 +198,7 @@ extension PlanBuilder {
 
     private var joinsMounts: Bool { isFirstProcess && joinsByPath(.mount) }
 
-    private func opensOwn(_ process: Process) -> Bool {
+    func opensOwn(_ process: Process) -> Bool {
         !Self.hasHome(process) || process.terminal || !host.nullStreams.isEmpty
             || spec.mounts.contains { $0.tmpcopyup }
     }

@@ -161,6 +161,7 @@ extension Operation: CustomStringConvertible {
             "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
         case .execute(let arguments, _): "execve \(arguments)"
         case .setAffinity(let cpus): "sched_setaffinity \(FlagNames.bytes(cpus))"
+        case .close(let slot): "close \(slot.name)"
         case .reopen(let slot, let flags, let into): "open \(slot.name) anew\(Self.access(flags)) -> \(into.name)"
         }
     }

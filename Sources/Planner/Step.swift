@@ -312,6 +312,8 @@ public enum Operation: Sendable {
     case setAffinity(cpus: [UInt8])
     /// Opens anew, with flags of open(2), what a slot holds.
     case reopen(Slot, flags: UInt64, into: Slot)
+    /// Lets go of a descriptor of the host before somebody could see it here.
+    case close(Slot)
 }
 
 /// What confines a hook that comes from the image, beyond what its parent has already: what the program gets right before

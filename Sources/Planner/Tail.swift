@@ -178,6 +178,7 @@ extension PlanBuilder {
             tolerating: [Tolerated.accessDenied, Tolerated.notPermitted])
         add(.dropBounding(known & ~capabilities.bounding.rawValue), .field("process.capabilities.bounding"))
         if !Self.hasHome(process) { add(.findHome(uid: process.user.uid), .field("process.env")) }
+        if opensOwn(process) { add(.close(.ownDescriptors), .field("process")) }
         add(.keepCapabilities, origin)
         let groups = process.user.additionalGids
         add(

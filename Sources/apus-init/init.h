@@ -32,6 +32,9 @@ static inline int base_of(const struct init *init, unsigned slot) {
 /// Puts a descriptor into a slot, whose former one is closed. Passes an error on.
 long put(struct init *init, unsigned slot, long descriptor);
 
+/// Lets go of the descriptor in a slot.
+void drop(struct init *init, unsigned slot);
+
 /// Ends this process together with its parent, as long as nobody else may own it, and hides it from whoever shares a
 /// namespace with it. A change of identity undoes both (commit_creds in kernel/cred.c). Passes `result` on.
 long guard(const struct init *init, long result);

@@ -120,8 +120,7 @@ long wait_at_gate(struct init *init, const struct apus_gate *s) {
         // Who left before the word to go on has not opened the gate: the next one may.
         if (result == sizeof word) break;
     }
-    sys(close, init->slots[s->listener]);
-    init->slots[s->listener] = -1;
+    drop(init, s->listener);
     init->report->phase = APUS_PHASE_RUNNING;
     return 0;
 }

@@ -21,13 +21,15 @@ long join_cgroup(struct init *init, const struct apus_slot_step *s) {
     // `cgroup.procs` waits for.
     long result = sys(write, init->slots[s->slot], "0", 1);
     if (result < 0) return result;
-    sys(close, init->slots[s->slot]);
-    init->slots[s->slot] = -1;
+    drop(init, s->slot);
     return 0;
 }
 
 long join_namespace(struct init *init, const struct apus_namespace *s) {
-    return guard(init, sys(setns, init->slots[s->slot], s->flag));
+    long result = guard(init, sys(setns, init->slots[s->slot], s->flag));
+    // Whoever is in there already is to find nothing of the host here.
+    drop(init, s->slot);
+    return result;
 }
 
 long unshare_namespaces(struct init *init, const struct apus_flags *s) { return sys(unshare, s->flags); }

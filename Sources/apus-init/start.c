@@ -33,6 +33,11 @@ long put(struct init *init, unsigned slot, long descriptor) {
     return 0;
 }
 
+void drop(struct init *init, unsigned slot) {
+    if (init->slots[slot] >= 0) sys(close, init->slots[slot]);
+    init->slots[slot] = -1;
+}
+
 void explain(struct init *init, const char *detail, size_t length) {
     struct apus_report *report = init->report;
     if (length > sizeof report->detail) length = sizeof report->detail;
@@ -158,6 +163,7 @@ static long perform(struct init *init, const struct apus_step *step) {
         return sys(sched_setaffinity, 0, affinity->cpus.size, init->base + affinity->cpus.offset);
     }
     case APUS_OPERATION_REOPEN: return reopen(init, record);
+    case APUS_OPERATION_CLOSE: drop(init, slot->slot); return 0;
     }
     return -ENOSYS;
 }

@@ -168,7 +168,8 @@ struct apus_message {
     X(LOAD_SECCOMP, apus_seccomp)                   \
     X(EXECUTE, apus_execute)                        \
     X(SET_AFFINITY, apus_affinity)                  \
-    X(REOPEN, apus_reopen)
+    X(REOPEN, apus_reopen)                          \
+    X(CLOSE, apus_slot_step)
 
 enum __attribute__((enum_extensibility(closed))) apus_operation {
 #define X(name, record) APUS_OPERATION_##name,
