@@ -68,6 +68,19 @@ public enum Files {
         try makeDirectory(path, mode: mode)
     }
 
+    /// Makes `depth` directories, one in the other: more than a path can name.
+    public static func nest(_ depth: Int, in path: String) throws {
+        var directory = try openDirectory(path)
+        for _ in 0..<depth {
+            guard mkdirat(directory, "d", 0o755) == 0 else { throw lastCall("mkdirat") }
+            let next = openat(directory, "d", O_RDONLY | O_DIRECTORY)
+            guard next >= 0 else { throw lastCall("openat") }
+            close(directory)
+            directory = next
+        }
+        close(directory)
+    }
+
     public static func symlink(to target: String, at path: String) throws {
         guard Glibc.symlink(target, path) == 0 else { throw HarnessError.lastCall("symlink \(path)") }
     }

@@ -160,18 +160,47 @@ extension Containers {
             bundle.expectNothingLeft()
         }
 
-        @Test(.beyondRunc("cannot read its state then"), arguments: ["", "{", "{}"])
-        func `a damaged state file does not keep delete with force from its work`(content: String) throws {
+        /// Where the container is nobody can know then; what says success must not leave it running.
+        @Test(.beyondRunc("says success, and the container runs on"), arguments: ["", "{", "{}", #"{"version": 2}"#])
+        func `delete with force keeps a state that cannot be read, and says so`(content: String) throws {
             let bundle = try Bundle.sleeping()
             try bundle.create().ok()
-            bundle.killFromOutside()
-            #expect(bundle.waitForExit() == 137)
-            let state = Files.tree("\(bundle.workspace.root)/\(bundle.id)").filter { $0.hasSuffix(".json") }
-            #expect(!state.isEmpty)
-            for file in state { try Files.write(content, to: file) }
+            let state = "\(bundle.workspace.root)/\(bundle.id)/state.json"
+            let kept = try #require(Files.read(state))
+            try Files.write(content, to: state)
+            expectFailure(try bundle.delete("--force"), saying: state)
+            #expect(Files.read(state) == content)
+            try Files.write(kept, to: state)
+            #expect(try bundle.state()["status"] == "created")
             try bundle.delete("--force").ok()
-            // Where its cgroup was, nobody can know any more.
-            bundle.workspace.removeCgroups()
+            bundle.expectNothingLeft()
+        }
+
+        @Test(.beyondRunc("removes it"), arguments: ["a directory", "a FIFO", "a link"])
+        func `a state that is no file holds up nobody, and stays`(kind: String) throws {
+            let bundle = try Bundle.sleeping()
+            try bundle.create().ok()
+            let state = "\(bundle.workspace.root)/\(bundle.id)/state.json"
+            try Files.rename(state, to: "\(state).kept")
+            switch kind {
+            case "a directory": try Files.makeDirectory(state)
+            case "a FIFO": try Files.makeFIFO(state)
+            default: try Files.symlink(to: "\(state).kept", at: state)
+            }
+            expectFailure(try bundle.delete("--force"), saying: "no regular file")
+            expectFailure(try bundle.command(["state", bundle.id]).run(), saying: "no regular file")
+            Files.removeTree(state)
+            try Files.rename("\(state).kept", to: state)
+            try bundle.delete("--force").ok()
+            bundle.expectNothingLeft()
+        }
+
+        @Test(.beyondRunc("has other files"))
+        func `a state directory is removed at any depth`() throws {
+            let bundle = try Bundle.sleeping()
+            try bundle.create().ok()
+            try Files.nest(1500, in: "\(bundle.workspace.root)/\(bundle.id)")
+            try bundle.delete("--force").ok()
             bundle.expectNothingLeft()
         }
 

@@ -42,8 +42,22 @@ struct Difference {
     static let deliberate: [Difference] = [
         Difference(
             bundle: nil, place: "mounts.masked ",
-            reason: "masks are the null device by its number and one empty tmpfs with every restriction; runc 1.1.5 "
-                + "binds whatever the container has as /dev/null, and makes a tmpfs per directory"),
+            reason: "masks are a null device and an empty directory of one read-only tmpfs of the container's own; "
+                + "runc 1.1.5 binds whatever the container has as /dev/null, and makes a tmpfs per directory"),
+        Difference(
+            bundle: "masked and read-only paths", place: "paths./secret.mode: \"0755\", not \"1777\"",
+            reason: "nobody can write to the empty directory that masks it"),
+        Difference(
+            bundle: "user namespace", place: "dev.", reason: "devices are the container's own, with its root as owner"),
+        Difference(
+            bundle: "user namespace", place: "mounts./dev/",
+            reason: "devices are the container's own, nosuid and noexec; runc 1.1.5 binds the host's"),
+        Difference(
+            bundle: "user namespace with a user and no network", place: "dev.",
+            reason: "devices are the container's own, with its root as owner"),
+        Difference(
+            bundle: "user namespace with a user and no network", place: "mounts./dev/",
+            reason: "devices are the container's own, nosuid and noexec; runc 1.1.5 binds the host's"),
         Difference(
             bundle: "cgroup namespace", place: "mounts./sys/fs/cgroup/systemd.source",
             reason: "the source of a cgroup mount is only a name; runc takes the hierarchy's"),

@@ -61,6 +61,8 @@ def traced(arena: Arena) -> None:
     read = {line for line in said.splitlines() if line.startswith("read a file")}
     expect(not read, f"the container {', '.join(sorted(read))}")
     held = sorted({" ".join(line.split()[:3]) for line in said.splitlines() if line.startswith("holds")})
+    # Through this file the process moves itself into the container's own cgroup, which goes with the container.
+    held = [line for line in held if not (line.endswith("/tasks") and arena.ground.tag in line)]
     expect(not held, f"the process in the namespace {'; '.join(held)[:160]}")
     more = {line for line in said.splitlines() if line.startswith("more")}
     expect(not more, f"it has capabilities that the container lacks: {', '.join(more)}")
