@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCI
 
 /// A container's directory in one hierarchy.
 public struct CgroupDirectory: Sendable, Equatable {

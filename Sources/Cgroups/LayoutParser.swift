@@ -1,3 +1,5 @@
+internal import OCI
+
 /// Finds the cgroup mounts among all mounts. It works on the bytes as they are read: a host may have thousands of
 /// mounts, and this stands in the way of every `create`.
 struct LayoutParser {

@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCI
 
 /// A place below a container's cgroup for one of its processes: `PATH`, or `CONTROLLER,..:PATH` on cgroup v1.
 public struct SubCgroup: Sendable, Equatable {

@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCI
 
 extension CgroupLocation {
     /// The place of a container under systemd.
