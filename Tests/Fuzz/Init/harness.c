@@ -59,7 +59,8 @@ static bool can_read_text(const char *text) {
 }
 
 static long error_or(long result) {
-    static const uint8_t errors[] = {ENOENT, EEXIST, EINVAL, EPERM, EACCES, EINTR, EAGAIN, ENOTDIR, EROFS, ENOSYS, ELOOP};
+    static const uint8_t errors[] = {
+        ENOENT, EEXIST, EINVAL, EPERM, EACCES, EINTR, EAGAIN, ENOTDIR, EROFS, ENOSYS, ELOOP};
     unsigned byte = answer();
     return byte < 0x20 && answers_left ? -(long)errors[byte % sizeof errors] : result;
 }
@@ -156,7 +157,8 @@ static long read_bytes(const void *bytes, size_t size) {
 }
 
 static long keys(long operation, long b, long c, long d) {
-    if (operation != 6 /* KEYCTL_DESCRIBE */) return b && operation == 1 && !can_read_text((const char *)b) ? -EFAULT : 7;
+    bool is_join = operation == 1 /* KEYCTL_JOIN_SESSION_KEYRING */;
+    if (operation != 6 /* KEYCTL_DESCRIBE */) return is_join && b && !can_read_text((const char *)b) ? -EFAULT : 7;
     size_t length = 1 + length_up_to(400);
     for (size_t i = 0; i < length && i < (size_t)d; i++) ((char *)c)[i] = "keyring;0;1f\xff\x00"[answer() % 14];
     return (long)length;
@@ -195,7 +197,8 @@ long call6(long number, long a, long b, long c, long d, long e, long f) {
     case __NR_unlinkat:
     case __NR_fchownat:
     case __NR_mount_setattr: return can_read_text((const char *)b) ? error_or(0) : -EFAULT;
-    case __NR_symlinkat: return can_read_text((const char *)a) && can_read_text((const char *)c) ? error_or(0) : -EFAULT;
+    case __NR_symlinkat:
+        return can_read_text((const char *)a) && can_read_text((const char *)c) ? error_or(0) : -EFAULT;
     case __NR_chdir:
     case __NR_umount2: return can_read_text((const char *)a) ? error_or(0) : -EFAULT;
     case __NR_read: {

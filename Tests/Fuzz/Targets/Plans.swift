@@ -10,21 +10,29 @@ import Planner
 /// Hosts of all kinds, one of them with a manager that passes sockets on.
 private let hosts: [(HostFacts, PlanOptions)] = {
     let names = ["cpu,cpuacct", "cpuset", "memory", "devices", "freezer", "pids", "systemd"]
-    let hierarchies = names.map {
-        CgroupFacts.Hierarchy(name: $0, options: $0.split(separator: ",").map(String.init), directory: "/sys/fs/cgroup/\($0)/x")
+    let hierarchies = names.map { name in
+        CgroupFacts.Hierarchy(
+            name: name, options: name.split(separator: ",").map(String.init), directory: "/sys/fs/cgroup/\(name)/x")
     }
     let old = CgroupFacts(hierarchies: hierarchies, aliases: [("cpu", "cpu,cpuacct")])
     let hybrid = CgroupFacts(hierarchies: hierarchies, unified: "/sys/fs/cgroup/unified/x", entrance: .isMoved)
     let new = CgroupFacts(unified: "/sys/fs/cgroup/x", isUnifiedHost: true)
     func host(
-        _ cgroups: CgroupFacts, _ caller: HostFacts.Caller = .root, labels: Bool = true
+        _ cgroups: CgroupFacts, _ caller: HostFacts.Caller = .root, labels: Bool = true, makesNodes: Bool = true
     ) -> HostFacts {
-        HostFacts(
-            bundle: "/b", rootfs: "/b/rootfs", cgroups: cgroups, hasAppArmor: labels, hasSELinux: labels, caller: caller)
+        var host = HostFacts(
+            bundle: "/b", rootfs: "/b/rootfs", cgroups: cgroups, hasAppArmor: labels, hasSELinux: labels,
+            caller: caller)
+        host.makesNodes = makesNodes
+        host.nullStreams = makesNodes ? [] : [NullStream(number: 0, accessMode: 0), NullStream(number: 2, accessMode: 1)]
+        return host
     }
     return [
         (host(new), PlanOptions(id: "x")),
-        (host(old), PlanOptions(id: "x", hasGate: false, givesStreams: false, noPivot: true, noNewKeyring: true)),
+        (
+            host(old, makesNodes: false),
+            PlanOptions(id: "x", hasGate: false, givesStreams: false, noPivot: true, noNewKeyring: true)
+        ),
         (
             host(hybrid),
             PlanOptions(
@@ -65,7 +73,8 @@ private func execute(_ spec: Spec, on host: HostFacts, _ given: PlanOptions) {
     options.hasGate = false
     options.notifyDirectory = nil
     let entries = [
-        ExecEntry(namespaces: NamespaceKind.allCases, meetsHost: true), ExecEntry(namespaces: [], changesRoot: true),
+        ExecEntry(namespaces: NamespaceKind.allCases, isTraced: true, meetsHost: true),
+        ExecEntry(namespaces: [], changesRoot: true),
     ]
     for entry in entries {
         // What cannot be planned here was told by the other plan.
@@ -79,6 +88,15 @@ private func check(_ plan: Plan) {
     require(fuzz_plan_is_sound(blob, blob.count), "apus-init does not run this plan")
     require(!plan.printed().isEmpty && !PlanDocument.json(of: plan).isEmpty, "a plan without a text")
     require(plan.memoryNeed.atLeast > 0, "a process that needs no memory")
+    for step in plan.steps {
+        switch step.operation {
+        // A slash would be looked up past links of the image.
+        case .makeNode(_, let name, _, _, _, _, _), .makeLink(_, let name, _), .remove(_, let name),
+            .copyLink(_, _, let name):
+            require(!name.hasSlash, "a name that is a path")
+        default: break
+        }
+    }
 }
 
 /// Where plans are kept, for the fuzzer of apus-init to begin with; nil: nowhere.
@@ -108,7 +126,9 @@ func fuzzSeccomp(_ bytes: [UInt8]) {
 /// What the kernel checks of a classic BPF program: jumps stay inside, and the end is an answer.
 private func isSound(_ program: [UInt8]) -> Bool {
     let count = program.count / Instruction.size
-    guard program.count % Instruction.size == 0, (1...SeccompFilter.mostInstructions).contains(count) else { return false }
+    guard program.count % Instruction.size == 0, (1...SeccompFilter.mostInstructions).contains(count) else {
+        return false
+    }
     guard program[(count - 1) * 8] & 7 == 6 else { return false }
     return (0..<count).allSatisfy { index in
         let bytes = program[(index * 8)..<(index * 8 + 8)].map { Int($0) }

@@ -10,14 +10,14 @@ func fuzzNames(_ bytes: [UInt8]) {
     let path = lines[0]
     let id = lines.count > 1 && !lines[1].isEmpty ? lines[1] : "box"
     if let place = try? CgroupPath(path, id: id) {
-        require(!place.text.isEmpty && !"/\(place.text)/".contains("/../"), "a cgroup that leads out")
+        require(!place.text.isEmpty && !"/\(place.text)/".holds("/../"), "a cgroup that leads out")
         let hierarchy = Hierarchy(label: "", mountPoint: "/c", ownPath: "/own/x")
-        require(place.directory(in: hierarchy).hasPrefix("/c/"), "a cgroup outside of its hierarchy")
-        require(place.directory(inUnified: hierarchy).hasPrefix("/c/"), "a cgroup outside of its hierarchy")
+        require(place.directory(in: hierarchy).begins(with: "/c/"), "a cgroup outside of its hierarchy")
+        require(place.directory(inUnified: hierarchy).begins(with: "/c/"), "a cgroup outside of its hierarchy")
     }
     for instance in [SystemdUnit.Instance.system, .user] { checkUnit(path, id, instance) }
     _ = try? SubCgroup(path)
-    if let id = try? ContainerID(id) { require(!id.text.contains("/"), "an id that is a path") }
+    if let id = try? ContainerID(id) { require(!id.text.hasSlash, "an id that is a path") }
     let text = lines.count > 2 ? lines[2] : ""
     _ = SystemdUnit(restoring: text)
     _ = try? SystemdBus.checked(text, .system)
@@ -28,16 +28,17 @@ func fuzzNames(_ bytes: [UInt8]) {
     if let set = NumberSet.bytes(of: text) { require(set.count <= 1024, "more CPUs than there can be") }
     _ = IndexRanges(parsing: text)
     let sysctl = Sysctl(key: text, value: "")
-    if let path = sysctl.path { require(!"/\(path)/".contains("/../"), "a parameter that leads out") }
-    require(lexicallyClean("/\(path)").hasPrefix("/") && !"\(lexicallyClean("/\(path)"))/".contains("/../"), "not clean")
+    if let path = sysctl.path { require(!"/\(path)/".holds("/../"), "a parameter that leads out") }
+    let clean = lexicallyClean("/\(path)")
+    require(clean.isAbsolute && !"\(clean)/".holds("/../") && !clean.holds("//"), "not clean")
     let group = Cgroup(restoring: lines)
     require(Cgroup(restoring: group.stateText) == group, "the cgroup is not what was written")
 }
 
 private func checkUnit(_ path: String, _ id: String, _ instance: SystemdUnit.Instance) {
     guard let place = try? SystemdPlace(path, id: id, instance) else { return }
-    require(place.unit.name.utf8.count <= 255 && !place.unit.name.contains("/"), "a unit that is a path")
-    require(place.path.hasPrefix("/") && !"\(place.path)/".contains("/../"), "a unit that leads out")
+    require(place.unit.name.utf8.count <= 255 && !place.unit.name.hasSlash, "a unit that is a path")
+    require(place.path.isAbsolute && !"\(place.path)/".holds("/../"), "a unit that leads out")
     require(SystemdUnit(restoring: place.unit.stateText) == place.unit, "the unit is not what was written")
 }
 
@@ -72,7 +73,9 @@ func fuzzLayout(_ bytes: [UInt8]) {
         if !isDone { parser.finish() }
         var single = LayoutParser(cgroup: parts[0], hidden: hidden)
         if !single.append(mounts) { single.finish() }
-        require(parser.hierarchies == single.hierarchies && parser.unified == single.unified, "pieces differ from the whole")
+        require(
+            parser.hierarchies == single.hierarchies && parser.unified == single.unified,
+            "pieces differ from the whole")
         place(in: whole)
     }
 }
@@ -81,4 +84,12 @@ private func place(in layout: CgroupLayout) {
     guard let path = try? CgroupPath("a/b", id: "box") else { return }
     _ = try? CgroupLocation(path, in: layout)
     _ = CgroupLocation(stayingIn: layout).view
+}
+
+extension String {
+    /// Whether some bytes are somewhere in a text.
+    fileprivate func holds(_ text: String) -> Bool {
+        let bytes = Array(utf8), wanted = Array(text.utf8)
+        return bytes.indices.contains { bytes[$0...].starts(with: wanted) }
+    }
 }
