@@ -94,3 +94,17 @@ let package = Package(
         .testTarget(name: "LifecycleTests", dependencies: ["Harness"], swiftSettings: testSettings),
     ]
 )
+
+// Fuzzers, which Tests/Safety/fuzzing.py builds with everything instrumented; no part of any other build.
+if Context.environment["APUS_FUZZ"] != nil {
+    package.targets += [
+        .target(
+            name: "FuzzSupport", dependencies: ["CLibDBus", "InitProtocol"], path: "Tests/Fuzz/Support",
+            cSettings: strictC),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "FuzzSupport", "JSON", "OCI", "Planner", "Seccomp", "DBus", "Cgroups", "Kernel", "Runtime",
+            ], path: "Tests/Fuzz/Targets", swiftSettings: testSettings),
+    ]
+}

@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCI
 
 /// A container's directory in one hierarchy.
 public struct CgroupDirectory: Sendable, Equatable {
@@ -26,7 +27,7 @@ public struct CgroupDirectory: Sendable, Equatable {
     /// to `cgroup.procs` of the nearest directory above both (cgroups(7), "Cgroup delegation containment").
     func canBeEntered(from own: String) -> Bool {
         var common = path
-        while common != own, !own.hasPrefix(common + "/"), common.utf8.count > mountPoint.utf8.count {
+        while common != own, !own.begins(with: common + "/"), common.utf8.count > mountPoint.utf8.count {
             common = parent(of: common)
         }
         return common == path || Files.isWritable("\(common)/cgroup.procs")

@@ -1,3 +1,5 @@
+internal import OCI
+
 /// Finds the cgroup mounts among all mounts. It works on the bytes as they are read: a host may have thousands of
 /// mounts, and this stands in the way of every `create`.
 struct LayoutParser {
@@ -150,10 +152,10 @@ struct LayoutParser {
     /// cgroup in it, nil for one that the mount does not show. A path such as `/../x` is that of a process outside its
     /// cgroup namespace.
     static func below(_ root: String, _ path: String) -> String? {
-        if path.hasPrefix("/..") { return nil }
+        if path.begins(with: "/..") { return nil }
         if root == "/" { return path == "/" ? "" : path }
         if path == root { return "" }
-        return path.hasPrefix(root + "/") ? String(decoding: path.utf8.dropFirst(root.utf8.count), as: UTF8.self) : nil
+        return path.begins(with: root + "/") ? String(decoding: path.utf8.dropFirst(root.utf8.count), as: UTF8.self) : nil
     }
 
     /// The text of a field, with the octal escapes of blanks and backslashes (`\040`) undone.

@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCI
 
 /// A place below a container's cgroup for one of its processes: `PATH`, or `CONTROLLER,..:PATH` on cgroup v1.
 public struct SubCgroup: Sendable, Equatable {
@@ -71,10 +72,10 @@ extension Cgroup {
         case .v1(_, let unified): mountPoint = unified?.mountPoint ?? ""
         case .none: mountPoint = ""
         }
-        let line = text.split(separator: "\n").first { $0.hasPrefix("0::/") }
-        let path = mountPoint + (line.map { String($0.dropFirst(3)) } ?? "")
+        let line = text.components(between: "\n").first { $0.begins(with: "0::/") }
+        let path = mountPoint + (line.map { String(decoding: $0.utf8.dropFirst(3), as: UTF8.self) } ?? "")
         let own = directories[index]
-        guard path == own.path || path.hasPrefix(own.path + "/") else {
+        guard path == own.path || path.begins(with: own.path + "/") else {
             throw .value(field: "linux.cgroupsPath", reason: "process \(pid) of the container has left it")
         }
         var changed = directories

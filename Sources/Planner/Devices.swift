@@ -76,10 +76,10 @@ extension PlanBuilder {
         let (directory, name) = Self.split(lexicallyClean(device.path))
         var parent = Slot.devices
         if directory != "/dev" {
-            let isInDev = directory.hasPrefix("/dev/")
+            let isInDev = directory.begins(with: "/dev/")
             add(
                 .makeTarget(
-                    root: isInDev ? .devices : .root, path: isInDev ? String(directory.dropFirst(5)) : directory,
+                    root: isInDev ? .devices : .root, path: isInDev ? String(decoding: directory.utf8.dropFirst(5), as: UTF8.self) : directory,
                     .directory, .notInProc, into: .parent), origin)
             parent = .parent
         }

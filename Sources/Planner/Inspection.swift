@@ -34,7 +34,7 @@ extension Plan {
     /// Made one after the other: all of them together may be as long as the PATH times the name.
     public static func programCandidates(of process: Process) -> some Sequence<String> {
         let name = process.args[0]
-        let isPath = name.contains("/")
+        let isPath = name.hasSlash
         let directories = isPath ? [""] : PlanBuilder.searchPath(process).split(separator: ":", omittingEmptySubsequences: false)
         return directories.lazy.filter { isPath || $0.utf8.count + 1 + name.utf8.count < Self.longestPath }.map {
             isPath ? name : $0.isEmpty ? "./\(name)" : "\($0)/\(name)"

@@ -178,8 +178,8 @@ extension PlanBuilder {
     }
 
     static func setting(of option: String) -> Setting {
-        guard let equals = option.firstIndex(of: "=") else { return .flag(option) }
-        return .text(key: String(option[..<equals]), value: String(option[option.index(after: equals)...]))
+        guard let equals = option.utf8.firstIndex(of: UInt8(ascii: "=")) else { return .flag(option) }
+        return .text(key: String(option[..<equals]), value: String(option[option.utf8.index(after: equals)...]))
     }
 
     // MARK: Changes of what is mounted
@@ -287,15 +287,17 @@ extension PlanBuilder {
         }
     }
 
-    private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(host.bundle)/\(path)" }
+    private func absolute(_ path: String) -> String { path.isAbsolute ? path : "\(host.bundle)/\(path)" }
 
     /// A path as its directory and its last component.
     static func split(_ path: String) -> (directory: String, name: String) {
-        let trimmed = path.hasSuffix("/") && path.utf8.count > 1 ? String(path.dropLast()) : path
-        guard let slash = trimmed.lastIndex(of: "/") else { return ("/", trimmed) }
+        // Bytes: a name with a slash in it would be looked up past links of the image.
+        let slash = UInt8(ascii: "/")
+        let trimmed = path.utf8.count > 1 && path.utf8.last == slash ? path.utf8.dropLast() : path.utf8[...]
+        guard let last = trimmed.lastIndex(of: slash) else { return ("/", String(Substring(trimmed))) }
         return (
-            slash == trimmed.startIndex ? "/" : String(trimmed[..<slash]),
-            String(trimmed[trimmed.index(after: slash)...])
+            last == trimmed.startIndex ? "/" : String(Substring(trimmed[..<last])),
+            String(Substring(trimmed[trimmed.index(after: last)...]))
         )
     }
 }

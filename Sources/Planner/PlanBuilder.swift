@@ -134,10 +134,10 @@ struct PlanBuilder {
         return slot
     }
 
-    /// A slot that is used for one thing only.
+    /// A slot that is used for one thing only. One that does not exist is refused at the end of planning.
     mutating func reserveSlot() -> Slot {
         let slot = Slot(nextSlot)
-        nextSlot += 1
+        if nextSlot < .max { nextSlot += 1 }
         return slot
     }
 

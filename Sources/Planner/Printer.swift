@@ -1,3 +1,5 @@
+internal import OCI
+
 // What a plan looks like to people. Golden texts under spec-fixtures/plans pin it.
 
 extension Plan {
@@ -151,7 +153,7 @@ extension Operation: CustomStringConvertible {
         case .findHome(let uid): "find HOME of \(uid)"
         case .tellPID(let variable): "tell \(variable)"
         case .findExecutable(let name, let path):
-            name.contains("/") ? "find \(name)" : "find \(name) in \(path)"
+            name.hasSlash ? "find \(name)" : "find \(name) in \(path)"
         case .waitAtGate: "wait at the gate"
         case .runHook(let path, let arguments, _, let timeout, let confinement):
             "run hook \(path) \(arguments)\(timeout > 0 ? " for at most \(timeout) s" : "")"

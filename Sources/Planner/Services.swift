@@ -36,13 +36,13 @@ extension PlanBuilder {
     func withServices(_ given: [String]) -> [String] {
         var environment = given
         if options.listenDescriptors > 0 {
-            environment.removeAll { entry in Self.listenVariables.contains { entry.hasPrefix($0) } }
+            environment.removeAll { entry in Self.listenVariables.contains { entry.begins(with: $0) } }
             environment.append("LISTEN_FDS=\(options.listenDescriptors)")
             if hasFirstPID { environment.append("LISTEN_PID=1") }
             if let names = options.listenNames { environment.append("LISTEN_FDNAMES=\(names)") }
         }
         if options.notifyDirectory != nil {
-            environment.removeAll { $0.hasPrefix("NOTIFY_SOCKET=") }
+            environment.removeAll { $0.begins(with: "NOTIFY_SOCKET=") }
             environment.append("NOTIFY_SOCKET=\(Self.notifyDirectory)/notify.sock")
         }
         return environment

@@ -129,10 +129,18 @@ extension PlanBuilder {
 
     /// A bit for each index, in whole 64-bit words.
     static func mask(_ ranges: IndexRanges?) -> [UInt8] {
-        guard let highest = ranges?.ranges.map(\.upperBound).max() else { return [] }
-        var mask = [UInt8](repeating: 0, count: (Int(highest) / 64 + 1) * 8)
-        for range in ranges?.ranges ?? [] {
-            for index in range { mask[Int(index) / 8] |= 1 << UInt8(index % 8) }
+        guard let ranges = ranges?.ranges, let highest = ranges.map({ Int($0.upperBound) }).max() else { return [] }
+        var mask = [UInt8](repeating: 0, count: (highest / 64 + 1) * 8)
+        // How many more ranges than at the index before cover each one: many long ranges cost no more than one.
+        var changes = [Int](repeating: 0, count: highest + 2)
+        for range in ranges {
+            changes[Int(range.lowerBound)] += 1
+            changes[Int(range.upperBound) + 1] -= 1
+        }
+        var covering = 0
+        for index in 0...highest {
+            covering += changes[index]
+            if covering > 0 { mask[index / 8] |= 1 << UInt8(index % 8) }
         }
         return mask
     }
@@ -220,7 +228,8 @@ extension PlanBuilder {
 
     /// The directories in which a program without a slash in its name is looked for, separated by `:`.
     static func searchPath(_ process: Process) -> String {
-        process.env.last { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) } ?? defaultPath
+        process.env.last { $0.begins(with: "PATH=") }.map { String(decoding: $0.utf8.dropFirst(5), as: UTF8.self) }
+            ?? defaultPath
     }
 
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -228,13 +237,13 @@ extension PlanBuilder {
     private func environment(_ process: Process) -> [String] {
         var environment = Self.withoutDuplicates(process.env)
         if !Self.hasHome(process) { environment.removeAll { $0 == "HOME=" } }
-        if !environment.contains(where: { $0.hasPrefix("PATH=") }) { environment.append("PATH=" + Self.defaultPath) }
+        if !environment.contains(where: { $0.begins(with: "PATH=") }) { environment.append("PATH=" + Self.defaultPath) }
         return withServices(environment)
     }
 
     /// An empty HOME counts as none, as in runc.
     static func hasHome(_ process: Process) -> Bool {
-        process.env.last { $0.hasPrefix("HOME=") }.map { $0 != "HOME=" } ?? false
+        process.env.last { $0.begins(with: "HOME=") }.map { $0 != "HOME=" } ?? false
     }
 
     /// Of several values for one name the last one counts.

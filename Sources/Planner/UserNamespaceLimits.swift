@@ -26,7 +26,7 @@ extension PlanBuilder {
 
     private static func showsCgroups(_ source: String) -> Bool {
         let path = lexicallyClean(source)
-        return path == "/sys" || path == "/sys/fs" || path == "/sys/fs/cgroup" || path.hasPrefix("/sys/fs/cgroup/")
+        return path == "/sys" || path == "/sys/fs" || path == "/sys/fs/cgroup" || path.begins(with: "/sys/fs/cgroup/")
     }
 
     /// Owners that a new file system is to have must be ids of the container; the kernel says EINVAL (the words are

@@ -89,6 +89,12 @@ import Testing
         #expect(NumberSet.bytes(of: text) == nil)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func manyLongRangesCostNoMoreThanOne() {
+        let text = "0-1," + [String](repeating: "3-8191", count: 200_000).joined(separator: ",")
+        #expect(NumberSet.bytes(of: text) == [0xfb] + [UInt8](repeating: 0xff, count: 1023))
+    }
+
     // MARK: Tasks, block devices
 
     @Test(arguments: [(77, 77), (0, 1), (-1, UInt64.max)] as [(Int64, UInt64)])

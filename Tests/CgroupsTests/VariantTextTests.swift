@@ -44,6 +44,13 @@ import Testing
     func notValues(text: String) {
         #expect(throws: VariantText.Problem.self) { try VariantText.parse(text) }
     }
+
+    /// Each byte of a type can be a level: what an annotation can hold must not be what a stack has to hold.
+    @Test(arguments: ["a", "("])
+    func endlessTypesAreNone(byte: String) async {
+        let text = "@" + String(repeating: byte, count: 1 << 20) + " 1"
+        #expect(throws: VariantText.Problem.self) { try VariantText.parse(text) }
+    }
 }
 
 /// Annotations that set properties of the unit.

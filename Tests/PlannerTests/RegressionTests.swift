@@ -49,6 +49,52 @@ import Testing
         }
     }
 
+    /// 65,536 slots and more, of 16 bits each: refused, and not a trap.
+    @Test func anyNumberOfMountsIsHandled() async {
+        await #expect(processExitsWith: .success) {
+            let mounts = [Mount](
+                repeating: Mount(destination: "/a", source: "/b", action: .bind), count: 66_000)
+            #expect(throws: PlanError.self) {
+                try plan {
+                    $0.linux.namespaces = [Namespace(.mount), Namespace(.user)]
+                    $0.mounts = mounts
+                }
+            }
+        }
+    }
+
+    // MARK: Work that grows with the square of what is asked for
+
+    @Test(.timeLimit(.minutes(1)))
+    func manyLongRangesCostNoMoreThanOne() throws {
+        let ranges = [ClosedRange<UInt32>](repeating: 3...65535, count: 200_000)
+        let mask = Plan.mask(of: IndexRanges([0...1] + ranges))
+        #expect(mask.count == 8192 && mask[0] == 0xfb && mask.dropFirst().allSatisfy { $0 == 0xff })
+        #expect(Plan.mask(of: IndexRanges([9...9, 0...2, 1...1])) == [7, 2, 0, 0, 0, 0, 0, 0])
+    }
+
+    // MARK: Names that are paths
+
+    /// To Swift the last slash and the mark behind it are one character. A name with a slash would be looked up past the
+    /// image's links, on the host.
+    @Test(arguments: [NamespaceKind?.none, .user])
+    func whatADeviceIsCalledIsOneComponent(other: NamespaceKind?) throws {
+        let path = "/a/b/\u{301}x"
+        let lines = try plan {
+            $0.linux.namespaces = [Namespace(.mount)] + (other.map { [Namespace($0)] } ?? [])
+            $0.linux.devices = [Device(.character, path: path, major: 1, minor: 3)]
+        }.lines("linux.devices[0]")
+        #expect(lines.first == "make target root:/a/b directory (not in proc) -> parent")
+        #expect(lines.contains { $0.contains("parent/\u{301}x") || $0.contains("parent:\u{301}x") }, "\(lines)")
+    }
+
+    @Test func whatALinkIsCalledIsOneComponent() throws {
+        let plan = try plan {
+            $0.mounts = [Mount(destination: "/a/\u{301}x", source: "/b", action: .bind, copySymlink: true)]
+        }
+        #expect(plan.lines("mounts[0]").first == "make target root:/a directory (not in proc) -> parent")
+    }
+
     // MARK: What is left out without a word
 
     @Test func cgroup2IsNotReplacedByV1() throws {

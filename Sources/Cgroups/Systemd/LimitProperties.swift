@@ -215,7 +215,9 @@ enum NumberSet {
 
     /// A bit for each number, the lowest first; nil if the text is no such list.
     static func bytes(of text: String) -> [UInt8]? {
-        var bytes: [UInt8] = []
+        // How many more parts than before a number are there at each one: many long ranges cost no more than one.
+        var changes = [Int](repeating: 0, count: most + 2)
+        var highest = -1
         for part in text.split(separator: ",", omittingEmptySubsequences: true) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map {
                 Int(String(decoding: $0.utf8.filter { $0 != 0x20 && $0 != 0x0A }, as: UTF8.self))
@@ -223,9 +225,17 @@ enum NumberSet {
             guard let low = ends.first ?? nil, let high = ends.last ?? nil, ends.count <= 2, low >= 0, low <= high,
                 high <= most
             else { return nil }
-            if high / 8 >= bytes.count { bytes += [UInt8](repeating: 0, count: high / 8 + 1 - bytes.count) }
-            for number in low...high { bytes[number / 8] |= 1 << (number % 8) }
+            changes[low] += 1
+            changes[high + 1] -= 1
+            highest = max(highest, high)
         }
-        return bytes.isEmpty ? nil : bytes
+        guard highest >= 0 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: highest / 8 + 1)
+        var parts = 0
+        for number in 0...highest {
+            parts += changes[number]
+            if parts > 0 { bytes[number / 8] |= 1 << (number % 8) }
+        }
+        return bytes
     }
 }

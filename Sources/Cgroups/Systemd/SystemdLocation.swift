@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCI
 
 extension CgroupLocation {
     /// The place of a container under systemd.
@@ -27,8 +28,9 @@ extension CgroupLocation {
         guard let directory = directories.last, directories.count == 1, directory.isUnified else { return true }
         let text: String
         do { text = try Files.readText("/proc/\(pid)/cgroup") } catch { throw .system(error, field: "", hint: "") }
-        return text.split(separator: "\n").contains { line in
-            line.hasPrefix("0::") && directory.mountPoint + line.dropFirst(3) == directory.path
+        return text.components(between: "\n").contains { line in
+            line.begins(with: "0::")
+                && directory.mountPoint + String(decoding: line.utf8.dropFirst(3), as: UTF8.self) == directory.path
         }
     }
 }

@@ -57,6 +57,8 @@ struct VariantText {
         let start = position
         while let byte = peek, byte != UInt8(ascii: " ") { position += 1 }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        // Each byte of a signature can be a level of its own.
+        guard text.utf8.count <= Signature.longest else { throw Problem(message: "a type of more than 255 bytes") }
         var rest = Substring(text)
         guard let named = Signature.first(&rest), rest.isEmpty, type == nil || type == text else {
             throw Problem(message: "not the type of this value: @\(text)")
@@ -252,6 +254,9 @@ struct VariantText {
 
 /// Signatures of D-Bus types.
 enum Signature {
+    /// Bytes at most (D-Bus specification, "Valid Signatures").
+    static let longest = 255
+
     /// Takes the first complete type away; nil if there is none.
     static func first(_ text: inout Substring) -> String? {
         guard let letter = text.popFirst() else { return nil }

@@ -81,9 +81,12 @@ enum KnownProperties {
         ("linux.timeOffsets.*", "nanosecs secs"),
     ]
 
-    private static func names(at place: String) -> [String]? {
-        names.first { "\($0.place)" == place }.map { "\($0.names)".split(separator: " ").map(String.init) }
-    }
+    /// The same, made once for looking at every value of a document.
+    private static let table: [String: [String]] = {
+        var table: [String: [String]] = [:]
+        for entry in names { table["\(entry.place)"] = "\(entry.names)".split(separator: " ").map(String.init) }
+        return table
+    }()
 
     /// Reports every property of a `config.json` that the specification does not name.
     static func warn(about root: JSONNode, _ reader: inout Reader) { look(at: root, place: "", &reader) }
@@ -92,7 +95,7 @@ enum KnownProperties {
         for index in 0..<node.count {
             if let element = node[index] { look(at: element, place: "\(place)[]", &reader) }
         }
-        let known = names(at: place)
+        let known = table[place]
         for member in node.members {
             if let known, !known.contains(member.name) {
                 let phrase = Suggestion.phrase(for: member.name, among: known)
@@ -106,7 +109,7 @@ enum KnownProperties {
     /// The kind of place that a member is: its own, or that of any member.
     private static func memberPlace(_ name: String, in place: String) -> String {
         let any = "\(place).*"
-        let isAny = names.contains { "\($0.place)" == any || "\($0.place)" == "\(any)[]" }
+        let isAny = table[any] != nil || table["\(any)[]"] != nil
         return isAny ? any : place.isEmpty ? name : "\(place).\(name)"
     }
 }

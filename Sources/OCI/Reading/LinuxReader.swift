@@ -42,7 +42,7 @@ extension Reader {
 
     private mutating func cgroupsPath(_ linux: JSONNode) -> String? {
         guard let node = linux["cgroupsPath"], let path = text(linux, "cgroupsPath") else { return nil }
-        guard !path.split(separator: "/").contains("..") else {
+        guard !path.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) }) else {
             report(node, "must not contain \"..\": \(JSONWriter.excerpt(path))")
             return nil
         }

@@ -24,10 +24,9 @@ extension Reader {
 
     /// Absolute, or for old configurations relative to `/` (config.md, "Mounts").
     private mutating func mountDestination(_ node: JSONNode) -> String? {
-        guard let text = requiredText(node, "destination"), let destinationNode = node["destination"],
-            hasPathLength(destinationNode, text)
-        else { return nil }
-        guard !text.hasPrefix("/") else { return text }
+        guard let text = requiredText(node, "destination"), let destinationNode = node["destination"] else { return nil }
+        guard !text.isAbsolute else { return hasPathLength(destinationNode, text) ? text : nil }
+        guard hasPathLength(destinationNode, "/" + text) else { return nil }
         warn(destinationNode, "not absolute, taken as \(JSONWriter.excerpt("/" + text)): \(JSONWriter.excerpt(text))")
         return "/" + text
     }
@@ -120,7 +119,7 @@ extension Reader {
         let destination = lexicallyClean(mount.destination)
         if destination == "/proc" {
             checkProcItself(node, mount)
-        } else if destination.hasPrefix("/proc/"), !Self.isReplaceable(destination) {
+        } else if destination.begins(with: "/proc/"), !Self.isReplaceable(destination) {
             let what = "inside /proc, where only a few files may be mounted on"
             report(node, "destination", "\(what): \(JSONWriter.excerpt(mount.destination))")
         }
@@ -147,28 +146,4 @@ extension Reader {
         default: false
         }
     }
-}
-
-/// A path without `.`, `..`, and doubled slashes, taken as text: symbolic links are not known here.
-public func lexicallyClean(_ path: String) -> String {
-    guard !isClean(path) else { return path }
-    var components: [Substring] = []
-    for component in path.split(separator: "/") {
-        switch component {
-        case ".": break
-        case "..": _ = components.popLast()
-        default: components.append(component)
-        }
-    }
-    return (path.hasPrefix("/") ? "/" : "") + components.joined(separator: "/")
-}
-
-/// Whether certainly nothing is to be cleaned: no component of the path is empty or begins with a dot.
-private func isClean(_ path: String) -> Bool {
-    var before = UInt8(ascii: "x")
-    for byte in path.utf8 {
-        if before == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return false }
-        before = byte
-    }
-    return before != UInt8(ascii: "/") || path == "/"
 }

@@ -44,11 +44,11 @@ private enum SysctlScope {
         case "kernel/domainname": self = .namespace(.uts)
         case "kernel/hostname": self = .hostname
         default:
-            if path.hasPrefix("fs/mqueue/") {
+            if path.begins(with: "fs/mqueue/") {
                 self = .namespace(.ipc)
-            } else if path.hasPrefix("net/") {
+            } else if path.begins(with: "net/") {
                 self = .namespace(.network)
-            } else if path.hasPrefix("user/") {
+            } else if path.begins(with: "user/") {
                 self = .namespace(.user)
             } else {
                 self = .host

@@ -1,0 +1,49 @@
+// Paths, and names with a separator, are bytes. Swift compares characters: to it the slash in front of a combining mark
+// is no slash (the two are one character), so that `hasPrefix`, `split` and `contains` see other components than the
+// kernel does.
+extension StringProtocol {
+    /// Whether the bytes of a text begin with those of another one.
+    public func begins(with prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
+
+    /// Whether a path begins with a slash.
+    public var isAbsolute: Bool { utf8.first == UInt8(ascii: "/") }
+
+    /// Whether there is a slash in a text.
+    public var hasSlash: Bool { utf8.contains(UInt8(ascii: "/")) }
+}
+
+extension String {
+    /// The parts of a text between single bytes; empty ones are left out.
+    public func components(between separator: Unicode.Scalar) -> [String] {
+        utf8.split(separator: UInt8(truncatingIfNeeded: separator.value)).map { String(Substring($0)) }
+    }
+}
+
+/// A path without `.`, `..`, and doubled slashes, taken as text: symbolic links are not known here.
+public func lexicallyClean(_ path: String) -> String {
+    guard !isClean(path) else { return path }
+    var components: [Substring.UTF8View] = []
+    for component in path.utf8.split(separator: UInt8(ascii: "/")) {
+        if component.elementsEqual("..".utf8) {
+            _ = components.popLast()
+        } else if !component.elementsEqual(".".utf8) {
+            components.append(component)
+        }
+    }
+    var clean = ""
+    for component in components {
+        if !clean.isEmpty || path.isAbsolute { clean += "/" }
+        clean += Substring(component)
+    }
+    return clean.isEmpty && path.isAbsolute ? "/" : clean
+}
+
+/// Whether certainly nothing is to be cleaned: no component of the path is empty or begins with a dot.
+private func isClean(_ path: String) -> Bool {
+    var before = UInt8(ascii: "x")
+    for byte in path.utf8 {
+        if before == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return false }
+        before = byte
+    }
+    return before != UInt8(ascii: "/") || path == "/"
+}
