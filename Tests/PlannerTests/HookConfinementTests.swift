@@ -1,5 +1,7 @@
+import InitProtocol
 import OCI
 import Planner
+import Seccomp
 import Testing
 
 /// What of a container confines its hooks: programs of the image are held as the container's program is.
@@ -47,6 +49,46 @@ import Testing
             #expect(limit?.hard == (isLate ? hard : nil))
             #expect(limit?.resource == (isLate ? 7 : nil))  // RLIMIT_NOFILE
         }
+    }
+
+    // MARK: For real
+
+    /// What becomes of a hook that runs a shell; the program behind it ends with 7 if it may make a directory.
+    private func run(_ script: String, _ confinement: HookConfinement, in scratch: Scratch) throws -> Outcome {
+        let hook = Planner.Operation.runHook(
+            path: "/bin/sh", arguments: ["sh", "-c", script], environment: ["PATH=/usr/bin:/bin"], timeout: 30,
+            confinement: confinement)
+        let operations: [Planner.Operation] = [
+            .openPath(nil, path: "/dev/null", flags: 0, into: .hookInput),
+            .openPath(nil, path: "/dev/null", flags: 1, into: .hookOutput), .changeDirectory(scratch.path), hook,
+            .findExecutable(name: "sh", path: "/bin"),
+            .execute(arguments: ["sh", "-c", "mkdir program && exit 7"], environment: ["PATH=/usr/bin:/bin"]),
+        ]
+        return try InitProgram(answers: 0).run(Blob(operations.map { Step($0, .field("hooks")) }))
+    }
+
+    /// The filter is the hook's: who runs it gets its own only later.
+    @Test func forbiddenCallFailsInAHookAndNotYetBehindIt() throws {
+        let names = SeccompRule(names: ["mkdir", "mkdirat"], action: .errno, errnoRet: 1)
+        let strict = try SeccompFilter.compile(SeccompProfile(defaultAction: .allow, syscalls: [names]))
+        let filter = HookConfinement(filter: FilterProgram(instructions: strict.program, flags: strict.flags))
+        for (confinement, makes) in [(HookConfinement(), true), (filter, false)] {
+            let scratch = try Scratch()
+            let outcome = try run("mkdir hook \(makes ? "&&" : "&& exit 9 ||") exit 0", confinement, in: scratch)
+            #expect(outcome.executed(7), "\(outcome)")
+        }
+        let outcome = try run("mkdir hook", filter, in: Scratch())
+        #expect(outcome.failed(at: 3, 125), "\(outcome)")  // ECANCELED
+    }
+
+    @Test func hookHasTheFewDescriptorsOfTheProgram() throws {
+        let plan = try plan { $0.theProcess.rlimits = [Rlimit(.nofile, soft: 20, hard: 30)] }
+        let files = try #require(confinements(plan)["/s"]).files
+        let script = #"[ "$(ulimit -Sn) $(ulimit -Hn)" = "20 30" ]"#
+        let limited = try run(script, HookConfinement(files: files), in: Scratch())
+        #expect(limited.executed(7), "\(limited)")
+        let unlimited = try run(script, HookConfinement(), in: Scratch())
+        #expect(unlimited.failed(at: 3, 125), "\(unlimited)")
     }
 
     // MARK: The wire

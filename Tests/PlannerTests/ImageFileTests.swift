@@ -142,6 +142,20 @@ import Testing
 
     // MARK: COPY_TREE
 
+    /// Such a file may have no end, and reading it may act on the host. It is regular, and opening it would work.
+    @Test(arguments: ["/proc/sys/kernel/random", "/sys/class/net/lo/statistics"])
+    func treeThatTheKernelMakesUpIsNotCopied(directory: String) throws {
+        try scratch.makeDirectory("to")
+        let outcome = try run(
+            [
+                .openPath(nil, path: directory, flags: OpenFlags.directory, into: .target),
+                .openPath(nil, path: scratch["to"], flags: OpenFlags.directory, into: .mount),
+                .copyTree(from: .target, to: .mount),
+            ], then: "true")
+        #expect(outcome.failed(at: 3, 22), "\(outcome)")  // EINVAL
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch["to"]).isEmpty)
+    }
+
     /// FIFOs would wait for a writer, and a link is copied as it is.
     @Test(.timeLimit(.minutes(1))) func treeIsCopiedWithoutOpeningWhatIsNoFile() throws {
         for name in ["from", "from/sub", "to"] { try scratch.makeDirectory(name) }
