@@ -86,7 +86,8 @@ let package = Package(
             name: "InitRunner", dependencies: ["InitProtocol"], path: "Tests/PlannerTests/InitRunner",
             cSettings: strictC),
         .testTarget(
-            name: "PlannerTests", dependencies: ["Planner", "OCI", "InitProtocol", "InitImage", "InitRunner"],
+            name: "PlannerTests",
+            dependencies: ["Planner", "OCI", "Seccomp", "InitProtocol", "InitImage", "InitRunner"],
             exclude: ["InitRunner"], swiftSettings: testSettings),
         .testTarget(
             name: "RuntimeTests", dependencies: ["Runtime", "Planner", "OCI", "Kernel"], swiftSettings: testSettings),

@@ -6,7 +6,6 @@ import Testing
 /// What apus-init makes of plans that nobody would write: it refuses them, or fails a step, but never crashes.
 @Suite struct BrokenPlanTests {
     private static let noEntry: Int32 = 2
-    private static let badAddress: Int32 = 14
 
     /// Steps without effect on anything but the process itself.
     private static let harmless: [Step] = [
@@ -36,9 +35,21 @@ import Testing
     // MARK: Plans that are sound
 
     @Test func harmlessPlanRunsToItsLastStep() throws {
-        // Nothing was found to execute: execve gets no path.
-        let outcome = try InitProgram().run(Blob(Self.harmless))
-        #expect(outcome.failed(at: Self.harmless.count - 1, Self.badAddress), "\(outcome)")
+        // Nothing was found to execute: execve gets an empty path.
+        let outcome = try InitProgram(answers: 0).run(Blob(Self.harmless))
+        #expect(outcome.failed(at: Self.harmless.count - 1, Self.noEntry), "\(outcome)")
+    }
+
+    /// Nobody would know of the program: it is not started.
+    @Test func processWhoseHostIsGoneEndsBeforeItsProgram() throws {
+        let found = Self.harmless.dropLast(2) + [
+            Step(.findExecutable(name: "sh", path: "/bin"), .field("process.args")),
+            Step(.execute(arguments: ["sh", "-c", "exit 7"], environment: []), .field("process.args")),
+        ]
+        let abandoned = try InitProgram().run(Blob(Array(found)))
+        #expect(abandoned.end == .exited(1) && abandoned.phase == .APUS_PHASE_RUNNING, "\(abandoned)")
+        let hosted = try InitProgram(answers: 0).run(Blob(Array(found)))
+        #expect(hosted.executed(7), "\(hosted)")
     }
 
     @Test func everyOperationPassesTheCheck() throws {
@@ -98,7 +109,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (Blob.Field.magic, 0), (.magic, 0x7573_7061), (.version, 0), (.version, 2), (.size, 0), (.size, 8), (.size, -8),
+        (Blob.Field.magic, 0), (.magic, 0x7573_7061), (.version, 0), (.version, 1), (.version, 3), (.size, 0), (.size, 8), (.size, -8),
         (.steps, 0), (.steps, 1076), (.steps, 1064), (.steps, -8), (.stepsEnd, -8), (.stepsEnd, 1080),
         (.stepsEnd, 1088),
         (.stepCount, 0), (.stepCount, 13), (.stepCount, 15), (.stepCount, -1), (.notesOffset, 1), (.notesOffset, 0),

@@ -19,7 +19,7 @@ import Testing
                 == annotated(
                     """
                     61 70 75 73 | magic: "apus"
-                    01 00 00 00 | version
+                    02 00 00 00 | version
                     00 05 00 00 | size: 1280
                     30 04 00 00 | steps: 1072
                     48 04 00 00 | steps_end: 8 + 16 bytes later

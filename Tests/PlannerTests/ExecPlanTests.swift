@@ -82,9 +82,9 @@ import Testing
             ($0.theProcess.apparmorProfile, $0.theProcess.selinuxLabel) = ("p", "l")
         }
         #expect(
-            Array(plan.lines.prefix(3)) == [
+            Array(plan.lines.prefix(4)) == [
                 "write /proc/self/attr/apparmor/exec \"exec p\"", "write /proc/self/attr/exec \"l\"",
-                "setns #24 pid,mnt",
+                "open /proc/self/fd -> own-fds", "setns #24 pid,mnt",
             ])
     }
 

@@ -10,9 +10,12 @@ final class InitProgram {
     /// The image, byte by byte.
     static let image: [UInt8] = InitImage.words.withUnsafeBytes { Array($0.prefix(InitImage.size)) }
 
-    init() throws {
-        let result = Self.image.withUnsafeBytes { init_runner_open(&runner, $0.baseAddress, $0.count) }
+    /// - Parameter answers: what the host has said already to meetings to come; nil: there is no host any more, and
+    ///   the process ends where it would meet it or leave it behind.
+    init(answers: UInt32? = nil) throws {
+        let result = Self.image.withUnsafeBytes { init_runner_open(&runner, $0.baseAddress, $0.count, answers != nil) }
         try #require(result == 0)
+        if let answers { try #require(init_runner_answer(&runner, answers) == 0) }
     }
 
     deinit { init_runner_close(&runner) }
@@ -52,6 +55,9 @@ struct Outcome: Equatable, CustomStringConvertible {
 
     /// Ended by itself, because of a step or at the end of them.
     var isOrderly: Bool { isRefused || end == .exited(1) }
+
+    /// The program was executed, and ended with this status.
+    func executed(_ status: Int32) -> Bool { end == .exited(status) && phase == .APUS_PHASE_EXECUTING }
 
     func failed(at step: Int, _ errno: Int32) -> Bool {
         end == .exited(1) && phase == .APUS_PHASE_FAILED && self.step == step && self.errno == errno

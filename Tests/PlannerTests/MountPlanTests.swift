@@ -157,7 +157,7 @@ import Testing
             $0.linux.namespaces = Self.userNamespace
             $0.mounts = [bind { $0.copySymlink = true }]
         }
-        #expect(plan.provisions.map(\.source) == [.gateListener])
+        #expect(plan.provisions.map(\.source) == [.devices, .gateListener])
         let link = try #require(plan.index("copy link /srv to parent/data"))
         #expect(plan.steps[link].skip == 3)
         #expect(
@@ -183,13 +183,14 @@ import Testing
             ])
     }
 
+    /// What is looked at and what is covered is one directory, looked up once.
     @Test func tmpfsGetsThePermissionsOfWhatItCoversUnlessTheyAreGiven() throws {
         let inheriting = try lines(of: tmpfs { $0.data = ["size=1m"] })
         let made = try #require(inheriting.firstIndex(of: "fsmount - -> mount"))
         #expect(
             inheriting[(made + 1)...] == [
                 "make target root:/tmp directory (not in proc) -> target", "copy mode of target to mount",
-                "make target root:/tmp directory (not in proc) -> target", "move_mount mount to target",
+                "move_mount mount to target",
             ])
         #expect(try !lines(of: tmpfs()).contains("copy mode of target to mount"))
     }
@@ -197,12 +198,31 @@ import Testing
     @Test func tmpcopyupFillsTheTmpfsBeforeItCoversTheDirectory() throws {
         #expect(
             try lines(of: tmpfs { $0.tmpcopyup = true }).suffix(4) == [
-                "make target root:/tmp directory (not in proc) -> target", "copy tree target to mount",
-                "make target root:/tmp directory (not in proc) -> target", "move_mount mount to target",
+                "fsmount - -> mount", "make target root:/tmp directory (not in proc) -> target",
+                "copy tree target to mount", "move_mount mount to target",
             ])
     }
 
-    /// Mount points, devices and the working directory have to be made in it.
+    /// What the image makes the process read is counted as the container's.
+    @Test func tmpcopyupWaitsForTheCgroupsWhereTheProcessIsNotBornInThem() throws {
+        let hierarchies = CgroupFacts(hierarchies: [.init(name: "memory", options: ["memory"], directory: "/c/memory")])
+        for facts in [hierarchies, CgroupFacts(unified: "/c/box", entrance: .isMoved)] {
+            let plan = try plan(on: .plain { $0.cgroups = facts }) {
+                $0.mounts = [tmpfs(), tmpfs { $0.tmpcopyup = true }, tmpfs { $0.tmpcopyup = true }]
+            }
+            let meetings = plan.lines.indices.filter { plan.lines[$0].hasPrefix("meet the host to make the cgroups") }
+            let copies = plan.lines.indices.filter { plan.lines[$0] == "copy tree target to mount" }
+            #expect(meetings.count == 1 && copies.count == 2)
+            let joined = try #require(plan.lines.lastIndex { $0.hasPrefix("join cgroup") } ?? meetings.first)
+            #expect(try joined < #require(copies.first))
+            // A plain one does not wait.
+            #expect(try #require(plan.steps.firstIndex { $0.origin.text == "mounts[1]" }) < meetings[0])
+        }
+        #expect(try !plan { $0.mounts = [tmpfs { $0.tmpcopyup = true }] }.lines.contains { $0.hasPrefix("meet the host to") })
+    }
+
+    /// Mount points, devices and the working directory have to be made in it. It is the mount that was made, whatever its
+    /// destination leads to by then.
     @Test func readOnlyTmpfsBecomesSoAtTheEnd() throws {
         let plan = try plan {
             $0.mounts = [
@@ -213,10 +233,10 @@ import Testing
             ]
         }
         let lines = plan.lines("mounts[0]")
-        #expect(lines.contains("fsmount nosuid -> mount"))
+        #expect(lines.contains("fsmount nosuid -> #24"))
         #expect(!lines.contains("fsconfig ro"))
-        #expect(lines.suffix(2) == ["open root:/tmp -> target", "mount_setattr target +ro"])
-        #expect(try #require(plan.index("mount_setattr target +ro")) > #require(plan.index("pivot_root")))
+        #expect(lines.suffix(2) == ["move_mount #24 to target", "mount_setattr #24 +ro"])
+        #expect(try #require(plan.index("mount_setattr #24 +ro")) > #require(plan.index("pivot_root")))
     }
 
     @Test func otherReadOnlyFileSystemsAreSoAtOnce() throws {

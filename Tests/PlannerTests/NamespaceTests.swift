@@ -26,7 +26,7 @@ import Testing
         #expect(plan.lines[0..<3] == ["unshare net", "bring up lo", "meet the host to write the id maps"])
         let joined = try self.plan(
             [Namespace(.network), Namespace(.mount, path: "/m"), Namespace(.user, path: "/u")], on: v1)
-        #expect(joined.lines[1..<4] == ["setns #24 mnt", "setns #25 user", "unshare net"])
+        #expect(joined.lines[2..<5] == ["setns #24 mnt", "setns #25 user", "unshare net"])
     }
 
     @Test func loopbackOfAJoinedNetworkIsLeftAlone() throws {
@@ -53,6 +53,55 @@ import Testing
             return
         }
         #expect(reliance?.text == field)
+    }
+
+    @Test(arguments: [
+        (NamespaceKind.network, ["net.core.somaxconn"], nil, nil, "linux.sysctl"),
+        (.network, ["kernel.domainname", "kernel.sem"], "h", "d", nil),
+        (.ipc, ["kernel.shmmax"], nil, nil, "linux.sysctl"), (.ipc, ["fs.mqueue.msg_max"], nil, nil, "linux.sysctl"),
+        (.ipc, ["net.core.somaxconn"], "h", "d", nil), (.uts, [], "h", nil, "hostname"),
+        (.uts, [], nil, "d", "domainname"), (.uts, [], "", "", nil), (.uts, ["kernel.domainname"], nil, nil, "linux.sysctl"),
+        (.user, ["user.max_net_namespaces"], nil, nil, "linux.sysctl"), (.user, ["kernel.sem"], "h", "d", nil),
+        (.cgroup, ["kernel.sem"], "h", "d", nil),
+    ] as [(NamespaceKind, [String], String?, String?, String?)])
+    func whatWouldBeDoneToTheCallersNamespace(
+        kind: NamespaceKind, sysctls: [String], hostname: String?, domainname: String?, field: String?
+    ) {
+        let spec = Spec.minimal {
+            $0.linux.sysctl = sysctls.map { Sysctl(key: $0, value: "1") }
+            $0.hostname = hostname
+            $0.domainname = domainname
+            $0.mounts = [Mount(destination: "/c", source: "/sys/fs/cgroup", type: "cgroup", action: .bind)]
+        }
+        #expect(Plan.reliance(on: kind, in: spec)?.text == field)
+    }
+
+    /// In there /proc is somebody else's.
+    @Test func procOfTheHostIsHeldFromBeforeAMountNamespaceIsJoined() throws {
+        let joined = try plan([Namespace(.mount, path: "/m"), Namespace(.pid, path: "/p")])
+        #expect(
+            joined.lines.filter { $0.hasSuffix("own-fds") } == ["open /proc -> own-fds", "open own-fds:self/fd -> own-fds"])
+        #expect(joined.lines.first == "open /proc -> own-fds")
+        // Its own descriptors are those of the process that goes on.
+        let fork = try #require(joined.lines.firstIndex { $0.hasPrefix("clone a sibling") })
+        #expect(try #require(joined.index("open own-fds:self/fd -> own-fds")) > fork)
+        let made = try plan([Namespace(.mount)])
+        #expect(made.lines.filter { $0.hasSuffix("own-fds") } == ["open /proc/self/fd -> own-fds"])
+    }
+
+    /// Nothing is held that nobody asks for.
+    @Test func ownDescriptorsAreForWhoOpensWhatAnImageHas() throws {
+        func holds(on host: HostFacts = .plain(), _ change: (inout Spec) -> Void) throws -> Bool {
+            try PlannerTests.plan(on: host) {
+                $0.theProcess.env = ["HOME=/"]
+                change(&$0)
+            }.lines.contains { $0.hasSuffix("own-fds") }
+        }
+        #expect(try !holds { _ in })
+        #expect(try holds { $0.theProcess.env = [] })
+        #expect(try holds { $0.theProcess.terminal = true })
+        #expect(try holds { $0.mounts = [Mount(destination: "/a", type: "tmpfs", tmpcopyup: true)] })
+        #expect(try holds(on: .plain { $0.nullStreams = [NullStream(number: 1, accessMode: 1)] }) { _ in })
     }
 
     /// What clones what: a joined pid namespace and a new time namespace have only children in them, and the owner of

@@ -95,26 +95,48 @@ import Testing
         #expect(plan.steps[open].skip == 3)
     }
 
-    @Test func maskedPathIsCoveredByAVerifiedDeviceOrAnEmptyDirectory() throws {
+    /// No inode of the host is among them: what the container does to a mask is its own affair.
+    @Test func maskedPathIsCoveredByADeviceOfTheContainersOwnOrAnEmptyDirectory() throws {
         let plan = try plan { $0.linux.maskedPaths = ["/proc/kcore"] }
         #expect(
             plan.lines("linux.maskedPaths") == [
-                "open /dev/null -> null", "verify null is c 1:3", "fsopen tmpfs -> fs", "fsconfig ro",
-                "fsconfig nr_inodes=2", "fsconfig create", "fsmount ro,nosuid,nodev,noexec -> empty",
-                "open /dev -> target", "move_mount empty to target",
+                "fsopen tmpfs -> fs", "fsconfig mode=755", "fsconfig nr_inodes=3", "fsconfig create",
+                "fsmount nosuid,noexec -> masks", "mknod masks/file c 1:3 mode 0666", "open masks:file -> mask-file",
+                "make target masks:directory directory -> mask-directory", "mount_setattr masks +ro",
+                "open /dev -> target", "move_mount masks to target",
             ])
         #expect(
             plan.lines("linux.maskedPaths[0]") == [
-                "open root:/proc/kcore -> target", "copy null or empty, as target is -> mount",
+                "open root:/proc/kcore -> target", "copy mask-file or mask-directory, as target is -> mount",
                 "move_mount mount to target",
             ])
         #expect(plan.steps[try #require(plan.index("open root:/proc/kcore -> target"))].skip == 2)
         // What covers is copied while it is attached, which kernels before 6.15 ask for: before the host's root goes.
-        try order(plan, "verify null is c 1:3", "open root:/proc/kcore -> target", "pivot_root")
+        try order(plan, "move_mount masks to target", "open root:/proc/kcore -> target", "pivot_root")
+    }
+
+    @Test(arguments: [
+        (HostFacts.plain { $0.makesNodes = false }, [Namespace(.mount)]),
+        (.plain(), [Namespace(.mount), Namespace(.user)]), (.plain(), [Namespace(.mount), Namespace(.user, path: "/u")]),
+        (.plain { $0.caller = .ordinaryUser }, [Namespace(.mount), Namespace(.user)]),
+        (.plain { $0.caller = .rootOfUserNamespace }, [Namespace(.mount)]),
+    ])
+    func maskIsAnEmptyFileWhereNoDevicesCanBeMade(host: HostFacts, namespaces: [Namespace]) throws {
+        let plan = try plan(on: host) {
+            $0.linux.namespaces = namespaces
+            $0.linux.maskedPaths = ["/proc/kcore"]
+        }
+        var modes: [UInt32] = []
+        for step in plan.steps {
+            guard case .makeNode(.masks, name: "file", let mode, 0, 0, uid: 0, gid: 0) = step.operation else { continue }
+            modes.append(mode)
+        }
+        #expect(modes == [0o100444])
+        #expect(plan.lines("linux.maskedPaths").contains("fsmount nosuid,nodev,noexec -> masks"))
     }
 
     @Test func withoutMaskedPathsThereAreNoCovers() throws {
-        #expect(try !plan { $0.linux.readonlyPaths = ["/a"] }.lines.contains("verify null is c 1:3"))
+        #expect(try !plan { $0.linux.readonlyPaths = ["/a"] }.lines.contains { $0.contains("masks") })
     }
 
     // MARK: The whole order (mounts, devices, hooks, pivot, covers, identity, gate, exec)
@@ -141,11 +163,12 @@ import Testing
             plan, "bring up lo", "setsid", "move_mount root to target", "fsmount nosuid,nodev,noexec -> procfs",
             "make target root:/proc directory (no links) -> target", "mknod dev/null c 1:3 mode 0666",
             "meet the host to run its hooks", "run hook /c [\"/c\"]", "write procfs:sys/net/a \"1\"",
-            "verify null is c 1:3", "open root:/ro -> target", "open root:/m -> target", "pivot_root",
+            "move_mount masks to target", "open root:/ro -> target", "open root:/m -> target", "pivot_root",
             "mount_setattr root +ro", "sethostname \"h\"",
             "setrlimit RLIMIT_CORE 1 1", "write procfs:self/attr/apparmor/exec \"exec p\"", "setresuid 0",
             "capset effective 0x0 permitted 0x0 inheritable 0x0", "find /bin/true", "set no_new_privs",
-            "meet the host: ready", "wait at the gate", "run hook /s [\"/s\"]", "close from 3 on exec",
+            "meet the host: ready", "wait at the gate", "run hook /s [\"/s\"] under the seccomp filter",
+            "close from 3 on exec",
             "load seccomp filter, 0 instructions, flags 0", #"execve ["/bin/true"] with ["PATH=/x"]"#)
         #expect(plan.lines.suffix(2).first == "load seccomp filter, 0 instructions, flags 0")
     }

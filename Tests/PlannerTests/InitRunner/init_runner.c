@@ -32,14 +32,16 @@ static int memory_file(const char *name, const void *bytes, size_t size) {
     return file;
 }
 
-/// One end of a connection whose other end is gone.
-static int dead_socket(void) {
+/// One end of a connection, out of the way too; the other end goes to the host, or is closed.
+static int control_socket(int *host, bool has_host) {
     int ends[2];
+    *host = -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
     int end = fcntl(ends[0], F_DUPFD_CLOEXEC, 32);
     int result = end < 0 ? -errno : end;
     close(ends[0]);
-    close(ends[1]);
+    if (has_host && end >= 0) *host = ends[1];
+    else close(ends[1]);
     return result;
 }
 
@@ -51,11 +53,11 @@ static int null_device(void) {
     return result;
 }
 
-int init_runner_open(struct init_runner *runner, const void *image, size_t size) {
+int init_runner_open(struct init_runner *runner, const void *image, size_t size, bool has_host) {
     runner->image = memory_file("apus-init", image, size);
     runner->plan = memory_file("plan", NULL, 0);
     runner->report = memory_file("report", NULL, 0);
-    runner->control = dead_socket();
+    runner->control = control_socket(&runner->host, has_host);
     runner->null = null_device();
     const int results[] = {runner->image, runner->plan, runner->report, runner->control, runner->null};
     for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
@@ -67,9 +69,16 @@ int init_runner_open(struct init_runner *runner, const void *image, size_t size)
 }
 
 void init_runner_close(const struct init_runner *runner) {
-    const int files[] = {runner->image, runner->plan, runner->report, runner->control, runner->null};
+    const int files[] = {runner->image, runner->plan, runner->report, runner->control, runner->null, runner->host};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i] >= 0) close(files[i]);
+}
+
+int init_runner_answer(const struct init_runner *runner, unsigned meetings) {
+    const struct apus_message answer = {0};
+    for (unsigned i = 0; i < meetings; i++)
+        if (send(runner->host, &answer, sizeof answer, MSG_NOSIGNAL) < 0) return -errno;
+    return 0;
 }
 
 /// Between vfork and execveat: system calls only, since the parent's memory is shared, and the C library would
@@ -120,12 +129,23 @@ static int await_end(pid_t pid, struct init_run *run) {
     return 0;
 }
 
+/// The process that goes on for one that has forked; 0: there is none. It is a child of this process as well.
+static pid_t sibling(const struct init_runner *runner) {
+    struct apus_message message;
+    if (runner->host < 0) return 0;
+    // The descriptor that comes along is dropped: there is no room for it.
+    ssize_t size = recv(runner->host, &message, sizeof message, MSG_DONTWAIT);
+    return size == sizeof message && message.meeting == APUS_MEETING_FORKED ? message.value : 0;
+}
+
 int init_runner_run(const struct init_runner *runner, const void *plan, size_t size, struct init_run *run) {
     memset(run, 0, sizeof *run);
     if (ftruncate(runner->plan, 0) || pwrite(runner->plan, plan, size, 0) != (ssize_t)size) return -EIO;
     if (ftruncate(runner->report, 0) || ftruncate(runner->report, REPORT_SIZE)) return -EIO;
     int pid = start(runner);
     int result = pid < 0 ? pid : await_end(pid, run);
+    pid_t next = result == 0 ? sibling(runner) : 0;
+    if (next > 0) result = await_end(next, run);
     if (result == 0 && pread(runner->report, &run->report, sizeof run->report, 0) != sizeof run->report) return -EIO;
     return result;
 }

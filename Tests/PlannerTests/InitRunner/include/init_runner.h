@@ -11,7 +11,7 @@
 enum init_runner_descriptor {
     INIT_RUNNER_PLAN = 10,
     INIT_RUNNER_REPORT = 11,
-    INIT_RUNNER_CONTROL = 12,    ///< a socket whose other end is closed: a meeting ends the run
+    INIT_RUNNER_CONTROL = 12,    ///< a socket whose other end is the host's, if there is one
 };
 
 struct init_runner {
@@ -20,20 +20,27 @@ struct init_runner {
     int report;
     int control;
     int null;
+    int host;                    ///< the other end of `control`; -1: closed, so that a meeting or an exec ends the run
 };
 
 /// How a run ended.
 struct init_run {
     int exit_status;             ///< -1: it did not exit
     int signal;                  ///< 0: none
-    bool timed_out;              ///< it was killed after five seconds
+    bool timed_out;              ///< it was killed after a minute
     struct apus_report report;
 };
 
 /// Makes an executable file in memory of the image. Returns 0, or -errno.
-int init_runner_open(struct init_runner *runner, const void *image, size_t size);
+///
+/// `has_host`: somebody is there to hold meetings with, as long as the runner is open.
+int init_runner_open(struct init_runner *runner, const void *image, size_t size, bool has_host);
 
-/// Runs a plan to its end. Returns 0, or -errno if it could not be run.
+/// Gives the host's answer to so many meetings, before they are held. Returns 0, or -errno.
+int init_runner_answer(const struct init_runner *runner, unsigned meetings);
+
+/// Runs a plan to its end, which is that of the sibling if the process goes on in one and there is a host. Returns 0, or
+/// -errno if it could not be run.
 int init_runner_run(const struct init_runner *runner, const void *plan, size_t size, struct init_run *run);
 
 void init_runner_close(const struct init_runner *runner);

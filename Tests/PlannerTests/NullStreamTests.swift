@@ -1,0 +1,80 @@
+import OCI
+import Planner
+import Testing
+
+/// Standard streams that are the host's null device, whose mode whoever has it open could change for everybody.
+@Suite struct NullStreamTests {
+    private static let streams = [NullStream(number: 0, accessMode: 0), NullStream(number: 2, accessMode: 1)]
+    private static let host = HostFacts.plain { $0.nullStreams = streams }
+
+    private func create(on host: HostFacts = host, _ change: (inout Spec) -> Void = { _ in }) throws -> Plan {
+        try plan(on: host) {
+            $0.theProcess.env = ["HOME=/"]
+            change(&$0)
+        }
+    }
+
+    private func reopens(_ plan: Plan) -> Bool { plan.lines.contains { $0.contains("anew") } }
+
+    @Test func theyBecomeTheContainersOwnNullDevice() throws {
+        let plan = try create()
+        let first = try #require(plan.index("open dev:null -> target"))
+        #expect(
+            plan.lines[first..<(first + 6)] == [
+                "open dev:null -> target", "verify target is c 1:3", "open target anew read-only -> parent",
+                "dup parent to 0", "open target anew write-only -> parent", "dup parent to 2",
+            ])
+        #expect(plan.hostStreams.isEmpty)
+        #expect(plan.index("open /proc/self/fd -> own-fds") != nil)
+        // Once the device is there, and before any program of the container is.
+        #expect(try #require(plan.index("mknod dev/null c 1:3 mode 0666")) < first)
+        #expect(try first < #require(plan.index("pivot_root")))
+    }
+
+    @Test func hooksOfTheContainerDoNotGetThemEither() throws {
+        let plan = try create { $0.hooks.createContainer = [Hook(path: "/h")] }
+        #expect(try #require(plan.index("dup parent to 2")) < #require(plan.index("run hook /h [\"/h\"]")))
+    }
+
+    @Test func aTerminalTakesTheirPlace() throws {
+        let plan = try create { $0.theProcess.terminal = true }
+        #expect(plan.index("open dev:null -> target") == nil)
+        #expect(plan.hostStreams.isEmpty)
+        #expect(plan.index("dup peer to 0") != nil)
+    }
+
+    /// What is there may be anything, also the host's own.
+    @Test func devOfTheBundleIsNotTrusted() throws {
+        let plan = try create { $0.mounts = [Mount(destination: "/dev", source: "/dev", action: .recursiveBind)] }
+        #expect(plan.hostStreams == Self.streams)
+        #expect(!reopens(plan))
+    }
+
+    @Test func withoutAMountNamespaceTheHostReplacesThem() throws {
+        let plan = try create { $0.linux.namespaces = [] }
+        #expect(plan.hostStreams == Self.streams)
+        #expect(!reopens(plan))
+    }
+
+    @Test func otherStreamsAreLeftAlone() throws {
+        let plan = try create(on: .plain())
+        #expect(plan.hostStreams.isEmpty)
+        #expect(!reopens(plan))
+        #expect(!plan.lines.contains { $0.hasPrefix("dup") || $0.hasSuffix("own-fds") })
+    }
+
+    // MARK: exec
+
+    private func exec(_ change: (inout Spec) -> Void = { _ in }) throws -> Plan {
+        try Plan.exec(
+            .minimal(change), on: Self.host, options: PlanOptions(id: "box", hasGate: false),
+            entry: ExecEntry(namespaces: [.mount, .pid]))
+    }
+
+    /// The container runs: what it calls its null device is looked at by the host.
+    @Test func ofOneMoreProcessTheHostReplacesThem() throws {
+        #expect(try exec().hostStreams == Self.streams)
+        #expect(try !reopens(exec()))
+        #expect(try exec { $0.theProcess.terminal = true }.hostStreams.isEmpty)
+    }
+}
