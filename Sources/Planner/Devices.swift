@@ -11,7 +11,7 @@ extension PlanBuilder {
         }
         let origin = Origin.field("linux.devices")
         // The mount that the configuration has put there is held already.
-        if heldMounts["/dev"] != .devices {
+        if !holdsDev {
             add(.makeTarget(root: .root, path: "/dev", .directory, .notInProc, into: .devices), origin)
         }
         attachHostDevices(origin)

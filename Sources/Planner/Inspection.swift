@@ -35,9 +35,10 @@ extension Plan {
     public static func programCandidates(of process: Process) -> some Sequence<String> {
         let name = process.args[0]
         let isPath = name.hasSlash
-        let directories = isPath ? [""] : PlanBuilder.searchPath(process).split(separator: ":", omittingEmptySubsequences: false)
-        return directories.lazy.filter { isPath || $0.utf8.count + 1 + name.utf8.count < Self.longestPath }.map {
-            isPath ? name : $0.isEmpty ? "./\(name)" : "\($0)/\(name)"
+        let path = isPath ? "" : PlanBuilder.searchPath(process)
+        let directories = path.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        return directories.lazy.filter { isPath || $0.count + 1 + name.utf8.count < Self.longestPath }.map {
+            isPath ? name : $0.isEmpty ? "./\(name)" : "\(Substring($0))/\(name)"
         }
     }
 

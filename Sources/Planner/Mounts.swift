@@ -3,7 +3,7 @@ internal import OCI
 extension PlanBuilder {
     /// The mounts, in the order given.
     mutating func makeMounts() throws(PlanError) {
-        for mount in spec.mounts where mount.isRemount { remounted.insert(lexicallyClean(mount.destination)) }
+        noteRemounts()
         for (index, given) in spec.mounts.enumerated() {
             let origin = Origin.element("mounts", index)
             let mount = withoutPrivileges(given)
@@ -77,33 +77,6 @@ extension PlanBuilder {
         let slot = slot(for: mount)
         copy(source, into: slot, origin)
         return slot
-    }
-
-    // MARK: Mounts that something is done to later
-
-    /// Where a mount is kept while it is made. What is done to it later goes through this descriptor, and not through its
-    /// destination, which a neighbour may have exchanged by then.
-    mutating func slot(for mount: Mount) -> Slot {
-        let destination = lexicallyClean(mount.destination)
-        if mount.action == .new, destination == "/dev" { return .devices }
-        return isLateReadOnly(mount) || remounted.contains(destination) ? reserveSlot() : .mount
-    }
-
-    /// Remembers which mount is at a destination.
-    mutating func hold(_ slot: Slot, at destination: String) {
-        let destination = lexicallyClean(destination)
-        if destination == "/" { heldMounts = [:] }
-        guard destination == "/dev" || remounted.contains(destination) else { return }
-        heldMounts[destination] = slot == .mount ? nil : slot
-    }
-
-    /// The mount that an entry changes: the one that the configuration has put there, or what is there in the image.
-    private mutating func findMount(_ mount: Mount, _ origin: Origin) -> Slot {
-        let destination = lexicallyClean(mount.destination)
-        if let slot = heldMounts[destination] { return slot }
-        if destination == "/" { return .root }
-        add(.openPath(.root, path: mount.destination, flags: OpenFlag.path, into: .target), origin)
-        return .target
     }
 
     private mutating func copy(_ source: BindSource, into slot: Slot, _ origin: Origin, tolerating: [UInt8] = []) {
@@ -186,7 +159,7 @@ extension PlanBuilder {
 
     /// `remount`: the file system is configured anew, and the mount's attributes become exactly those asked for.
     private mutating func remount(_ mount: Mount, _ origin: Origin) {
-        let target = findMount(mount, origin)
+        let target = findMount(mount.destination, origin)
         add(.pickFileSystem(target, into: .fileSystem), origin)
         for setting in settings(of: mount) where !Self.isSource(setting) { configure(setting, origin) }
         let opposites: [(SuperblockFlags, String)] = [
@@ -215,7 +188,7 @@ extension PlanBuilder {
             plan.warnings.append(
                 "\(origin.text).options: no effect on a bind mount: \(mount.data.joined(separator: ","))")
         }
-        replaceAttributes(of: findMount(mount, origin), mount, origin)
+        replaceAttributes(of: findMount(mount.destination, origin), mount, origin)
     }
 
     private mutating func replaceAttributes(of target: Slot, _ mount: Mount, _ origin: Origin) {

@@ -22,13 +22,15 @@ struct PlanBuilder {
     var takenSources: [Int: Slot] = [:]
     /// Mounts that something is done to later, by destination: it is done to them, whatever their destination leads to by
     /// then.
-    var heldMounts: [String: Slot] = [:]
+    var heldMounts: [[UInt8]: Slot] = [:]
+    /// Whether the configuration's last mount on /dev is held, in the slot of the devices.
+    var holdsDev = false
     /// The socket at which the container says that it is ready, if whoever opens the gate gets it.
     var notifySocket: Slot?
     /// The nodes that the host has made for the container, while they are attached.
     var hostDevices: Slot?
-    /// Destinations of `remount` entries.
-    var remounted: Set<String> = []
+    /// Destinations of `remount` entries. As bytes, like every path: texts that look the same are the same to Swift.
+    var remounted: Set<[UInt8]> = []
     /// tmpfs mounts that become read-only once everything in them has been made.
     var lateReadOnly: [(slot: Slot, origin: Origin)] = []
     /// Whether this is the container's first process, and not one that joins it.

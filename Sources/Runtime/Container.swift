@@ -91,7 +91,7 @@ struct Container {
         guard isAtGate else { return false }
         // A link that cannot be read is that of a process that is ending.
         guard let image = try? Files.readLink("/proc/\(record.pid)/exe") else { return true }
-        return image.hasPrefix("/memfd:apus-init")
+        return image.begins(with: "/memfd:apus-init")
     }
 
     func state(_ status: ContainerStatus, pid: Int32? = nil) -> State {

@@ -48,7 +48,7 @@ struct ExecProcess {
         process.args = request.command
         process.terminal = request.terminal
         if let cwd = request.cwd {
-            guard cwd.hasPrefix("/") else { throw .usage("Cwd must be an absolute path") }
+            guard cwd.isAbsolute else { throw .usage("Cwd must be an absolute path") }
             process.cwd = cwd
         }
         for entry in request.environment {

@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCI
 
 /// A program of the host that did not do what it was started for.
 public enum ProgramFailure: Error, Sendable {
@@ -59,7 +60,7 @@ enum HostProgram {
         _ name: String, _ arguments: [String], _ output: Int32, _ errors: Int32
     ) throws -> Kernel.Process {
         let path = ThisProcess.environment("PATH") ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        for directory in path.split(separator: ":") where directory.hasPrefix("/") {
+        for directory in path.split(separator: ":") where directory.isAbsolute {
             var spawn = Spawn(.path("\(directory)/\(name)"), arguments: [name] + arguments)
             spawn.environment = variables.compactMap { variable in
                 ThisProcess.environment(variable).map { "\(variable)=\($0)" }

@@ -1,4 +1,5 @@
 internal import Kernel
+internal import OCI
 
 /// The socket at which a container says that it is ready, for a service manager (sd_notify(3)) that waits for it at
 /// `$NOTIFY_SOCKET`.
@@ -17,7 +18,7 @@ final class NotifySocket {
     /// The manager's address; nil if there is none.
     static func manager() throws(RuntimeError) -> String? {
         guard let address = ThisProcess.environment("NOTIFY_SOCKET"), !address.isEmpty else { return nil }
-        guard address.hasPrefix("/") || address.hasPrefix("@") else {
+        guard address.isAbsolute || address.hasPrefix("@") else {
             throw .usage("NOTIFY_SOCKET: neither an absolute path nor an abstract address: \"\(address)\"")
         }
         return address

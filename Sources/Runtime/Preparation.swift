@@ -79,7 +79,7 @@ public struct Preparation {
         try rights.check(spec)
         self.rights = rights
         let root = spec.root.path
-        let rootfs = try Self.realPath(root.hasPrefix("/") ? root : "\(bundle)/\(root)", "root.path")
+        let rootfs = try Self.realPath(root.isAbsolute ? root : "\(bundle)/\(root)", "root.path")
         try Self.requireDirectory(rootfs)
         let facts = Timeline.begin("host")
         do {
@@ -134,7 +134,7 @@ public struct Preparation {
     }
 
     private static func readSpec(bundle: String, config: String) throws(RuntimeError) -> (Spec, [UInt8]) {
-        let path = config.hasPrefix("/") ? config : "\(bundle)/\(config)"
+        let path = config.isAbsolute ? config : "\(bundle)/\(config)"
         let bytes: [UInt8]
         do { bytes = try Files.read(path) } catch { throw .system(error, field: "") }
         do { return (try Spec.decode(bytes), bytes) } catch { throw .config(path: path, error) }

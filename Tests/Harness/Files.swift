@@ -72,9 +72,9 @@ public enum Files {
     public static func nest(_ depth: Int, in path: String) throws {
         var directory = try openDirectory(path)
         for _ in 0..<depth {
-            guard mkdirat(directory, "d", 0o755) == 0 else { throw lastCall("mkdirat") }
+            guard mkdirat(directory, "d", 0o755) == 0 else { throw HarnessError.lastCall("mkdirat") }
             let next = openat(directory, "d", O_RDONLY | O_DIRECTORY)
-            guard next >= 0 else { throw lastCall("openat") }
+            guard next >= 0 else { throw HarnessError.lastCall("openat") }
             close(directory)
             directory = next
         }

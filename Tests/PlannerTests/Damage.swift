@@ -49,7 +49,7 @@ struct SlotPlace: Sendable, CustomTestStringConvertible {
         SlotPlace(.duplicate(.terminalPeer, number: 0), 8),
         SlotPlace(.waitAtGate(receive: .hookInput, count: 1), 8),
         SlotPlace(.waitAtGate(receive: .hookInput, count: 1), 10),
-        SlotPlace(.waitAtGate(receive: .hookInput, count: 1), 12),
+        SlotPlace(.waitAtGate(receive: .hookInput, count: 1), 12), SlotPlace(.close(.root), 8),
         SlotPlace(.runHook(path: "a", arguments: [], environment: [], timeout: 0), 36),
         SlotPlace(.runHook(path: "a", arguments: [], environment: [], timeout: 0), 38),
         SlotPlace(.copyTree(from: .target, to: .mount), 8), SlotPlace(.copyTree(from: .target, to: .mount), 10),

@@ -178,7 +178,7 @@ import Testing
             ])
         #expect(plan.provisions.last?.source == .gateListener)
         #expect(plan.provisions.last?.slot == .gateListener)
-        guard case .waitAtGate(receive: .hookInput, count: 2) = plan.steps[gate - 1].operation else {
+        guard case .waitAtGate(receive: .hookInput, count: 2, notify: nil) = plan.steps[gate - 1].operation else {
             Issue.record("the gate brings what hooks read and write: \(plan.steps[gate - 1])")
             return
         }

@@ -74,8 +74,8 @@ extension Sysctl {
         guard let separator = key.utf8.first(where: { $0 == slash || $0 == dot }) else { return nil }
         let bytes = separator == slash ? Array(key.utf8) : key.utf8.map { $0 == dot ? slash : $0 == slash ? dot : $0 }
         let path = String(decoding: bytes, as: UTF8.self)
-        let components = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard components.allSatisfy({ isFileName(String($0)) }) else { return nil }
+        let components = path.utf8.split(separator: slash, omittingEmptySubsequences: false)
+        guard components.allSatisfy({ isFileName(String(Substring($0))) }) else { return nil }
         return path
     }
 }

@@ -27,7 +27,7 @@ public struct BundleCheck {
         }
         var check = BundleCheck(path, manager, Rights(rootless))
         check.checkKernel()
-        check.checkDocument(config.hasPrefix("/") ? config : "\(path)/\(config)")
+        check.checkDocument(config.isAbsolute ? config : "\(path)/\(config)")
         return check.findings
     }
 
@@ -114,7 +114,7 @@ public struct BundleCheck {
     func has(_ field: String) -> Bool { findings.contains { $0.field == field && $0.severity == .error } }
 
     /// An absolute path for one that may be relative to the bundle.
-    func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(bundle)/\(path)" }
+    func absolute(_ path: String) -> String { path.isAbsolute ? path : "\(bundle)/\(path)" }
 }
 
 /// What helps against a problem of the document, where its message does not say so.

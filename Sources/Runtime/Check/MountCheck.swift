@@ -25,7 +25,7 @@ extension BundleCheck {
         // Below another mount only the container can look; and what is missing is made.
         let isCovered = spec.mounts.prefix(index).contains { earlier in
             let place = lexicallyClean(earlier.destination)
-            return destination == place || destination.hasPrefix(place == "/" ? place : place + "/")
+            return destination == place || destination.begins(with: place == "/" ? place : place + "/")
         }
         guard !isCovered, let view = try? RootView(root), let target = try? view.status(destination) else { return }
         if (status.kind == .directory) != (target.kind == .directory) {
@@ -54,8 +54,8 @@ extension BundleCheck {
 
     private mutating func checkOverlay(_ mount: Mount, _ index: Int) {
         for (position, option) in mount.data.enumerated() {
-            for key in ["lowerdir=", "upperdir=", "workdir="] where option.hasPrefix(key) {
-                for path in option.dropFirst(key.utf8.count).split(separator: ":") where path.hasPrefix("/") {
+            for key in ["lowerdir=", "upperdir=", "workdir="] where option.begins(with: key) {
+                for path in option.dropFirst(key.utf8.count).split(separator: ":") where path.isAbsolute {
                     do { _ = try Files.status(String(path), follow: true) } catch {
                         failure(
                             "mounts[\(index)].options[\(position)]", error, "make the directory, or correct the path")

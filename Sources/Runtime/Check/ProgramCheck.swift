@@ -25,7 +25,7 @@ extension BundleCheck {
         let field = "process.args[0]"
         var denied: String?
         for candidate in Plan.programCandidates(of: process) {
-            let path = lexicallyClean(candidate.hasPrefix("/") ? candidate : "\(process.cwd)/\(candidate)")
+            let path = lexicallyClean(candidate.isAbsolute ? candidate : "\(process.cwd)/\(candidate)")
             // Inside of a mount only the container can look.
             if let mount = cover(of: path, in: spec) {
                 if spec.mounts[mount].isBind || spec.mounts[mount].tmpcopyup { return }
@@ -54,7 +54,7 @@ extension BundleCheck {
         } else if spec.mounts.contains(where: { $0.isBind && !Self.isSystemPlace($0.destination) }) {
             addWarning(
                 field, "\(name) is not in the root file system, unless a mount brings it", "correct the name or PATH")
-        } else if name.contains("/") {
+        } else if name.hasSlash {
             addError(
                 field, "there is no \(name) in the root file system",
                 "correct the name, or add the program to the image")
@@ -68,7 +68,7 @@ extension BundleCheck {
     /// Whether nothing that is executed is ever mounted there.
     private static func isSystemPlace(_ destination: String) -> Bool {
         ["/proc", "/dev", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].contains { place in
-            destination == place || destination.hasPrefix(place + "/")
+            destination == place || destination.begins(with: place + "/")
         }
     }
 
@@ -76,7 +76,7 @@ extension BundleCheck {
     func cover(of path: String, in spec: Spec) -> Int? {
         spec.mounts.lastIndex { mount in
             let destination = lexicallyClean(mount.destination)
-            return !mount.isRemount && (destination == "/" || path == destination || path.hasPrefix(destination + "/"))
+            return !mount.isRemount && (destination == "/" || path == destination || path.begins(with: destination + "/"))
         }
     }
 

@@ -1,0 +1,41 @@
+internal import OCI
+
+/// Mounts that something is done to after they were made: it is done through the descriptor that they were made with, and
+/// not through their destination, which a neighbour may have exchanged by then.
+extension PlanBuilder {
+    mutating func noteRemounts() {
+        for mount in spec.mounts where mount.isRemount { remounted.insert(Self.key(mount.destination)) }
+    }
+
+    /// Where a mount is kept while it is made, and as long as something is to be done to it.
+    mutating func slot(for mount: Mount) -> Slot {
+        if mount.action == .new, lexicallyClean(mount.destination) == "/dev" { return .devices }
+        return isLateReadOnly(mount) || isRemounted(mount.destination) ? reserveSlot() : .mount
+    }
+
+    /// Remembers which mount is at a destination.
+    mutating func hold(_ slot: Slot, at destination: String) {
+        switch lexicallyClean(destination) {
+        case "/":
+            heldMounts = [:]
+            holdsDev = false
+        case "/dev": holdsDev = slot == .devices
+        default: break
+        }
+        if isRemounted(destination) { heldMounts[Self.key(destination)] = slot == .mount ? nil : slot }
+    }
+
+    /// The mount that an entry changes: the one that the configuration has put there, or what is there in the image.
+    mutating func findMount(_ destination: String, _ origin: Origin) -> Slot {
+        if let slot = heldMounts[Self.key(destination)] { return slot }
+        if lexicallyClean(destination) == "/" { return .root }
+        add(.openPath(.root, path: destination, flags: OpenFlag.path, into: .target), origin)
+        return .target
+    }
+
+    private func isRemounted(_ destination: String) -> Bool {
+        !remounted.isEmpty && remounted.contains(Self.key(destination))
+    }
+
+    private static func key(_ destination: String) -> [UInt8] { Array(lexicallyClean(destination).utf8) }
+}
