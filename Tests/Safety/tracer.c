@@ -3,7 +3,8 @@
 // Runs a command, and spoils one system call of it, or of a process that it clones: from outside, so that the command
 // needs to know nothing of it.
 //
-//   --list          writes every call down: "call PROCESS NUMBER ARGUMENT0 ARGUMENT1 ARGUMENT2 FILE TEXT", by tabs
+//   --list          writes every call down: "call PROCESS NUMBER ARGUMENT0 ARGUMENT1 ARGUMENT2 FILE TEXT", by tabs; of
+//                   openat2(2) ARGUMENT2 is what resolution is held to
 //   --attach PID    a process that is there already counts as process 1
 //   --at P:N:K      the K-th call with number N of process P: 0 is the command, the others are numbered as they are
 //                   cloned. What is counted ends where a process executes a program that is not apus-init.
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -144,11 +146,17 @@ static void write_call(const char *word, const struct traced *process, const cal
         ssize_t length = readlink(path, file, sizeof file - 1);
         file[length < 0 ? 0 : length] = 0;
     }
+    uint64_t last = arguments[2];
+    if (info->entry.nr == SYS_openat2) {
+        struct iovec local = {.iov_base = &last, .iov_len = sizeof last};
+        struct iovec remote = {.iov_base = (void *)(uintptr_t)(last + 16), .iov_len = sizeof last};
+        if (process_vm_readv(process->pid, &local, 1, &remote, 1, 0) != sizeof last) last = 0;
+    }
     read_text(process->pid, arguments[0], text);
     if (!text[0]) read_text(process->pid, arguments[1], text);
     fprintf(wanted.log, "%s\t%d\t%llu\t%llx\t%llx\t%llx\t%s\t%s\n", word, process->index,
             (unsigned long long)info->entry.nr, (unsigned long long)arguments[0], (unsigned long long)arguments[1],
-            (unsigned long long)arguments[2], file, text);
+            (unsigned long long)last, file, text);
 }
 
 /// Kills the command while `process` stands before its call; what is to be looked at then is looked at by others.
