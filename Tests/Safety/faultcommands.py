@@ -170,5 +170,8 @@ SCENES = [
     Scene("pause", kept, on_container("pause", "ID"), is_paused, keeps=True, failed=is_not_paused),
     Scene("resume", paused, on_container("resume", "ID"), is_resumed, keeps=True),
     Scene("delete", stopped, on_container("delete", "ID"), is_gone),
+    Scene("delete of a running one", kept, on_container("delete", "ID"), lambda *_: None, keeps=True, refuses=True),
+    Scene("create with an id in use", kept, sleeping("create"), lambda *_: None, keeps=True, refuses=True),
+    Scene("start of a running one", kept, on_container("start", "ID"), lambda *_: None, keeps=True, refuses=True),
     Scene("delete --force", running, on_container("delete", "--force", "ID"), is_gone, may_be=RUNNING),
 ]

@@ -7,6 +7,7 @@ A scene knows how to prepare for a command, how to tell that it did what it was 
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -117,6 +118,7 @@ class Scene:
     done: Callable[[Stage, str, Outcome], None]
     attaches: bool = False
     keeps: bool = False
+    refuses: bool = False  # what it is asked for is not to be done, with or without a fault
     failed: Callable[[Stage, str], None] = lambda *_: None  # what has to hold when it was not done
     may_be: tuple[str, ...] = ("creating", "created", "stopped")  # after the command was killed
 
@@ -134,8 +136,7 @@ def judge(stage: Stage, scene: Scene, spoiling: Spoiling, while_held: list[str])
     outcome, log = spoiling.outcome, spoiling.log
     if outcome.hung:
         raise Fault("it hung")
-    if while_held:
-        raise Fault(while_held[0])
+    raise_if(while_held, "; ".join(while_held))
     if log.signal is not None and not spoiling.is_kill:
         raise Fault(f"it died of signal {log.signal}" + (" (a crash)" if log.signal in CRASHES else ""))
     if not spoiling.is_kill:
@@ -155,13 +156,19 @@ def judge(stage: Stage, scene: Scene, spoiling: Spoiling, while_held: list[str])
 def judge_end(stage: Stage, scene: Scene, spoiling: Spoiling) -> None:
     """The exit status says what was done, and one message what was not."""
     outcome, log, point = spoiling.outcome, spoiling.log, spoiling.point
+    if scene.refuses:
+        raise_if(log.status == 0, f"success: {outcome.out!r}")
+        raise_if(len(error_messages(outcome)) != 1, f"{len(error_messages(outcome))} error messages: {outcome.err!r}")
+        return
+    if log.status == 0 and (spoiling.kind != "kill" or scene.keeps):
+        scene.done(stage, spoiling.id, outcome)
+        return
     if log.status == 0:
-        if spoiling.kind == "kill":
-            status = stage.runtime.state(spoiling.id).get("status")
-            raise_if(not scene.keeps and status != "stopped", f"success, and the container is {status}")
-            raise_if(scene.keeps, "success, and the process was killed before its program")
-        else:
-            scene.done(stage, spoiling.id, outcome)
+        status = stage.runtime.state(spoiling.id).get("status")
+        raise_if(status != "stopped", f"success, and the container is {status}")
+        return
+    # Killed in its last call, a process cannot be told from a program that was killed.
+    if spoiling.kind == "kill" and point.name == "execve" and log.status == 128 + signal.SIGKILL:
         return
     errors = error_messages(outcome)
     raise_if(len(errors) != 1, f"{len(errors)} error messages: {outcome.err[:300]!r}")
@@ -198,6 +205,8 @@ def judge_status(stage: Stage, scene: Scene, spoiling: Spoiling, state: dict) ->
         raise_if("apus-init" in image, f"state says running, but {image} does")
     outcome = stage.call("exec", spoiling.id, *WHERE)
     raise_if("HOST" in outcome.out, f"exec ran in the host's root while state said {status}")
+    if status == "running" and stage.runtime.state(spoiling.id).get("status") == "stopped":
+        return  # it has ended meanwhile
     raise_if(status in ("created", "running") and outcome.out != "inside\n", f"{status}, and exec: {complaint(outcome)}")
     raise_if(status in ("creating", "stopped") and not error_messages(outcome), f"{status}, and exec: no error")
     if status == "created":

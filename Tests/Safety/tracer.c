@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #define MOST_PROCESSES 64
+#define MOST_TEXT 160
 #define OPTIONS                                                                                                        \
     (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |      \
      PTRACE_O_TRACEEXEC)
@@ -127,9 +128,9 @@ static void spoil_result(pid_t pid) {
 }
 
 /// What is at an address, if that is text.
-static void read_text(pid_t pid, uint64_t address, char text[static 64]) {
+static void read_text(pid_t pid, uint64_t address, char text[static MOST_TEXT]) {
     text[0] = 0;
-    char bytes[63];
+    char bytes[MOST_TEXT - 1];
     struct iovec local = {.iov_base = bytes, .iov_len = sizeof bytes};
     struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = sizeof bytes};
     ssize_t size = address < 4096 ? -1 : process_vm_readv(pid, &local, 1, &remote, 1, 0);
@@ -140,7 +141,7 @@ static void read_text(pid_t pid, uint64_t address, char text[static 64]) {
 
 static void write_call(const char *word, const struct traced *process, const call_info *info) {
     const uint64_t *arguments = (const uint64_t *)info->entry.args;
-    char path[64], file[PATH_MAX] = "", text[64];
+    char path[64], file[PATH_MAX] = "", text[MOST_TEXT];
     if (arguments[0] < 1024) {
         snprintf(path, sizeof path, "/proc/%d/fd/%d", process->pid, (int)arguments[0]);
         ssize_t length = readlink(path, file, sizeof file - 1);
