@@ -25,6 +25,12 @@ def created(stage: Stage) -> str:
     return id
 
 
+def rich_created(stage: Stage) -> str:
+    id = stage.ground.name()
+    stage.must("create", "--bundle", str(stage.rich.path), id)
+    return id
+
+
 def running(stage: Stage) -> str:
     id = created(stage)
     stage.must("start", id)
@@ -75,7 +81,16 @@ def is_running(stage: Stage, id: str, _: Outcome) -> None:
     seen = fingerprint(stage, id, state["pid"])
     stage.reference = stage.reference or seen  # the first one comes from a command that nobody spoils
     for name, value in seen.items():
-        raise_if(value != stage.reference[name], f"success, and {name} is {value!r} instead of {stage.reference[name]!r}")
+        raise_if(value != stage.reference[name], f"success, and {name} is not as it should be: "
+                 + difference(value, stage.reference[name]))
+
+
+def difference(seen: object, wanted: object) -> str:
+    if isinstance(seen, str) and isinstance(wanted, str):
+        seen, wanted = seen.splitlines(), wanted.splitlines()
+    if not isinstance(seen, list) or not isinstance(wanted, list):
+        return f"{seen!r}, not {wanted!r}"
+    return f"missing {[e for e in wanted if e not in seen]}, too much {[e for e in seen if e not in wanted]}"
 
 
 def has_run(stage: Stage, id: str, outcome: Outcome) -> None:
@@ -149,6 +164,10 @@ def sleeping(*words: str):
     return lambda stage, id: [*words, "--bundle", str(stage.sleeping.path), id]
 
 
+def rich(*words: str):
+    return lambda stage, id: [*words, "--bundle", str(stage.rich.path), id]
+
+
 def on_container(*words: str):
     return lambda stage, id: [id if word == "ID" else word for word in words]
 
@@ -173,5 +192,7 @@ SCENES = [
     Scene("delete of a running one", kept, on_container("delete", "ID"), lambda *_: None, keeps=True, refuses=True),
     Scene("create with an id in use", kept, sleeping("create"), lambda *_: None, keeps=True, refuses=True),
     Scene("start of a running one", kept, on_container("start", "ID"), lambda *_: None, keeps=True, refuses=True),
+    Scene("run --detach with everything", nothing, rich("run", "--detach"), is_running, may_be=RUNNING),
+    Scene("start with everything", rich_created, on_container("start", "ID"), is_running, attaches=True, may_be=RUNNING),
     Scene("delete --force", running, on_container("delete", "--force", "ID"), is_gone, may_be=RUNNING),
 ]

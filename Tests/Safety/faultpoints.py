@@ -56,6 +56,9 @@ TABLE = {
     "fchown": ("ENOSPC EIO EPERM", "chown"),
     "ftruncate": ("EIO EPERM EINTR", "truncate"),
     "fcntl": ("", "fcntl dup"),
+    "dup2": ("EMFILE", "dup spawn"),
+    "dup3": ("EMFILE", "dup"),
+    "sendfile": ("ENOSPC ENOMEM EIO EINTR", "sendfile copy"),
     "flock": ("EIO EINTR", "flock lock"),
     "ioctl": ("EIO EPERM", "ioctl"),
     "chdir": ("ENOMEM EIO", "chdir"),
@@ -146,6 +149,8 @@ class Point:
     def errors(self) -> list[str]:
         found = TABLE[self.name][0].split()
         first, second, third = self.arguments
+        if self.name == "write" and first == 2:
+            return ["EINTR"]  # who cannot be told anything is told nothing
         if self.name == "openat" and third & O_CREAT:
             found.append("ENOSPC")
         if self.name == "openat2" and third & IN_ROOT:

@@ -11,15 +11,17 @@ import multiprocessing
 import multiprocessing.util
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from faultcommands import SCENES
+from faultcommands import SCENES, is_created, is_running
 from faultpoints import Point, fallible
 from faultscenes import Fault, Scene, Spoiling, Stage, judge, look_while_held
 from ground import Ground
 from rows import HELD, Options, Row
+from scarcity import ROWS
 
 WORKERS = 2
 CHUNK = 20  # points that a worker gets at once
@@ -27,29 +29,38 @@ SHORT = 900  # points in the short form, evenly over all rows
 HANGS = 2  # in one chunk: a row that hangs again and again is not tried to its end
 
 Key = tuple[str, str]  # name of a scene; what is done to whom
-Seen = tuple[Point, str]  # a fault
+
+
+@dataclass
+class Result:
+    """What came of a row."""
+
+    name: str
+    count: int
+    faults: list[str]
+    missed: int = 0  # points that did not come up this time
 
 stage: Stage  # of a worker
 
 
 def rows(options: Options) -> Iterator[Row]:
-    for (scene, what), (count, missed, seen) in results(options):
-        name = f"{scene}: {what}"
-        figure = f"{count:,} points" + (f", {missed} did not come up" if missed else "")
-        yield Row(name, {"apus": verdict(count, seen)}, figure)
+    for result in results(options):
+        figure = f"{result.count:,} points" + (f", {result.missed} did not come up" if result.missed else "")
+        yield Row(result.name, {"apus": verdict(result)}, figure)
 
 
-def verdict(count: int, seen: list[Seen]) -> str:
-    if not seen:
-        return HELD if count else "no points"
-    point, fault = seen[0]
-    return f"{len(seen)} of {count} points: first: {point.text_for_people()}: {fault}"
+def verdict(result: Result) -> str:
+    if not result.count:
+        return "nothing was tried"
+    if not result.faults:
+        return HELD
+    return f"{len(result.faults)} of {result.count} points: first: {result.faults[0]}"
 
 
-def results(options: Options) -> Iterator[tuple[Key, tuple[int, int, list[Seen]]]]:
-    """By row: how many points were tried, how many did not come up this time, and what went wrong."""
+def results(options: Options) -> Iterator[Result]:
     context = multiprocessing.get_context("fork")
     with concurrent.futures.ProcessPoolExecutor(WORKERS, context, begin, (options.apus,)) as pool:
+        scarce = {name: pool.submit(make_scarce, name, options.short) for name in ROWS if re.search(options.only, name)}
         names = [scene.name for scene in SCENES]
         plan: dict[Key, list[Point]] = {}
         for name, points in zip(names, pool.map(list_points, names)):
@@ -63,8 +74,10 @@ def results(options: Options) -> Iterator[tuple[Key, tuple[int, int, list[Seen]]
             for start in range(0, len(chosen), CHUNK):
                 tasks[key].append(pool.submit(spoil, *key, chosen[start:start + CHUNK]))
         for key, parts in tasks.items():
-            counts, missed, seen = zip(*(part.result() for part in parts))
-            yield key, (sum(counts), sum(missed), [fault for part in seen for fault in part])
+            counts, missed, faults = zip(*(part.result() for part in parts))
+            yield Result(": ".join(key), sum(counts), [fault for part in faults for fault in part], sum(missed))
+        for name, task in scarce.items():
+            yield Result(name, *task.result())
 
 
 def kinds(points: list[Point]) -> dict[str, list[Point]]:
@@ -92,6 +105,7 @@ def once(points: list[Point]) -> list[Point]:
 def begin(apus: str) -> None:
     global stage
     Ground.isolate()
+    Stage.private_devices()
     stage = Stage(apus)
     multiprocessing.util.Finalize(None, stage.close, exitpriority=10)
 
@@ -103,6 +117,7 @@ def scene_of(name: str) -> Scene:
 def list_points(name: str) -> list[Point]:
     """The calls of a command, and of what it clones, when nobody spoils it."""
     scene = scene_of(name)
+    stage.reference = {}
     id = scene.prepare(stage)
     outcome, log = stage.tracer.trace(scene.command(stage, id), scene.attach(stage, id))
     if (log.status != 0) != scene.refuses:
@@ -112,10 +127,15 @@ def list_points(name: str) -> list[Point]:
     return log.points
 
 
-def spoil(name: str, what: str, points: list[Point]) -> tuple[int, int, list[Seen]]:
+def make_scarce(name: str, short: bool) -> tuple[int, list[str]]:
+    stage.clear()
+    return ROWS[name](stage, short)
+
+
+def spoil(name: str, what: str, points: list[Point]) -> tuple[int, int, list[str]]:
     """How many points were tried, how many did not come up, and what went wrong."""
     scene = scene_of(name)
-    seen: list[Seen] = []
+    faults: list[str] = []
     hangs = missed = count = 0
     stage.reference = {}
     for point in points:
@@ -126,17 +146,17 @@ def spoil(name: str, what: str, points: list[Point]) -> tuple[int, int, list[See
             missed += not try_point(scene, what, point)
         except Fault as fault:
             hangs += "hung" in str(fault)
-            seen.append((point, str(fault)))
+            faults.append(f"{point.text_for_people()}: {fault}")
             stage.clear()
     stage.clear()
-    return count, missed, seen
+    return count, missed, faults
 
 
 def try_point(scene: Scene, what: str, point: Point) -> bool:
     """Spoils a command once; false if it did not come to that call."""
     kind = {"SIGKILL": "kill", "SIGKILL of apus-init": "kill", "SIGKILL while apus-init is held": "kill-command"}.get(
         what, what.split()[0])
-    if not stage.reference and scene.name in ("create", "run --detach", "start"):
+    if not stage.reference and scene.done in (is_created, is_running):
         set_reference(scene)
     id = scene.prepare(stage)
     command, attach = scene.command(stage, id), scene.attach(stage, id)
@@ -170,11 +190,10 @@ def main() -> int:
     arguments = parser.parse_args()
     options = Options(str(Path(arguments.apus).resolve()), short=arguments.short, only=arguments.only)
     failures = 0
-    for (scene, what), (count, missed, seen) in results(options):
-        print(f"{scene}: {what}: {count} points, {missed} did not come up, {len(seen)} faults", flush=True)
-        for point, fault in seen:
-            print(f"    {point.text_for_people()}: {fault}", flush=True)
-        failures += len(seen)
+    for result in results(options):
+        print(f"{result.name}: {result.count} points, {result.missed} did not come up, {len(result.faults)} faults")
+        print("".join(f"    {fault}\n" for fault in result.faults), end="", flush=True)
+        failures += len(result.faults)
     return 1 if failures else 0
 
 

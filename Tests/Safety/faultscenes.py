@@ -39,8 +39,18 @@ class Stage:
         self.pid_file = self.ground.work / "pid"
         self.sleeping = self.bundle("/bin/sleep", "1000")
         self.ending = self.bundle("/bin/echo", "ran")
+        self.rich = everything(self.bundle("/bin/sleep", "1000"))
         self.kept = ""  # a container that several commands are tried on
         self.reference: dict[str, object] = {}  # the fingerprint of a container that nobody has spoilt
+
+    @staticmethod
+    def private_devices() -> None:
+        """Devices that are not the host's: a container with a user namespace has those of its host."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/dev"], check=True)
+        for name, minor in (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)):
+            os.mknod(f"/dev/{name}", 0o20666, os.makedev(1, minor))
+            os.chmod(f"/dev/{name}", 0o666)
+        os.mknod("/dev/tty", 0o20666, os.makedev(5, 0))
 
     def bundle(self, *arguments: str) -> Bundle:
         bundle = self.ground.bundle()
@@ -49,8 +59,8 @@ class Stage:
         bundle.config["process"]["args"] = list(arguments)
         return bundle.write()
 
-    def call(self, *words: str) -> Outcome:
-        return self.runtime.call(*words)
+    def call(self, *words: str, **options) -> Outcome:
+        return self.runtime.call(*words, **options)
 
     def must(self, *words: str) -> Outcome:
         """A command that nobody spoils."""
@@ -141,11 +151,10 @@ def judge(stage: Stage, scene: Scene, spoiling: Spoiling, while_held: list[str])
         raise Fault(f"it died of signal {log.signal}" + (" (a crash)" if log.signal in CRASHES else ""))
     if not spoiling.is_kill:
         judge_end(stage, scene, spoiling)
-    judge_state(stage, scene, spoiling)
+    state = judge_state(stage, scene, spoiling.id)
+    if state and spoiling.is_kill and not scene.keeps:
+        judge_status(stage, scene, spoiling.id, state)
     if scene.keeps:
-        # Who was killed may have paused it, and a failed `resume` leaves it as it was.
-        if stage.runtime.state(spoiling.id).get("status") == "paused":
-            stage.must("resume", spoiling.id)
         judge_use(stage, spoiling.id)
         return
     if log.status not in (0, None) and not was_done(stage, outcome):
@@ -182,40 +191,41 @@ def judge_end(stage: Stage, scene: Scene, spoiling: Spoiling) -> None:
     scene.failed(stage, spoiling.id)
 
 
-def judge_state(stage: Stage, scene: Scene, spoiling: Spoiling) -> None:
-    """`state` and `list` answer, and what they say is so."""
+def judge_state(stage: Stage, scene: Scene, id: str) -> dict:
+    """`state` and `list` answer; empty if the container is unknown."""
     outcome = stage.call("list")
     raise_if(not outcome.succeeded or outcome.err, f"list: {complaint(outcome)}")
-    outcome = stage.call("state", spoiling.id)
-    if not outcome.succeeded:
-        raise_if("does not exist" not in outcome.err, f"state: {complaint(outcome)}")
-        raise_if(scene.keeps, f"the container is gone: {complaint(outcome)}")
-        return
-    state = json.loads(outcome.out)
-    if spoiling.is_kill and not scene.keeps:
-        judge_status(stage, scene, spoiling, state)
+    outcome = stage.call("state", id)
+    if outcome.succeeded:
+        return json.loads(outcome.out)
+    raise_if("does not exist" not in outcome.err, f"state: {complaint(outcome)}")
+    raise_if(scene.keeps, f"the container is gone: {complaint(outcome)}")
+    return {}
 
 
-def judge_status(stage: Stage, scene: Scene, spoiling: Spoiling, state: dict) -> None:
+def judge_status(stage: Stage, scene: Scene, id: str, state: dict) -> None:
     """After SIGKILL: never running before its program does, never a way into the host, and created can be started."""
     status = state["status"]
     raise_if(status not in scene.may_be, f"state says {status}")
     if status == "running":
         image = image_of(state["pid"])
         raise_if("apus-init" in image, f"state says running, but {image} does")
-    outcome = stage.call("exec", spoiling.id, *WHERE)
+    outcome = stage.call("exec", id, *WHERE)
     raise_if("HOST" in outcome.out, f"exec ran in the host's root while state said {status}")
-    if status == "running" and stage.runtime.state(spoiling.id).get("status") == "stopped":
+    if status == "running" and stage.runtime.state(id).get("status") == "stopped":
         return  # it has ended meanwhile
     raise_if(status in ("created", "running") and outcome.out != "inside\n", f"{status}, and exec: {complaint(outcome)}")
     raise_if(status in ("creating", "stopped") and not error_messages(outcome), f"{status}, and exec: no error")
     if status == "created":
-        outcome = stage.call("start", spoiling.id)
+        outcome = stage.call("start", id)
         raise_if(not outcome.succeeded, f"created, but start: {complaint(outcome)}")
 
 
 def judge_use(stage: Stage, id: str) -> None:
     """A container that a command was to leave alone is still there, thawed, and of use; and nobody else is in it."""
+    # Who was killed may have paused it, and a failed `resume` leaves it as it was.
+    if stage.runtime.state(id).get("status") == "paused":
+        stage.must("resume", id)
     outcome = stage.call("exec", id, *WHERE)
     raise_if(outcome.out != "inside\n", f"of no use afterwards: exec: {complaint(outcome)}")
     state = stage.runtime.state(id)
@@ -261,6 +271,32 @@ def look_while_held(stage: Stage, scene: Scene, id: str, found: list[str]) -> No
 
 
 # ---- What is there
+
+def everything(bundle: Bundle) -> Bundle:
+    """A configuration with what makes a start long: hooks, a user namespace, a seccomp profile, limits, mounts."""
+    config = bundle.config
+    (bundle.rootfs / "etc/motd").write_text("hello\n")
+    (bundle.rootfs / "sys/fs/cgroup").mkdir(parents=True)
+    mapping = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    config["hostname"] = "rich"
+    config["root"]["readonly"] = True
+    config["process"].update(
+        oomScoreAdj=100, rlimits=[{"type": "RLIMIT_NOFILE", "soft": 512, "hard": 1024}],
+        user={"uid": 1, "gid": 1, "additionalGids": [2, 3]})
+    config["mounts"] += [
+        {"destination": "/etc", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "size=1m"]},
+        {"destination": "/tmp", "type": "bind", "source": str(bundle.path), "options": ["rbind", "ro", "nosuid"]},
+        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]},
+    ]
+    config["linux"].update(
+        uidMappings=mapping, gidMappings=mapping, namespaces=[*config["linux"]["namespaces"], {"type": "user"}],
+        sysctl={"kernel.shm_rmid_forced": "1"},
+        seccomp={"defaultAction": "SCMP_ACT_ALLOW",
+                 "syscalls": [{"names": ["swapon", "swapoff"], "action": "SCMP_ACT_ERRNO"}]})
+    config["hooks"] = {kind: [{"path": "/bin/true"}] for kind in
+                       ("createRuntime", "createContainer", "startContainer", "poststart", "poststop")}
+    return bundle.write()
+
 
 def raise_if(condition: object, text: str) -> None:
     """A fault, if there is one; `{}` in the text stands for the condition."""
@@ -338,7 +374,7 @@ def fingerprint(stage: Stage, id: str, pid: int) -> dict[str, object]:
         if kept.match(line):
             name, value = line.split(":", 1)
             found[name] = value.split()[-1:] if name.startswith("NS") else value.split()
-    found["mounts"] = [" ".join(line.split(" - ")[0].split()[3:6]) + " " + line.split(" - ")[1].split()[0]
+    found["mounts"] = [" ".join(line.replace(id, "ID").split(" - ")[0].split()[3:6]) + " " + line.split(" - ")[1].split()[0]
                        for line in (process / "mountinfo").read_text().splitlines()]
     found["limits"] = (process / "limits").read_text()
     found["cgroup"] = (process / "cgroup").read_text().replace(id, "ID")
