@@ -25,7 +25,7 @@ from scarcity import ROWS
 
 WORKERS = 2
 CHUNK = 20  # points that a worker gets at once
-SHORT = 900  # points in the short form, evenly over all rows
+SHORT = 1600  # points in the short form, evenly over all rows
 HANGS = 2  # in one chunk: a row that hangs again and again is not tried to its end
 
 Key = tuple[str, str]  # name of a scene; what is done to whom
@@ -58,16 +58,24 @@ def verdict(result: Result) -> str:
 
 
 def results(options: Options) -> Iterator[Result]:
+    yield from results_on(options, unified=False)
+    yield from results_on(options, unified=True)
+
+
+def results_on(options: Options, unified: bool) -> Iterator[Result]:
+    """On this host as it is, or with cgroup v2 alone (where the controllers of v1 have no limits to set)."""
     context = multiprocessing.get_context("fork")
-    with concurrent.futures.ProcessPoolExecutor(WORKERS, context, begin, (options.apus,)) as pool:
-        scarce = {name: pool.submit(make_scarce, name, options.short) for name in ROWS if re.search(options.only, name)}
-        names = [scene.name for scene in SCENES]
+    prefix = "cgroup v2: " if unified else ""
+    with concurrent.futures.ProcessPoolExecutor(WORKERS, context, begin, (options.apus, unified)) as pool:
+        scarce = {name: pool.submit(make_scarce, name, options.short) for name in ROWS
+                  if not unified and re.search(options.only, name)}
+        names = [scene.name for scene in SCENES if scene.is_on_both or not unified]
         plan: dict[Key, list[Point]] = {}
         for name, points in zip(names, pool.map(list_points, names)):
             for what, where in kinds(points).items():
-                if where and re.search(options.only, f"{name}: {what}"):
+                if where and re.search(options.only, f"{prefix}{name}: {what}"):
                     plan[name, what] = where
-        step = max(1, sum(map(len, plan.values())) // SHORT) if options.short else 1
+        step = max(1, 2 * sum(map(len, plan.values())) // SHORT) if options.short else 1
         tasks = collections.defaultdict(list)
         for key, points in plan.items():
             chosen = points[:: min(step, max(1, len(points) // 2))]
@@ -75,7 +83,7 @@ def results(options: Options) -> Iterator[Result]:
                 tasks[key].append(pool.submit(spoil, *key, chosen[start:start + CHUNK]))
         for key, parts in tasks.items():
             counts, missed, faults = zip(*(part.result() for part in parts))
-            yield Result(": ".join(key), sum(counts), [fault for part in faults for fault in part], sum(missed))
+            yield Result(prefix + ": ".join(key), sum(counts), [fault for part in faults for fault in part], sum(missed))
         for name, task in scarce.items():
             yield Result(name, *task.result())
 
@@ -102,11 +110,11 @@ def once(points: list[Point]) -> list[Point]:
 
 # ---- In a worker
 
-def begin(apus: str) -> None:
+def begin(apus: str, unified: bool) -> None:
     global stage
     Ground.isolate()
     Stage.private_devices()
-    stage = Stage(apus)
+    stage = Stage(apus, unified)
     multiprocessing.util.Finalize(None, stage.close, exitpriority=10)
 
 
@@ -118,6 +126,8 @@ def list_points(name: str) -> list[Point]:
     """The calls of a command, and of what it clones, when nobody spoils it."""
     scene = scene_of(name)
     stage.reference = {}
+    if is_fingerprinted(scene):
+        set_reference(scene)
     id = scene.prepare(stage)
     outcome, log = stage.tracer.trace(scene.command(stage, id), scene.attach(stage, id))
     if (log.status != 0) != scene.refuses:
@@ -156,7 +166,7 @@ def try_point(scene: Scene, what: str, point: Point) -> bool:
     """Spoils a command once; false if it did not come to that call."""
     kind = {"SIGKILL": "kill", "SIGKILL of apus-init": "kill", "SIGKILL while apus-init is held": "kill-command"}.get(
         what, what.split()[0])
-    if not stage.reference and scene.done in (is_created, is_running):
+    if not stage.reference and is_fingerprinted(scene):
         set_reference(scene)
     id = scene.prepare(stage)
     command, attach = scene.command(stage, id), scene.attach(stage, id)
@@ -170,6 +180,10 @@ def try_point(scene: Scene, what: str, point: Point) -> bool:
         outcome, log = stage.tracer.fail(point, kind, command, attach)
     judge(stage, scene, Spoiling(kind, point, outcome, log, id), held)
     return log.was_hit
+
+
+def is_fingerprinted(scene: Scene) -> bool:
+    return scene.done in (is_created, is_running)
 
 
 def set_reference(scene: Scene) -> None:

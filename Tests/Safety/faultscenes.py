@@ -7,6 +7,7 @@ A scene knows how to prepare for a command, how to tell that it did what it was 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -31,7 +32,10 @@ WHERE = ("/bin/sh", "-c", "if [ -e /marker-of-the-image ]; then echo inside; els
 class Stage:
     """A ground with a runtime, a tracer and a bundle; everything on it is made and judged by one process."""
 
-    def __init__(self, apus: str):
+    def __init__(self, apus: str, unified: bool = False):
+        if unified:
+            hide_old_hierarchies()
+        self.limits = {} if unified else LIMITS
         self.ground = Ground("faults")
         self.runtime = self.ground.runtime("apus", apus)
         self.tracer = Tracer(self.ground.work)
@@ -55,7 +59,7 @@ class Stage:
     def bundle(self, *arguments: str) -> Bundle:
         bundle = self.ground.bundle()
         (bundle.rootfs / "marker-of-the-image").touch()
-        bundle.config["linux"]["resources"] = LIMITS
+        bundle.config["linux"]["resources"] = self.limits
         bundle.config["process"]["args"] = list(arguments)
         return bundle.write()
 
@@ -82,11 +86,24 @@ class Stage:
                 return found
             time.sleep(0.002)
 
+    def forget(self) -> None:
+        """Has the next command begin with no container at all."""
+        if self.kept:
+            self.must("delete", "--force", self.kept)
+            self.kept = ""
+
     def clear(self) -> None:
+        """Takes everything away by force, but for what the runtime keeps for later starts: it would be slower without."""
         self.kept = ""
         for pid in children():
-            subprocess.run(["kill", "-KILL", str(pid)], check=False, stderr=subprocess.DEVNULL)
-        self.ground.clear(self.runtime)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.ground.clear()
+        for name in os.listdir(self.runtime.root):
+            if not name.startswith("@"):
+                shutil.rmtree(self.runtime.root / name, ignore_errors=True)
 
     def close(self) -> None:
         self.clear()
@@ -128,6 +145,7 @@ class Scene:
     done: Callable[[Stage, str, Outcome], None]
     attaches: bool = False
     keeps: bool = False
+    is_on_both: bool = False  # played on cgroup v2 as well
     refuses: bool = False  # what it is asked for is not to be done, with or without a fault
     failed: Callable[[Stage, str], None] = lambda *_: None  # what has to hold when it was not done
     may_be: tuple[str, ...] = ("creating", "created", "stopped")  # after the command was killed
@@ -144,8 +162,11 @@ class Scene:
 def judge(stage: Stage, scene: Scene, spoiling: Spoiling, while_held: list[str]) -> None:
     """Looks at everything that has to hold after a fault; throws the first `Fault`."""
     outcome, log = spoiling.outcome, spoiling.log
-    if outcome.hung:
-        raise Fault("it hung")
+    raise_if(outcome.hung, "it hung")
+    if not log.was_hit:
+        raise_if((log.status != 0) != scene.refuses, f"unspoilt: {complaint(outcome)}")
+        stage.clear()
+        return
     raise_if(while_held, "; ".join(while_held))
     if log.signal is not None and not spoiling.is_kill:
         raise Fault(f"it died of signal {log.signal}" + (" (a crash)" if log.signal in CRASHES else ""))
@@ -320,6 +341,12 @@ def error_messages(outcome: Outcome) -> list[str]:
 def was_done(stage: Stage, outcome: Outcome) -> bool:
     """Whether a container in the foreground has run: only its removal can have failed then."""
     return outcome.out == "ran\n"
+
+
+def hide_old_hierarchies() -> None:
+    """Leaves this mount namespace with cgroup v2 alone, where the host has hierarchies of both versions."""
+    subprocess.run(["umount", "-R", "-l", "/sys/fs/cgroup"], check=True)
+    subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=True)
 
 
 def own_cgroups() -> list[Path]:

@@ -25,6 +25,7 @@ def try_all(stage: Stage, cases: Iterable[tuple[str, Callable[[], None]]]) -> Tr
     for name, case in cases:
         count += 1
         stage.reference = {}
+        stage.forget()
         try:
             case()
         except Fault as fault:
@@ -63,7 +64,8 @@ def judge_rest(stage: Stage, scene: Scene, id: str, outcome: Outcome) -> None:
 def few_descriptors(stage: Stage, short: bool) -> Tried:
     def attempt(scene: Scene, number: int) -> None:
         id = scene.prepare(stage)
-        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
         outcome = stage.call(*scene.words(stage, id), preexec_fn=limit)
         judge_end(stage, scene, id, outcome, "too many open files")
         judge_state(stage, scene, id)
@@ -190,8 +192,8 @@ def death_at_the_gate(stage: Stage, short: bool) -> Tried:
     id = scene.prepare(stage)
     points = stage.tracer.trace(scene.command(stage, id))[1].points
     stage.clear()
-    opened = next(index for index, point in enumerate(points) if point.name == "renameat" and "gate" in point.text)
-    own = [point for point in points[opened + 1:] if point.process == 0]
+    let_go = max(index for index, point in enumerate(points) if point.process == 0 and point.name == "sendmsg")
+    own = [point for point in points[let_go + 1:] if point.process == 0]
     at_gate = [point for point in points if point.process == 1 and point.name == "accept4"]
 
     def attempt(point) -> None:
