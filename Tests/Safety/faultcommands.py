@@ -61,7 +61,8 @@ def limited(stage: Stage) -> str:
     """Has the limits that it was created with."""
     id = kept(stage)
     if limits(stage, id) != (LIMITS["memory"]["limit"], LIMITS["pids"]["limit"]):
-        stage.must("update", "--memory", str(LIMITS["memory"]["limit"]), "--pids-limit", str(LIMITS["pids"]["limit"]), id)
+        stage.must("update", "--memory", str(LIMITS["memory"]["limit"]), "--pids-limit", str(LIMITS["pids"]["limit"]),
+                   id)
     return id
 
 
@@ -180,9 +181,11 @@ SCENES = [
     Scene("run", nothing, lambda stage, id: ["run", "--bundle", str(stage.ending.path), id], has_run, may_be=RUNNING),
     Scene("run --detach", nothing, sleeping("run", "--detach"), is_running, may_be=RUNNING, is_on_both=True),
     Scene("start", created, on_container("start", "ID"), is_running, attaches=True, may_be=RUNNING),
-    Scene("exec", kept, on_container("exec", "ID", "/bin/sh", "-c", "echo ran"), has_executed, keeps=True, is_on_both=True),
+    Scene("exec", kept, on_container("exec", "ID", "/bin/sh", "-c", "echo ran"), has_executed, keeps=True,
+          is_on_both=True),
     Scene("kill KILL", created, on_container("kill", "ID", "KILL"), has_ended, is_on_both=True),
-    Scene("kill --all", kept, on_container("kill", "--all", "ID", "WINCH"), lambda *_: None, keeps=True, is_on_both=True),
+    Scene("kill --all", kept, on_container("kill", "--all", "ID", "WINCH"), lambda *_: None, keeps=True,
+          is_on_both=True),
     Scene("update", limited,
           on_container("update", "--memory", str(WIDER["memory"]), "--pids-limit", str(WIDER["pids"]), "ID"),
           has_limits, keeps=True, failed=has_former_limits),
@@ -193,6 +196,7 @@ SCENES = [
     Scene("create with an id in use", kept, sleeping("create"), lambda *_: None, keeps=True, refuses=True),
     Scene("start of a running one", kept, on_container("start", "ID"), lambda *_: None, keeps=True, refuses=True),
     Scene("run --detach with everything", nothing, rich("run", "--detach"), is_running, may_be=RUNNING),
-    Scene("start with everything", rich_created, on_container("start", "ID"), is_running, attaches=True, may_be=RUNNING),
+    Scene("start with everything", rich_created, on_container("start", "ID"), is_running, attaches=True,
+          may_be=RUNNING),
     Scene("delete --force", running, on_container("delete", "--force", "ID"), is_gone, may_be=RUNNING, is_on_both=True),
 ]

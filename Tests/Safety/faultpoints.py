@@ -1,7 +1,7 @@
 """The points at which a command can be spoilt: every system call of it and of the processes that it clones.
 
-`tracer.c` does the spoiling. What may go wrong at a call is what its manual page says; a call without a row in the table
-is a mistake of this table, so that nothing new is left out in silence.
+`tracer.c` does the spoiling. What may go wrong at a call is what its manual page says; a call without a row in the
+table is a mistake of this table, so that nothing new is left out in silence.
 """
 
 import errno
@@ -20,11 +20,11 @@ from ground import TIMEOUT, Outcome, call
 
 CRASHES = {signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGABRT, signal.SIGTRAP, signal.SIGFPE, signal.SIGSYS}
 
-# What cannot fail, whatever happens: by its manual page, or because nothing follows from it. brk(2) gives no error number
-# (the C library falls back on mmap), and the calls of the C library before main are not apus's.
-INFALLIBLE = set("""arch_prctl brk capget close close_range exit_group getegid geteuid getpid getrandom gettid gettimeofday
-    getuid listen lseek mprotect munmap prlimit64 rseq rt_sigaction rt_sigprocmask rt_sigreturn set_robust_list
-    set_tid_address umask uname clock_gettime restart_syscall""".split())
+# What cannot fail, whatever happens: by its manual page, or because nothing follows from it. brk(2) gives no error
+# number (the C library falls back on mmap), and the calls of the C library before main are not apus's.
+INFALLIBLE = set("""arch_prctl brk capget close close_range exit_group getegid geteuid getpid getrandom gettid
+    gettimeofday getuid listen lseek mprotect munmap prlimit64 rseq rt_sigaction rt_sigprocmask rt_sigreturn
+    set_robust_list set_tid_address umask uname clock_gettime restart_syscall""".split())
 
 # By call: the errors, and words of which one has to be in the message. Errors of reading and writing are also those of
 # the control files of cgroups. EINTR is listed where a signal, a stop or a tracer can interrupt the call.
@@ -223,7 +223,7 @@ class Tracer:
 
     def kill_command(self, point: Point, command: list[str], look: Callable[[], None], attach: int = 0,
                      **options) -> tuple[Outcome, Log]:
-        """Kills the command while another process is held at `point`; `look` is called meanwhile, if it came to that."""
+        """Kills the command while another process is held at `point`, and calls `look` meanwhile."""
         near, far = socket.socketpair()
         with near, far:
             looker = threading.Thread(target=_look, args=(near, look))

@@ -83,7 +83,8 @@ def results_on(options: Options, unified: bool) -> Iterator[Result]:
                 tasks[key].append(pool.submit(spoil, *key, chosen[start:start + CHUNK]))
         for key, parts in tasks.items():
             counts, missed, faults = zip(*(part.result() for part in parts))
-            yield Result(prefix + ": ".join(key), sum(counts), [fault for part in faults for fault in part], sum(missed))
+            found = [fault for part in faults for fault in part]
+            yield Result(prefix + ": ".join(key), sum(counts), found, sum(missed))
         for name, task in scarce.items():
             yield Result(name, *task.result())
 

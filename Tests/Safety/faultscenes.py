@@ -80,7 +80,7 @@ class Stage:
             self.ground.reap()
             found = [f"state {name}" for name in os.listdir(self.runtime.root) if not name.startswith("@")]
             found += [f"cgroup {path}/{name}" for path in self.cgroups for name in os.listdir(path)
-                      if name.startswith(self.ground.tag)]
+                      if name.startswith(f"{self.ground.tag}-")]
             found += [f"process {pid} {comm(pid)}" for pid in children()]
             if not found or time.monotonic() > deadline:
                 return found
@@ -93,7 +93,7 @@ class Stage:
             self.kept = ""
 
     def clear(self) -> None:
-        """Takes everything away by force, but for what the runtime keeps for later starts: it would be slower without."""
+        """Takes everything away by force, but for what the runtime keeps to make later starts faster."""
         self.kept = ""
         for pid in children():
             try:
@@ -134,8 +134,8 @@ class Spoiling:
 class Scene:
     """A command to spoil.
 
-    `prepare` makes what has to be there, and returns the container's id; `words` is the command, `done` tells whether it
-    did what it was asked, by throwing a `Fault` if not. `attaches`: the container's process works while the command
+    `prepare` makes what has to be there, and returns the container's id; `words` is the command, `done` tells whether
+    it did what it was asked, by throwing a `Fault` if not. `attaches`: the container's process works while the command
     runs. `keeps`: the container is there before and after it, and is used again.
     """
 
@@ -235,11 +235,14 @@ def judge_status(stage: Stage, scene: Scene, id: str, state: dict) -> None:
     raise_if("HOST" in outcome.out, f"exec ran in the host's root while state said {status}")
     if status == "running" and stage.runtime.state(id).get("status") == "stopped":
         return  # it has ended meanwhile
-    raise_if(status in ("created", "running") and outcome.out != "inside\n", f"{status}, and exec: {complaint(outcome)}")
+    raise_if(status in ("created", "running") and outcome.out != "inside\n",
+             f"{status}, and exec: {complaint(outcome)}")
     raise_if(status in ("creating", "stopped") and not error_messages(outcome), f"{status}, and exec: no error")
     if status == "created":
         outcome = stage.call("start", id)
-        raise_if(not outcome.succeeded, f"created, but start: {complaint(outcome)}")
+        # A killed `start` may have opened the gate: then it is running by now.
+        is_running = stage.runtime.state(id).get("status") == "running"
+        raise_if(not outcome.succeeded and not is_running, f"created, but start: {complaint(outcome)}")
 
 
 def judge_use(stage: Stage, id: str) -> None:
@@ -279,7 +282,10 @@ def look_while_held(stage: Stage, scene: Scene, id: str, found: list[str]) -> No
             found.append(f"of no use while the other process is held: exec: {complaint(outcome)}")
         return
     outcome = stage.call("state", id)
-    status = json.loads(outcome.out)["status"] if outcome.succeeded else ""
+    state = json.loads(outcome.out) if outcome.succeeded else {}
+    status = state.get("status", "")
+    if status == "running" and "apus-init" not in image_of(state["pid"]):
+        return  # what is held is a hook of the command
     if not outcome.succeeded and "does not exist" not in outcome.err:
         found.append(f"state while apus-init is held: {complaint(outcome)}")
     if status == "running" or (status == "created" and "created" not in scene.may_be):
@@ -401,8 +407,8 @@ def fingerprint(stage: Stage, id: str, pid: int) -> dict[str, object]:
         if kept.match(line):
             name, value = line.split(":", 1)
             found[name] = value.split()[-1:] if name.startswith("NS") else value.split()
-    found["mounts"] = [" ".join(line.replace(id, "ID").split(" - ")[0].split()[3:6]) + " " + line.split(" - ")[1].split()[0]
-                       for line in (process / "mountinfo").read_text().splitlines()]
+    mounts = [line.replace(id, "ID").split(" - ") for line in (process / "mountinfo").read_text().splitlines()]
+    found["mounts"] = [" ".join([*left.split()[3:6], right.split()[0]]) for left, right in mounts]
     found["limits"] = (process / "limits").read_text()
     found["cgroup"] = (process / "cgroup").read_text().replace(id, "ID")
     found["devices"] = sorted(os.listdir(process / "root/dev"))
