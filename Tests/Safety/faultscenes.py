@@ -407,10 +407,10 @@ def fingerprint(stage: Stage, id: str, pid: int) -> dict[str, object]:
         if kept.match(line):
             name, value = line.split(":", 1)
             found[name] = value.split()[-1:] if name.startswith("NS") else value.split()
-    mounts = [line.replace(id, "ID").split(" - ") for line in (process / "mountinfo").read_text().splitlines()]
+    mounts = [line.replace(f"/{id} ", "/ID ").split(" - ") for line in (process / "mountinfo").read_text().splitlines()]
     found["mounts"] = [" ".join([*left.split()[3:6], right.split()[0]]) for left, right in mounts]
     found["limits"] = (process / "limits").read_text()
-    found["cgroup"] = (process / "cgroup").read_text().replace(id, "ID")
+    found["cgroup"] = (process / "cgroup").read_text().replace(f"/{id}\n", "/ID\n")
     found["devices"] = sorted(os.listdir(process / "root/dev"))
     found["descriptors"] = sorted(os.listdir(process / "fd"))
     found["namespaces"] = [name for name in sorted(os.listdir(process / "ns"))
