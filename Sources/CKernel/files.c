@@ -225,9 +225,11 @@ int ck_make_node(int dir, const char *name, unsigned mode, unsigned major, unsig
 
 int ck_truncate(int fd, off_t size) { return RETRY(ftruncate(fd, size)); }
 
-void *ck_map_shared(int fd, size_t size, bool writable) {
-    void *address = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
-    return address == MAP_FAILED ? NULL : address;
+int ck_map_shared(int fd, size_t size, bool writable, void **address) {
+    void *result = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+    if (result == MAP_FAILED) return -errno;
+    *address = result;
+    return 0;
 }
 
 void ck_unmap(void *address, size_t size) { munmap(address, size); }

@@ -46,8 +46,7 @@ static int open_socket(const char *path, int type, int (*attach)(int, const stru
     int size = address_of(path, &address, &directory);
     int result = size;
     int fd = size < 0 ? size : RESULT(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-    if (fd >= 0 && attach(fd, (struct sockaddr *)&address, (socklen_t)size) < 0) {
-        result = -errno;
+    if (fd >= 0 && (result = RETRY(attach(fd, (struct sockaddr *)&address, (socklen_t)size))) < 0) {
         close(fd);
         fd = result;
     }
@@ -112,6 +111,12 @@ ssize_t ck_receive(int fd, void *bytes, size_t size, int *descriptors, size_t *c
             if (*count < capacity) descriptors[(*count)++] = fds[i];
             else close(fds[i]);
         }
+    }
+    if (message.msg_flags & MSG_CTRUNC) {
+        // There was no room for all descriptors; what is missing nobody can tell.
+        for (size_t i = 0; i < *count; i++) close(descriptors[i]);
+        *count = 0;
+        return -EMFILE;
     }
     return received;
 }

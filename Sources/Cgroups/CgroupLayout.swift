@@ -38,8 +38,14 @@ public enum CgroupLayout: Sendable, Equatable {
             if error.errno == .noEntry { return .none }  // A kernel without cgroups.
             throw .system(error, field: "", hint: "")
         }
-        // Not there, or not readable: mountinfo knows more.
-        let isUnified = (try? Files.fileSystemType(usualMountPoint)) == unifiedType
+        let isUnified: Bool
+        do { isUnified = try Files.fileSystemType(usualMountPoint) == unifiedType } catch {
+            switch error.errno {
+            // Not there, or not to be seen: mountinfo knows more.
+            case .noEntry, .notDirectory, .accessDenied: isUnified = false
+            default: throw .system(error, field: "", hint: "")
+            }
+        }
         if isUnified {
             let path = LayoutParser(cgroup: own).unifiedPath
             // Without a cgroup namespace, a container's mount shows a part of the hierarchy under a shorter path.

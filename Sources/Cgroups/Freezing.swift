@@ -10,8 +10,13 @@ extension Cgroup {
         }
         try Freezer.set(frozen: true, freezer)
         let deadline = Clock.monotonic + Int64(milliseconds) * 1_000_000
-        if try Freezer.wait(forFrozen: freezer, until: deadline) { return }
-        try Freezer.set(frozen: false, freezer)
+        do throws(CgroupError) {
+            if try Freezer.wait(forFrozen: freezer, until: deadline) { return }
+        } catch {
+            try? Freezer.thaw(freezer)  // The first error is the one to tell.
+            throw error
+        }
+        try Freezer.thaw(freezer)
         throw .freezing(directory: freezer.path)
     }
 

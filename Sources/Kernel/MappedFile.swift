@@ -8,9 +8,9 @@ public struct MappedFile: ~Copyable {
 
     /// Maps the first `size` bytes of a borrowed descriptor.
     public init(_ descriptor: borrowing Descriptor, size: Int, writable: Bool = false) throws(SystemError) {
-        guard let address = unsafe ck_map_shared(descriptor.number, size, writable) else {
-            throw SystemError("mmap", "", .noMemory)
-        }
+        var address: UnsafeMutableRawPointer?
+        _ = try check(unsafe ck_map_shared(descriptor.number, size, writable, &address), "mmap")
+        guard let address = unsafe address else { throw SystemError("mmap", "", .noMemory) }
         unsafe self.address = unsafe address
         self.size = size
     }

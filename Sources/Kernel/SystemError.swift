@@ -12,6 +12,9 @@ public struct SystemError: Error, Sendable, CustomStringConvertible {
         self.errno = errno
     }
 
+    /// Whether there is no such process, or its files in procfs are gone: it has ended.
+    public var isEndOfProcess: Bool { errno == .noProcess || errno == .noEntry }
+
     /// Whether the other end of a socket is gone.
     public var isEndOfPeer: Bool { errno == .brokenPipe || errno == .connectionReset }
 

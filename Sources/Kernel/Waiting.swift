@@ -12,8 +12,7 @@ public enum Events {
 
 /// Waiting for descriptors and time.
 public enum Wait {
-    /// Which of the borrowed descriptors are readable or at their end; empty: the time is over (-1: no limit)
-    /// or a signal came.
+    /// Which of the borrowed descriptors are readable or at their end; empty: the time is over (-1: no limit).
     public static func readable(_ descriptors: [Int32], milliseconds: Int32) throws(SystemError) -> [Int32] {
         try occurred(descriptors.map { ($0, Events.readable) }, milliseconds: milliseconds).map { $0.0 }
     }
@@ -24,9 +23,16 @@ public enum Wait {
     ) throws(SystemError) -> [(Int32, Int16)] {
         var entries = interests.map { ck_poll(fd: $0.0, events: $0.1, occurred: 0) }
         let count = entries.count
-        let result = unsafe ck_poll(&entries, count, milliseconds)
-        if result == -Errno.interrupted.rawValue { return [] }
-        _ = try check(result, "poll")
+        let deadline = Clock.monotonic + Int64(milliseconds) * 1_000_000
+        var rest = milliseconds
+        while true {
+            let result = unsafe ck_poll(&entries, count, rest)
+            if result != -Errno.interrupted.rawValue {
+                _ = try check(result, "poll")
+                break
+            }
+            if rest > 0 { rest = Int32(clamping: max(0, deadline - Clock.monotonic) / 1_000_000) }
+        }
         return entries.filter { $0.occurred != 0 }.map { ($0.fd, $0.occurred) }
     }
 

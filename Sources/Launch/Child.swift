@@ -44,6 +44,11 @@ public struct Child: ~Copyable {
     private var hasAnsweredFork = false
     /// Whether the process went on in another one already.
     private var hasForked = false
+    /// Whether the process that is known here is the one that executes the program: it goes on in no other, or has
+    /// presented the one in which it does.
+    public var isFollowed: Bool {
+        hasForked || !plan.steps.contains { step in if case .fork = step.operation { true } else { false } }
+    }
 
     /// Clones the process and has it run the plan.
     ///

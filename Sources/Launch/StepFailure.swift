@@ -8,7 +8,7 @@ public struct StepFailure: Error, Sendable {
     /// What the step does, as `plan` prints it.
     public let step: String
     /// The kernel's answer; nil if the process died.
-    public let errno: Errno?
+    public fileprivate(set) var errno: Errno?
     /// What the kernel or the step adds.
     public let detail: String
     /// How a hook ended, if the step is one.
@@ -72,10 +72,18 @@ public struct StepFailure: Error, Sendable {
 extension StepFailure: CustomStringConvertible {}
 
 extension Plan {
+    /// The exit status of apus-init for a plan that it does not take.
+    private static var brokenPlan: Int32 { 125 }
+
     /// The failure that a report tells of.
     func failure(_ report: Report, exit: ExitStatus?) -> StepFailure {
         guard Int(report.step) < steps.count, report.phase != .starting else {
-            return StepFailure(field: "process", step: "start apus-init", report: report, exit: exit)
+            var failure = StepFailure(field: "process", step: "start apus-init", report: report, exit: exit)
+            // Without a report it tells by its exit status.
+            if case .exited(let status) = exit, (1..<Self.brokenPlan).contains(status) {
+                failure.errno = Errno(rawValue: status)
+            }
+            return failure
         }
         let step = steps[Int(report.step)]
         var program: StepFailure.Program?

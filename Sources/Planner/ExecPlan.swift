@@ -106,14 +106,13 @@ extension PlanBuilder {
     ) -> [FilteredCall] {
         var calls: [FilteredCall] = [
             ("capget", []), ("capset", []), ("prctl", [4]), ("prctl", [1, 9]),  // PR_SET_DUMPABLE, PR_SET_PDEATHSIG
-            ("clone", [0x9000]),  // CLONE_PARENT | CLONE_PIDFD
-            ("sendmsg", []), ("exit_group", []), ("recvmsg", []), ("setsid", []), ("ppoll", []), ("prctl", [1]),
-            ("execve", []),
+            ("clone", [0x8000]), ("exit_group", []),  // CLONE_PARENT
+            ("getpid", []), ("pidfd_open", []), ("sendmsg", []), ("close", []), ("recvmsg", []), ("setsid", []),
+            ("ppoll", []), ("prctl", [1]), ("execve", []),
         ]
         if process.terminal { calls.append(("ioctl", [0, 0x540e])) }  // TIOCSCTTY
-        if hasHierarchies { calls += [("write", []), ("close", [])] }
+        if hasHierarchies { calls.append(("write", [])) }
         if process.rlimits.contains(where: { $0.kind == .nproc || $0.kind == .nofile }) { calls.append(("prlimit64", [])) }
-        calls.append(("getpid", []))
         return calls
     }
 

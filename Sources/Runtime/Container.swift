@@ -36,23 +36,37 @@ struct Container {
 
     /// Whether the first process lives: the very one, not a later one with its pid. One that has ended and was not
     /// reaped yet does not.
-    var isAlive: Bool {
+    ///
+    /// Only the kernel's word that there is no such process counts as an end: whoever took any other failure for one would
+    /// delete a container that runs.
+    func isAlive() throws(RuntimeError) -> Bool {
         guard record.pid > 0 else { return false }
-        // A process that cannot be read is gone.
-        guard let status = try? ProcessStatus(of: record.pid) else { return false }
-        return status.startTime == record.startTime && !status.hasEnded
+        do {
+            let status = try ProcessStatus(of: record.pid)
+            return status.startTime == record.startTime && !status.hasEnded
+        } catch {
+            if error.isEndOfProcess { return false }
+            throw .system(error, field: "")
+        }
     }
 
     /// Computed from the process, so that it cannot be stale.
     ///
     /// - Parameter holdsLock: whether it is the caller who works on the container, so that nobody else does.
-    func status(holdsLock: Bool = false) -> ContainerStatus {
-        guard record.pid > 0 else { return !holdsLock && isBeingCreated ? .creating : .stopped }
-        guard isAlive else { return .stopped }
-        if isInSetUp { return .creating }
-        // A freezer that cannot be read does not freeze.
-        if (try? cgroup.isFrozen()) == true { return .paused }
-        return isWaiting ? .created : .running
+    func status(holdsLock: Bool = false) throws(RuntimeError) -> ContainerStatus {
+        guard record.pid > 0 else {
+            if holdsLock { return .stopped }
+            return try isBeingCreated() ? .creating : .stopped
+        }
+        guard try isAlive() else { return .stopped }
+        if try isInSetUp() { return .creating }
+        if try isFrozen() { return .paused }
+        return try isWaiting() ? .created : .running
+    }
+
+    /// Whether its processes stand still.
+    func isFrozen() throws(RuntimeError) -> Bool {
+        do { return try cgroup.isFrozen() } catch { throw .cgroup(error) }
     }
 
     /// Where its own configuration is kept.
@@ -65,33 +79,38 @@ struct Container {
         do { return try decode(bytes) } catch { throw .config(path: configPath, error) }
     }
 
-    /// Whether `start` can let the process go.
-    var isAtGate: Bool { Files.exists("\(store.path(of: record.id))/\(Entry.gateName)") }
-
-    private var isBeingCreated: Bool {
-        guard let directory = try? Descriptor.open(store.path(of: record.id), [.readOnly, .directory]) else {
-            return false
+    private func isBeingCreated() throws(RuntimeError) -> Bool {
+        do {
+            let directory = try Descriptor.open(store.path(of: record.id), [.readOnly, .directory, .noFollow])
+            return try !directory.lock(exclusive: false, wait: false)
+        } catch {
+            if error.errno == .noEntry { return false }
+            throw .system(error, field: "--root")
         }
-        return (try? directory.lock(exclusive: false, wait: false)) == false
     }
 
     /// Whether the container is being set up, or its set-up was cut off: the marker is there. Its process may be anywhere
     /// then, in the host's root too.
-    var isInSetUp: Bool {
-        do { _ = try Files.status("\(store.path(of: record.id))/\(Entry.markerName)") } catch {
-            // Who cannot see whether it is there has to take it for granted.
-            return error.errno != .noEntry
-        }
-        return true
-    }
+    func isInSetUp() throws(RuntimeError) -> Bool { try has(Entry.markerName) }
 
     /// Whether the process waits for `start`. A `start` that was killed may have left a gate through which the process has
     /// gone already. A container can give its program any name, and gains nothing by this one.
-    private var isWaiting: Bool {
-        guard isAtGate else { return false }
-        // A link that cannot be read is that of a process that is ending.
-        guard let image = try? Files.readLink("/proc/\(record.pid)/exe") else { return true }
-        return image.begins(with: "/memfd:apus-init")
+    private func isWaiting() throws(RuntimeError) -> Bool {
+        guard try has(Entry.gateName) else { return false }
+        do { return try Files.readLink("/proc/\(record.pid)/exe").begins(with: "/memfd:apus-init") } catch {
+            // One that is ending has no program any more.
+            if error.isEndOfProcess { return true }
+            throw .system(error, field: "")
+        }
+    }
+
+    /// Whether there is an entry in the container's directory.
+    private func has(_ name: String) throws(RuntimeError) -> Bool {
+        do { _ = try Files.status("\(store.path(of: record.id))/\(name)") } catch {
+            if error.errno == .noEntry { return false }
+            throw .system(error, field: "--root")
+        }
+        return true
     }
 
     func state(_ status: ContainerStatus, pid: Int32? = nil) -> State {
@@ -103,20 +122,20 @@ struct Container {
 
     /// Whether other processes go on when the first one is gone: those of a container that shares its pid namespace.
     /// The first process of a pid namespace takes all the others with it (pid_namespaces(7)).
-    func outlivesItsFirstProcess() throws(CgroupError) -> Bool {
-        guard isAlive else { return try !cgroup.processes().isEmpty }
-        return Lifecycle.pidInside(record.pid) != 1
+    func outlivesItsFirstProcess() throws(RuntimeError) -> Bool {
+        if try isAlive() { return Lifecycle.pidInside(record.pid) != 1 }
+        do { return try !cgroup.processes().isEmpty } catch { throw .cgroup(error) }
     }
 
     /// The process, held so that its pid cannot come to mean another one; nil if it has ended.
-    func process() -> Kernel.Process? {
+    func process() throws(RuntimeError) -> Kernel.Process? {
         guard record.pid > 0 else { return nil }
-        do {
-            let process = try Kernel.Process(opening: record.pid)
-            return isAlive ? consume process : nil
-        } catch {
-            return nil  // ESRCH: it has ended, and its pid is free again.
+        let process: Kernel.Process
+        do { process = try Kernel.Process(opening: record.pid) } catch {
+            if error.isEndOfProcess { return nil }
+            throw .system(error, field: "")
         }
+        return try isAlive() ? consume process : nil
     }
 }
 

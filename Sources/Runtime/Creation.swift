@@ -355,7 +355,9 @@ struct Creation: ~Copyable {
             try reply([])
         }
         let start = Timeline.now
-        guard case .ended = try nextRequest(), child.currentReport().phase == .executing else { throw explainEnd() }
+        guard case .ended = try nextRequest(), child.currentReport().phase == .executing, child.isFollowed else {
+            throw explainEnd()
+        }
         Timeline.add("last steps, exec", since: start, pid: child.process.pid)
         closeHookFiles()
         try entry.unmark()

@@ -14,7 +14,7 @@ extension Lifecycle {
     /// - Parameter interval: nanoseconds, above 0.
     public func events(_ id: String, interval: Int64, _ emit: ([UInt8]) throws -> Void) throws {
         let container = try watched(id)
-        guard let process = container.process() else { throw Self.notRunning(id) }
+        guard let process = try container.process() else { throw Self.notRunning(id) }
         var watch = try OutOfMemoryWatch.start(container.cgroup)
         var next = Clock.monotonic + interval
         while true {
@@ -39,7 +39,7 @@ extension Lifecycle {
     /// A container that can be watched.
     private func watched(_ id: String) throws(RuntimeError) -> Container {
         let container = try Container(try Self.checked(id), in: store)
-        switch container.status() {
+        switch try container.status() {
         case .created, .running, .paused: return container
         case .creating, .stopped: throw Self.notRunning(id)
         }

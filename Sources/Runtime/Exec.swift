@@ -176,7 +176,7 @@ struct Execution: ~Copyable {
             }
             switch next {
             case .ended:
-                guard child.currentReport().phase == .executing else { throw explainEnd() }
+                guard child.currentReport().phase == .executing, child.isFollowed else { throw explainEnd() }
                 Timeline.add("last steps, exec", since: start, pid: child.process.pid)
                 return
             case .meeting(let meeting, let descriptors):

@@ -122,12 +122,11 @@ struct ExecPreparation: ~Copyable {
 extension Container {
     /// The first process, if another one may join it.
     func enterable(evenPaused: Bool) throws(RuntimeError) -> Kernel.Process {
-        guard record.pid > 0 else { throw status() == .creating ? Self.beingCreated : Self.stopped }
-        guard let process = process() else { throw Self.stopped }
+        guard record.pid > 0 else { throw try status() == .creating ? Self.beingCreated : Self.stopped }
+        guard let process = try process() else { throw Self.stopped }
         // Whoever came in before everything is in place would find the host's.
-        if isInSetUp { throw Self.beingCreated }
-        // A freezer that cannot be read does not freeze.
-        if !evenPaused, (try? cgroup.isFrozen()) == true {
+        if try isInSetUp() { throw Self.beingCreated }
+        if !evenPaused, try isFrozen() {
             throw .status("cannot exec in a paused container (use --ignore-paused to override)")
         }
         return process

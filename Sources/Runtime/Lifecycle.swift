@@ -72,7 +72,7 @@ public struct Lifecycle: Sendable {
         let container = try openGate(try Self.checked(id), manager, &notifications)
         // Hooks run without the lock: they may well call apus for this very container.
         try runPoststart(container)
-        guard let notifications, let process = container.process() else { return }
+        guard let notifications, let process = try container.process() else { return }
         try notifications.awaitReadiness(of: process)
     }
 
@@ -81,7 +81,7 @@ public struct Lifecycle: Sendable {
     ) throws(RuntimeError) -> Container {
         let entry = try store.lock(id)
         let container = try Container(id, in: store)
-        switch container.status(holdsLock: true) {
+        switch try container.status(holdsLock: true) {
         case .created: break
         case .running: throw .status("cannot start an already running container")
         case .paused: throw .status("cannot start a container in the paused state")
@@ -174,7 +174,7 @@ public struct Lifecycle: Sendable {
 
     public func state(_ id: String) throws(RuntimeError) -> State {
         let container = try Container(try Self.checked(id), in: store)
-        return container.state(container.status())
+        return container.state(try container.status())
     }
 
     /// The states of all containers; one that cannot be read is a warning.
@@ -183,7 +183,7 @@ public struct Lifecycle: Sendable {
         for id in try store.ids() {
             do {
                 let container = try Container(id, in: store)
-                var state = container.state(container.status())
+                var state = container.state(try container.status())
                 state.owner = Users.name(of: container.record.owner)
                 states.append(state)
             } catch {
@@ -210,10 +210,10 @@ public struct Lifecycle: Sendable {
                 try cgroup.signalAll(signal)
                 return
             }
-            guard let process = container.process() else { throw RuntimeError.status("container not running") }
+            guard let process = try container.process() else { throw RuntimeError.status("container not running") }
             try process.signal(signal)
             // On cgroup v1 a frozen process dies only when it is thawed; a cgroup that is gone needs no thawing.
-            if signal == 9, (try? container.cgroup.isFrozen()) == true { try container.cgroup.thaw() }
+            if signal == 9, try container.isFrozen() { try container.cgroup.thaw() }
         } catch let error as RuntimeError {
             throw error
         } catch let error as SystemError {
@@ -232,7 +232,7 @@ public struct Lifecycle: Sendable {
             _ = try container.requireCgroup()
             return
         }
-        guard let process = container.process() else { throw RuntimeError.status("container not running") }
+        guard let process = try container.process() else { throw RuntimeError.status("container not running") }
         try process.signal(signal)
     }
 
@@ -255,7 +255,7 @@ public struct Lifecycle: Sendable {
             return
         }
         let container = Container(record, in: store)
-        let status = container.status(holdsLock: true)
+        let status = try container.status(holdsLock: true)
         switch status {
         case .stopped, .created, .creating: break
         case .running, .paused:
@@ -293,7 +293,7 @@ public struct Lifecycle: Sendable {
     ) throws(RuntimeError) {
         let mark = Timeline.begin("processes and cgroup removed")
         do {
-            if let process = container.process() {
+            if let process = try container.process() {
                 try? process.signal(9)  // ESRCH: it has ended meanwhile.
                 try container.cgroup.killAll()
                 if !(try process.hasEnded(within: 10_000)) {

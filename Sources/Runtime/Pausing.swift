@@ -7,7 +7,7 @@ extension Lifecycle {
         let id = try Self.checked(id)
         let entry = try store.lock(id)
         let container = try Container(id, in: store)
-        switch container.status(holdsLock: true) {
+        switch try container.status(holdsLock: true) {
         case .running, .created: break
         case .creating, .paused, .stopped: throw .status("container not running")
         }
@@ -21,7 +21,7 @@ extension Lifecycle {
         let id = try Self.checked(id)
         let entry = try store.lock(id)
         let container = try Container(id, in: store)
-        guard container.status(holdsLock: true) == .paused else { throw .status("container not paused") }
+        guard try container.status(holdsLock: true) == .paused else { throw .status("container not paused") }
         let cgroup = try container.requireCgroup()
         do { try cgroup.thaw() } catch { throw .cgroup(error) }
         _ = consume entry  // Locked until here.

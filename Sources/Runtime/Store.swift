@@ -232,7 +232,9 @@ struct Entry: ~Copyable {
             _ = try directory.removeContent(.everything)
             try Files.removeDirectory(path)
         } catch {
-            if error.errno != .noEntry { throw .system(error, field: "--root") }
+            if error.errno != .noEntry {
+                throw .system(SystemError("remove", path, error.errno), field: "--root")
+            }
         }
     }
 }

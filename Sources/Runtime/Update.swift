@@ -14,7 +14,7 @@ extension Lifecycle {
         let id = try Self.checked(id)
         let entry = try store.lock(id)
         var container = try Container(id, in: store)
-        switch container.status(holdsLock: true) {
+        switch try container.status(holdsLock: true) {
         case .created, .running, .paused: break
         case .creating, .stopped: throw .status("container not running")
         }
@@ -67,7 +67,7 @@ extension Lifecycle {
         let container = try Container(try Self.checked(id), in: store)
         let cgroup = container.cgroup
         return StateDocument.json(
-            of: container.state(container.status()), cgroup: cgroup, cgroup.inspect(try container.askedResources()))
+            of: container.state(try container.status()), cgroup: cgroup, cgroup.inspect(try container.askedResources()))
     }
 }
 

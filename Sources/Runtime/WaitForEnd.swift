@@ -9,7 +9,7 @@ extension Lifecycle {
         var record = try Container(id, in: store).record
         while true {
             // A create that is under way has no process yet, or one that another takes the place of.
-            if record.pid == 0, Container(record, in: store).status() == .creating {
+            if record.pid == 0, try Container(record, in: store).status() == .creating {
                 Wait.sleep(milliseconds: 10)
             } else {
                 let status = try waitForEnd(of: record)

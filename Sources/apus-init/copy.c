@@ -35,7 +35,7 @@ static long set_metadata(int descriptor, const struct statx *status) {
 /// Copies what a file had when it was opened: one that grows all the time has an end, too.
 static long copy_content(int from, int to, uint64_t rest) {
     while (rest > 0) {
-        long size = sys(sendfile, to, from, NULL, rest < 1 << 30 ? rest : 1 << 30);
+        long size = retry(sendfile, to, from, NULL, rest < 1 << 30 ? rest : 1 << 30);
         if (size <= 0) return size;
         rest -= (uint64_t)size;
     }

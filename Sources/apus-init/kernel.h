@@ -56,6 +56,15 @@ __attribute__((always_inline)) static inline long call6(long n, long a, long b, 
 #define SYS6(n, a, b, c, d, e, f) \
     call6(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
+/// The same for a call that a signal can interrupt.
+#define retry(...)                         \
+    ({                                     \
+        long retried_;                     \
+        do retried_ = sys(__VA_ARGS__);    \
+        while (retried_ == -EINTR);        \
+        retried_;                          \
+    })
+
 /// struct stat as statx(2) gives it, the part that is asked for.
 static inline long status_of(int dir, const char *path, int flags, struct statx *result) {
     return sys(statx, dir, path, flags, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_SIZE, result);

@@ -3,9 +3,11 @@
 
 #include <linux/prctl.h>
 #include <linux/socket.h>
+#include <linux/time_types.h>
 
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
+#define MSG_CTRUNC 0x8
 #define MSG_NOSIGNAL 0x4000
 #define MSG_CMSG_CLOEXEC 0x40000000
 #define SOCK_CLOEXEC 02000000
@@ -43,7 +45,7 @@ static long send_message(int socket, void *bytes, size_t size, const int *descri
         message.control = &control;
         message.control_size = (control.size + 7) & ~7UL;
     }
-    return sys(sendmsg, socket, &message, MSG_NOSIGNAL);
+    return retry(sendmsg, socket, &message, MSG_NOSIGNAL);
 }
 
 /// Receives a message, and its descriptors into the slots from `first` on. Gives its size; 0 at the end.
@@ -51,10 +53,11 @@ static long receive_message(struct init *init, int socket, void *bytes, size_t s
     struct part part = {.base = bytes, .size = size};
     struct control control = {0};
     struct message message = {.parts = &part, .part_count = 1, .control = &control, .control_size = sizeof control};
-    long received;
-    do received = sys(recvmsg, socket, &message, MSG_CMSG_CLOEXEC);
-    while (received == -EINTR);
-    if (received < 0 || message.control_size < 16) return received;
+    long received = retry(recvmsg, socket, &message, MSG_CMSG_CLOEXEC);
+    if (received < 0) return received;
+    // There was no room for all descriptors; what is missing nobody can tell.
+    if (message.flags & MSG_CTRUNC) return -EMFILE;
+    if (message.control_size < 16) return received;
     if (control.level != SOL_SOCKET || control.type != SCM_RIGHTS) return received;
     size_t count = (control.size - 16) / sizeof(int);
     for (size_t i = 0; i < count; i++) {
@@ -90,25 +93,40 @@ long meet(struct init *init, const struct apus_meet *s) {
 }
 
 /// Goes on in another process, a child of the same parent: what setns(2) for a pid namespace and unshare(2) for
-/// a time namespace ask for. There is no exec in between, so it is born undumpable. Not clone3(2), which filters cannot
-/// look into and therefore forbid: the filter of `exec` may be loaded already.
+/// a time namespace ask for. There is no exec in between, so it is born undumpable. It presents itself to the host: one
+/// of which the host does not know goes no further. Not clone3(2), which filters cannot look into and therefore forbid:
+/// the filter of `exec` may be loaded already.
 long fork_child(struct init *init, const struct apus_flags *s) {
-    int pidfd = -1;
     // The signal is that of the caller's own end: with CLONE_PARENT none may be named (clone(2)).
-    long pid = sys(clone, s->flags | CLONE_PARENT | CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
+    long pid = sys(clone, s->flags | CLONE_PARENT, NULL, NULL, NULL, NULL);
     if (pid < 0) return pid;
-    // A parent that is gone by now ends this one by the silence of its socket.
-    if (pid == 0) return guard(init, await_reply(init, 0, 0));
-    struct apus_message message = {.meeting = APUS_MEETING_FORKED, .value = (int32_t)pid};
-    sys(exit_group, send_message(init->plan->control, &message, sizeof message, &pidfd, 1) < 0);
-    return 0;
+    if (pid > 0) sys(exit_group, 0);
+    guard(init, 0);
+    long pidfd = sys(pidfd_open, sys(getpid), 0);
+    if (pidfd < 0) return pidfd;
+    struct apus_message message = {.meeting = APUS_MEETING_FORKED};
+    int descriptor = (int)pidfd;
+    long result = send_message(init->plan->control, &message, sizeof message, &descriptor, 1);
+    sys(close, pidfd);
+    return result < 0 ? result : await_reply(init, 0, 0);
+}
+
+/// A failure to answer who has come is no reason to end: the next one may have more luck. The kernel may be short of
+/// something for a moment.
+static long accept_at(int listener) {
+    for (;;) {
+        long connection = sys(accept4, listener, NULL, NULL, SOCK_CLOEXEC);
+        if (connection >= 0 || connection == -EBADF || connection == -EINVAL || connection == -ENOTSOCK) return connection;
+        if (connection == -EINTR || connection == -ECONNABORTED) continue;
+        const struct __kernel_timespec moment = {.tv_nsec = 10000000};
+        sys(nanosleep, &moment, NULL);
+    }
 }
 
 long wait_at_gate(struct init *init, const struct apus_gate *s) {
     init->report->phase = APUS_PHASE_WAITING;
     for (;;) {
-        long connection = sys(accept4, init->slots[s->listener], NULL, NULL, SOCK_CLOEXEC);
-        if (connection == -EINTR || connection == -ECONNABORTED) continue;
+        long connection = accept_at(init->slots[s->listener]);
         if (connection < 0) return connection;
         put(init, s->connection, connection);
         struct apus_message word = {.meeting = APUS_MEETING_READY};
@@ -119,6 +137,7 @@ long wait_at_gate(struct init *init, const struct apus_gate *s) {
             result = receive_message(init, (int)connection, &word, sizeof word, s->receive, s->receive_count);
         // Who left before the word to go on has not opened the gate: the next one may.
         if (result == sizeof word) break;
+        drop(init, s->connection);
     }
     drop(init, s->listener);
     init->report->phase = APUS_PHASE_RUNNING;

@@ -19,7 +19,7 @@ struct interface_flags {
 long join_cgroup(struct init *init, const struct apus_slot_step *s) {
     // A process of one thread that moves itself through `tasks` does not take the global lock that a write to
     // `cgroup.procs` waits for.
-    long result = sys(write, init->slots[s->slot], "0", 1);
+    long result = retry(write, init->slots[s->slot], "0", 1);
     if (result < 0) return result;
     drop(init, s->slot);
     return 0;
@@ -37,7 +37,7 @@ long unshare_namespaces(struct init *init, const struct apus_flags *s) { return 
 long write_file(struct init *init, const struct apus_write_file *s) {
     long file = open_beneath(base_of(init, s->base), text(init, s->path), O_WRONLY, s->resolve);
     if (file < 0) return file;
-    long result = sys(write, file, text(init, s->value), s->value.length);
+    long result = retry(write, file, text(init, s->value), s->value.length);
     sys(close, file);
     return result;
 }

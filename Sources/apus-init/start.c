@@ -198,20 +198,22 @@ static void run(struct init *init) {
     }
 }
 
-static bool load(struct init *init, int descriptor) {
+/// Without a report page there is nobody to tell but by the exit status: 0, or what went wrong (an errno).
+static long load(struct init *init, int descriptor) {
     long size = sys(lseek, descriptor, 0, SEEK_END);
-    if (size < (long)sizeof(struct apus_plan)) return false;
+    if (size < 0) return -size;
+    if (size < (long)sizeof(struct apus_plan)) return EXIT_BROKEN_PLAN;
     long address = sys(mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
-    if (address < 0 && address > -4096) return false;
+    if (address < 0 && address > -4096) return -address;
     init->base = (char *)address;
     init->plan = (struct apus_plan *)address;
     init->plan_descriptor = descriptor;
-    if (!plan_is_sound(init, (size_t)size)) return false;
+    if (!plan_is_sound(init, (size_t)size)) return EXIT_BROKEN_PLAN;
     address = sys(mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, init->plan->report, 0);
-    if (address < 0 && address > -4096) return false;
+    if (address < 0 && address > -4096) return -address;
     init->report = (struct apus_report *)address;
     for (unsigned i = 0; i < APUS_SLOTS; i++) init->slots[i] = init->plan->slots[i];
-    return true;
+    return 0;
 }
 
 /// What the caller ignores, the container's process would ignore too: dispositions survive an exec.
@@ -234,8 +236,9 @@ __attribute__((noreturn, used)) void init_main(const long *stack) {
     guard(&init, 0);
     char *const *arguments = (char *const *)(stack + 1);
     int descriptor = stack[0] == 2 ? decimal(arguments[1]) : -1;
-    if (descriptor < 0 || !load(&init, descriptor)) {
-        sys(exit_group, EXIT_BROKEN_PLAN);
+    long failure = descriptor < 0 ? EXIT_BROKEN_PLAN : load(&init, descriptor);
+    if (failure) {
+        sys(exit_group, failure);
     } else {
         // What the host gave is for this program alone.
         sys(close_range, init.plan->first_unkept, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);

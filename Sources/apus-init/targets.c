@@ -97,9 +97,11 @@ static long is_directory(int descriptor) {
     return result < 0 ? result : (status.stx_mode & S_IFMT) == S_IFDIR;
 }
 
-static bool lies_in_proc(int descriptor) {
+/// 1 or 0.
+static long lies_in_proc(int descriptor) {
     char status[256] __attribute__((aligned(8)));  // struct statfs: its first word is the type
-    return sys(fstatfs, descriptor, status) < 0 || *(long *)status == PROC_SUPER_MAGIC;
+    long result = sys(fstatfs, descriptor, status);
+    return result < 0 ? result : *(long *)status == PROC_SUPER_MAGIC;
 }
 
 long make_target(struct init *init, const struct apus_make_target *s) {
@@ -124,7 +126,8 @@ long make_target(struct init *init, const struct apus_make_target *s) {
     long result = 0;
     // Only the kernel's own procfs may be where procfs is: what is mounted over it would fake what the runtime
     // and the container read there (CVE-2019-16884).
-    if (s->rules & APUS_TARGET_NOT_IN_PROC && lies_in_proc((int)target)) result = -EPERM;
+    if (s->rules & APUS_TARGET_NOT_IN_PROC) result = lies_in_proc((int)target);
+    if (result != 0) result = result < 0 ? result : -EPERM;
     else if (kind == APUS_TARGET_DIRECTORY && is_directory((int)target) == 0) result = -ENOTDIR;
     if (result == 0) return put(init, s->into, target);
     sys(close, target);

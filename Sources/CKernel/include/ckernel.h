@@ -57,7 +57,7 @@ int ck_is_sealed(int fd, bool content);
 /// mknod(2) and chown(2); the mode does not depend on the mask.
 int ck_make_node(int dir, const char *name, unsigned mode, unsigned major, unsigned minor);
 int ck_truncate(int fd, off_t size);
-void *ck_map_shared(int fd, size_t size, bool writable);
+int ck_map_shared(int fd, size_t size, bool writable, void **address);
 void ck_unmap(void *address, size_t size);
 
 // Processes.
