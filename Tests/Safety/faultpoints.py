@@ -24,7 +24,7 @@ CRASHES = {signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGABRT, signal.
 # number (the C library falls back on mmap), and the calls of the C library before main are not apus's.
 INFALLIBLE = set("""arch_prctl brk capget close close_range exit_group getegid geteuid getpid getrandom gettid
     gettimeofday getuid listen lseek mprotect munmap prlimit64 rseq rt_sigaction rt_sigprocmask rt_sigreturn
-    set_robust_list set_tid_address umask uname clock_gettime restart_syscall""".split())
+    sched_yield set_robust_list set_tid_address umask uname clock_gettime restart_syscall""".split())
 
 # By call: the errors, and words of which one has to be in the message. Errors of reading and writing are also those of
 # the control files of cgroups. EINTR is listed where a signal, a stop or a tracer can interrupt the call.
@@ -82,11 +82,12 @@ TABLE = {
     "signalfd4": ("EMFILE ENOMEM", "signalfd"),
     "inotify_init1": ("EMFILE ENOMEM", "inotify"),
     "inotify_add_watch": ("ENOSPC ENOMEM EPERM", "inotify"),
-    "pidfd_open": ("EMFILE ENOMEM", "pidfd_open"),
+    "pidfd_open": ("EMFILE ENOMEM", "pidfd_open sibling"),
     "pidfd_getfd": ("EMFILE EPERM", "pidfd_getfd"),
     "pidfd_send_signal": ("EPERM", "kill signal"),
     "kill": ("EPERM", "kill signal"),
     "waitid": ("EINTR", "wait"),
+    "clone": ("EAGAIN ENOMEM EPERM ENOSPC", "clone"),
     "clone3": ("EAGAIN ENOMEM EPERM ENOSPC EMFILE", "spawn clone fork start hook"),
     "execve": ("EAGAIN ENOMEM EIO EPERM EMFILE", "exec spawn"),
     "execveat": ("EAGAIN ENOMEM EIO EPERM EMFILE", "exec spawn"),
