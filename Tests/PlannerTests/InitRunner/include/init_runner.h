@@ -43,4 +43,8 @@ int init_runner_answer(const struct init_runner *runner, unsigned meetings);
 /// or -errno if it could not be run.
 int init_runner_run(const struct init_runner *runner, const void *plan, size_t size, struct init_run *run);
 
+/// Writes a file that is to be executed. In a process of its own: what another thread forks meanwhile would have it open
+/// for writing, and the exec would fail (execve(2), ETXTBSY). Returns 0, or -errno.
+int init_runner_write_program(const char *path, const void *bytes, size_t size, unsigned mode);
+
 void init_runner_close(const struct init_runner *runner);
