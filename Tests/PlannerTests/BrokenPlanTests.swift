@@ -109,7 +109,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (Blob.Field.magic, 0), (.magic, 0x7573_7061), (.version, 0), (.version, 1), (.version, 3), (.size, 0), (.size, 8), (.size, -8),
+        (Blob.Field.magic, 0), (.magic, 0x7573_7061), (.version, 0), (.version, 1), (.version, 3),
+        (.size, 0), (.size, 8), (.size, -8),
         (.steps, 0), (.steps, 1076), (.steps, 1064), (.steps, -8), (.stepsEnd, -8), (.stepsEnd, 1080),
         (.stepsEnd, 1088),
         (.stepCount, 0), (.stepCount, 13), (.stepCount, 15), (.stepCount, -1), (.notesOffset, 1), (.notesOffset, 0),

@@ -10,7 +10,7 @@ import Testing
 
     private let scratch: Scratch
 
-    /// `tool` is a program here (10), in `a` (11) and in `b` (12), a directory in `directory`, and no program in `text`.
+    /// `tool` is a program here (10), in `a` (11) and in `b` (12), a directory in `directory`, and a text in `text`.
     init() throws {
         scratch = try Scratch()
         try scratch.makeProgram("tool", ending: 10)
@@ -41,7 +41,8 @@ import Testing
         ("@/a:@/b", 11), ("@/b:@/a", 12), ("@/none:@/b", 12), ("@/directory:@/b", 12), ("@/text:@/b", 12),
         ("@/a/tool:@/b", 12),
         // An empty entry is the working directory, wherever it is, and relative ones begin there (execvp(3)).
-        ("", 10), (":@/b", 10), ("@/none:", 10), ("@/none::@/b", 10), ("@/b:", 12), ("b", 12), ("./a/:b", 11), ("::", 10),
+        ("", 10), (":@/b", 10), ("@/none:", 10), ("@/none::@/b", 10), ("@/b:", 12), ("b", 12), ("./a/:b", 11),
+        ("::", 10),
     ])
     func firstDirectoryWithAProgramOfThatNameCounts(path: String, status: Int32) throws {
         let outcome = try run("tool", path)
@@ -60,7 +61,9 @@ import Testing
         #expect(outcome.executed(status), "\(outcome)")
     }
 
-    @Test(arguments: [("./none", noEntry), ("directory/tool", accessDenied), ("text/tool", accessDenied), ("/", accessDenied)])
+    @Test(arguments: [
+        ("./none", noEntry), ("directory/tool", accessDenied), ("text/tool", accessDenied), ("/", accessDenied),
+    ])
     func namedFileThatIsNoProgramIsAnError(name: String, errno: Int32) throws {
         let outcome = try run(name, "@/a")
         #expect(outcome.failed(at: 1, errno), "\(outcome)")

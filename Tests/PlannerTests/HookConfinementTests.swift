@@ -32,7 +32,10 @@ import Testing
                 "/t": HookConfinement(filter: Self.filter),
             ])
         #expect(plan.lines("hooks.createContainer[0]") == [#"run hook /c ["/c"]"#])
-        #expect(plan.lines("hooks.startContainer[1]") == [#"run hook /t ["/t"] for at most 3 s under the seccomp filter"#])
+        #expect(
+            plan.lines("hooks.startContainer[1]") == [
+                #"run hook /t ["/t"] for at most 3 s under the seccomp filter"#
+            ])
         #expect(try confinements(self.plan(filter: nil)).values.allSatisfy { $0 == HookConfinement() })
     }
 
@@ -40,7 +43,9 @@ import Testing
     @Test(arguments: [(10, 20, true), (10, 1 << 20, true), (63, 64, true), (64, 64, false), (1024, 4096, false)]
         as [(UInt64, UInt64, Bool)])
     func fewDescriptorsAreFewForThemToo(soft: UInt64, hard: UInt64, isLate: Bool) throws {
-        let plan = try plan { $0.theProcess.rlimits = [Rlimit(.core, soft: 1, hard: 1), Rlimit(.nofile, soft: soft, hard: hard)] }
+        let plan = try plan {
+            $0.theProcess.rlimits = [Rlimit(.core, soft: 1, hard: 1), Rlimit(.nofile, soft: soft, hard: hard)]
+        }
         let limits = confinements(plan).mapValues(\.files)
         #expect(limits["/c"] == .some(nil))
         for path in ["/s", "/t"] {
@@ -129,7 +134,8 @@ import Testing
     @Test func planWithHooksIsNoLongerByAFilterForEach() throws {
         let long = FilterProgram(instructions: [UInt8](repeating: 6, count: 4096 * 8), flags: 0)
         let hooks = (0..<20).map { Hook(path: "/\($0)") }
-        #expect(try Blob(plan(filter: long) { $0.hooks.startContainer = hooks }).bytes.count < 2 * long.instructions.count)
+        let plan = try plan(filter: long) { $0.hooks.startContainer = hooks }
+        #expect(Blob(plan).bytes.count < 2 * long.instructions.count)
     }
 
     @Test func confinementIsLaidOutSo() throws {

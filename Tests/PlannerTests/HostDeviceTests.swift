@@ -116,7 +116,9 @@ import Testing
     }
 
     @Test func nothingIsMadeForADevOfTheBundle() throws {
-        let plan = try plan(device()) { $0.mounts = [Mount(destination: "/dev", source: "/dev", action: .recursiveBind)] }
+        let plan = try plan(device()) {
+            $0.mounts = [Mount(destination: "/dev", source: "/dev", action: .recursiveBind)]
+        }
         #expect(!plan.provisions.contains { $0.source == .devices })
         #expect(plan.hostDevices.isEmpty)
     }

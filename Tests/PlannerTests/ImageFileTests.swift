@@ -16,11 +16,15 @@ import Testing
     private func shell(_ condition: String, _ environment: [String] = []) -> [Step] {
         [
             Step(.findExecutable(name: "sh", path: "/bin"), .field("process.args")),
-            Step(.execute(arguments: ["sh", "-c", "\(condition) && exit 7"], environment: environment), .field("process.args")),
+            Step(
+                .execute(arguments: ["sh", "-c", "\(condition) && exit 7"], environment: environment),
+                .field("process.args")),
         ]
     }
 
-    private func run(_ operations: [Planner.Operation], then condition: String, _ environment: [String] = []) throws -> Outcome {
+    private func run(
+        _ operations: [Planner.Operation], then condition: String, _ environment: [String] = []
+    ) throws -> Outcome {
         let steps = operations.map { Step($0, .field("process")) }
         return try InitProgram(answers: 0).run(Blob([Self.ownDescriptors] + steps + shell(condition, environment)))
     }
@@ -66,7 +70,7 @@ import Testing
         #expect(denied.failed(at: 2, 13), "\(denied)")  // EACCES
         let empty = try run([.reopen(.target, flags: 0, into: .parent)], then: "true")
         #expect(empty.failed(at: 1, 2), "\(empty)")  // ENOENT
-        let steps = [Step(hold(file), .field("process")), Step(.reopen(.target, flags: 0, into: .parent), .field("process"))]
+        let steps = [hold(file), .reopen(.target, flags: 0, into: .parent)].map { Step($0, .field("process")) }
         let nowhere = try InitProgram(answers: 0).run(Blob(steps))
         #expect(nowhere.failed(at: 1, 9), "\(nowhere)")  // EBADF
     }

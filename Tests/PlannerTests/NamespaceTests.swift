@@ -60,7 +60,8 @@ import Testing
         (.network, ["kernel.domainname", "kernel.sem"], "h", "d", nil),
         (.ipc, ["kernel.shmmax"], nil, nil, "linux.sysctl"), (.ipc, ["fs.mqueue.msg_max"], nil, nil, "linux.sysctl"),
         (.ipc, ["net.core.somaxconn"], "h", "d", nil), (.uts, [], "h", nil, "hostname"),
-        (.uts, [], nil, "d", "domainname"), (.uts, [], "", "", nil), (.uts, ["kernel.domainname"], nil, nil, "linux.sysctl"),
+        (.uts, [], nil, "d", "domainname"), (.uts, [], "", "", nil),
+        (.uts, ["kernel.domainname"], nil, nil, "linux.sysctl"),
         (.user, ["user.max_net_namespaces"], nil, nil, "linux.sysctl"), (.user, ["kernel.sem"], "h", "d", nil),
         (.cgroup, ["kernel.sem"], "h", "d", nil),
     ] as [(NamespaceKind, [String], String?, String?, String?)])
@@ -80,7 +81,9 @@ import Testing
     @Test func procOfTheHostIsHeldFromBeforeAMountNamespaceIsJoined() throws {
         let joined = try plan([Namespace(.mount, path: "/m"), Namespace(.pid, path: "/p")])
         #expect(
-            joined.lines.filter { $0.hasSuffix("own-fds") } == ["open /proc -> own-fds", "open own-fds:self/fd -> own-fds"])
+            joined.lines.filter { $0.hasSuffix("own-fds") } == [
+                "open /proc -> own-fds", "open own-fds:self/fd -> own-fds",
+            ])
         #expect(joined.lines.first == "open /proc -> own-fds")
         // Its own descriptors are those of the process that goes on.
         let fork = try #require(joined.lines.firstIndex { $0.hasPrefix("clone a sibling") })

@@ -1,4 +1,5 @@
 import Foundation
+import InitRunner
 
 /// A directory for apus-init to look at, which is run as nobody where the tests are root's.
 final class Scratch {
@@ -31,9 +32,10 @@ final class Scratch {
     }
 
     /// A program that ends with a status.
-    @discardableResult
-    func makeProgram(_ name: String, ending status: Int, mode: mode_t = 0o755) throws -> String {
-        try write("#!/bin/sh\nexit \(status)\n", to: name, mode: mode)
+    func makeProgram(_ name: String, ending status: Int, mode: mode_t = 0o755) throws {
+        let text = Array("#!/bin/sh\nexit \(status)\n".utf8)
+        let result = text.withUnsafeBytes { init_runner_write_program(self[name], $0.baseAddress, $0.count, mode) }
+        guard result == 0 else { throw POSIXError(.init(rawValue: -result) ?? .EIO) }
     }
 
     @discardableResult

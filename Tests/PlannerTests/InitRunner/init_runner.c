@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,6 +114,11 @@ static int start(const struct init_runner *runner) {
     return pid < 0 ? -errno : pid;
 }
 
+static void take(int status, struct init_run *run) {
+    run->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    run->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
 static int await_end(pid_t pid, struct init_run *run) {
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd >= 0) {
@@ -124,28 +130,61 @@ static int await_end(pid_t pid, struct init_run *run) {
     int status;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) return -errno;
-    run->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    run->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    take(status, run);
     return 0;
 }
 
-/// The process that goes on for one that has forked; 0: there is none. It is a child of this process as well.
-static pid_t sibling(const struct init_runner *runner) {
-    struct apus_message message;
-    if (runner->host < 0) return 0;
-    // The descriptor that comes along is dropped: there is no room for it.
-    ssize_t size = recv(runner->host, &message, sizeof message, MSG_DONTWAIT);
-    return size == sizeof message && message.meeting == APUS_MEETING_FORKED ? message.value : 0;
+/// Whoever a process forks with CLONE_PARENT is a child here as well. The last one is what it has become.
+static int await_siblings(struct init_run *run) {
+    int status;
+    for (;;) {
+        pid_t pid = waitpid(-1, &status, 0);
+        if (pid > 0) take(status, run);
+        else if (errno != EINTR) return errno == ECHILD ? 0 : -errno;
+    }
+}
+
+/// Runs below a process of its own, which has no other children: one that is left behind there is found, also if nobody
+/// could say that it was made. A child that is never waited for would be in the way of others who wait (waitid(2)).
+static int run_apart(const struct init_runner *runner, struct init_run *run) {
+    struct init_run *seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (seen == MAP_FAILED) return -errno;
+    pid_t keeper = fork();
+    if (keeper == 0) {
+        pid_t pid = start(runner);
+        int result = pid < 0 ? pid : await_end(pid, seen);
+        _exit(result < 0 || await_siblings(seen) < 0);
+    }
+    struct init_run kept = {0};
+    int result = keeper < 0 ? -errno : await_end(keeper, &kept);
+    *run = *seen;
+    if (kept.timed_out) run->timed_out = true;
+    else if (kept.exit_status != 0 && result == 0) result = -ECHILD;
+    munmap(seen, sizeof *seen);
+    return result;
+}
+
+static int run_here(const struct init_runner *runner, struct init_run *run) {
+    pid_t pid = start(runner);
+    return pid < 0 ? pid : await_end(pid, run);
+}
+
+int init_runner_write_program(const char *path, const void *bytes, size_t size, unsigned mode) {
+    pid_t pid = vfork();
+    if (pid == 0) {
+        int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        _exit(file < 0 || write(file, bytes, size) != (ssize_t)size || fchmod(file, mode) < 0);
+    }
+    struct init_run run = {0};
+    int result = pid < 0 ? -errno : await_end(pid, &run);
+    return result == 0 && run.exit_status != 0 ? -EIO : result;
 }
 
 int init_runner_run(const struct init_runner *runner, const void *plan, size_t size, struct init_run *run) {
     memset(run, 0, sizeof *run);
     if (ftruncate(runner->plan, 0) || pwrite(runner->plan, plan, size, 0) != (ssize_t)size) return -EIO;
     if (ftruncate(runner->report, 0) || ftruncate(runner->report, REPORT_SIZE)) return -EIO;
-    int pid = start(runner);
-    int result = pid < 0 ? pid : await_end(pid, run);
-    pid_t next = result == 0 ? sibling(runner) : 0;
-    if (next > 0) result = await_end(next, run);
+    int result = runner->host < 0 ? run_here(runner, run) : run_apart(runner, run);
     if (result == 0 && pread(runner->report, &run->report, sizeof run->report, 0) != sizeof run->report) return -EIO;
     return result;
 }

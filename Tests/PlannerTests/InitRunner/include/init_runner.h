@@ -39,8 +39,12 @@ int init_runner_open(struct init_runner *runner, const void *image, size_t size,
 /// Gives the host's answer to so many meetings, before they are held. Returns 0, or -errno.
 int init_runner_answer(const struct init_runner *runner, unsigned meetings);
 
-/// Runs a plan to its end, which is that of the sibling if the process goes on in one and there is a host. Returns 0, or
-/// -errno if it could not be run.
+/// Runs a plan to its end, which is that of the sibling if the process goes on in one and there is a host. Returns 0,
+/// or -errno if it could not be run.
 int init_runner_run(const struct init_runner *runner, const void *plan, size_t size, struct init_run *run);
+
+/// Writes a file that is to be executed. In a process of its own: what another thread forks meanwhile would have it open
+/// for writing, and the exec would fail (execve(2), ETXTBSY). Returns 0, or -errno.
+int init_runner_write_program(const char *path, const void *bytes, size_t size, unsigned mode);
 
 void init_runner_close(const struct init_runner *runner);
