@@ -99,34 +99,36 @@ struct entry {
 /// What a look at an entry comes to.
 enum removal { removed, not_empty };
 
+/// -errno, with the call that it is of.
+#define FAILED(name) (*call = name, -errno)
+
 /// Removes one entry, if it is no directory that has something in it.
-static long remove_entry(int directory, const struct entry *entry, bool files) {
+static long remove_entry(int directory, const struct entry *entry, bool files, const char **call) {
     if (files && (unlinkat(directory, entry->name, 0) == 0 || errno == ENOENT)) return removed;
-    if (files && errno != EISDIR) return -errno;
+    if (files && errno != EISDIR) return FAILED("unlink");
     if (unlinkat(directory, entry->name, AT_REMOVEDIR) == 0 || errno == ENOENT) return removed;
     // cgroupfs says EBUSY of both: of a cgroup with processes, and of one with cgroups in it.
-    if (errno == ENOTEMPTY || errno == EBUSY) return not_empty;
-    return -errno;
+    return errno == ENOTEMPTY || errno == EBUSY ? not_empty : FAILED("rmdir");
 }
 
 /// Removes what can be removed of a directory. `not_empty`, with `*child` opened: something is in that one.
-static long remove_entries(int directory, bool files, int *child) {
+static long remove_entries(int directory, bool files, int *child, const char **call) {
     char buffer[2048] __attribute__((aligned(8)));
-    if (lseek(directory, 0, SEEK_SET) < 0) return -errno;
+    if (lseek(directory, 0, SEEK_SET) < 0) return FAILED("lseek");
     for (;;) {
         long size = syscall(SYS_getdents64, directory, buffer, sizeof buffer);
-        if (size <= 0) return size < 0 ? -errno : removed;
+        if (size <= 0) return size < 0 ? FAILED("getdents64") : removed;
         for (long at = 0; at < size;) {
             const struct entry *entry = (const struct entry *)(buffer + at);
             at += entry->size;
             if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0) continue;
             if (!files && entry->type != DT_DIR) continue;
-            long result = remove_entry(directory, entry, files);
+            long result = remove_entry(directory, entry, files, call);
             if (result == removed) continue;
             if (result < 0) return result;
             *child = openat(directory, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
             if (*child >= 0) return not_empty;
-            if (errno != ENOENT) return -errno;
+            if (errno != ENOENT) return FAILED("open");
         }
     }
 }
@@ -137,30 +139,30 @@ static bool is_same(const struct stat *a, const struct stat *b) {
 
 /// The directory below that has to be emptied first. -EBUSY: it is another file system, or it was emptied just now, so
 /// that something else holds it.
-static long enter(const struct stat *top, const struct stat *emptied, int child) {
+static long enter(const struct stat *top, const struct stat *emptied, int child, const char **call) {
     struct stat status;
-    if (fstat(child, &status) < 0) return -errno;
+    if (fstat(child, &status) < 0) return FAILED("stat");
     return status.st_dev != top->st_dev || is_same(&status, emptied) ? -EBUSY : 0;
 }
 
 /// Whoever filled the directory may have nested it without end: the way goes down into what is not empty and back up
 /// by `..`, with one descriptor at a time. It ends where it began, which is known by its inode, so that no step leads
 /// above. 1: all is gone; 0: something is in use.
-long ck_remove_content(int top, bool files) {
+long ck_remove_content(int top, bool files, const char **call) {
     struct stat first, emptied = {0};
-    if (fstat(top, &first) < 0) return -errno;
+    if (fstat(top, &first) < 0) return FAILED("stat");
     int directory = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) return -errno;
+    if (directory < 0) return FAILED("open");
     for (;;) {
         int next = -1;
-        long result = remove_entries(directory, files, &next);
+        long result = remove_entries(directory, files, &next, call);
         if (result == not_empty) {
-            result = enter(&first, &emptied, next);
+            result = enter(&first, &emptied, next, call);
         } else if (result == removed) {
-            result = fstat(directory, &emptied) < 0 ? -errno : 0;
+            result = fstat(directory, &emptied) < 0 ? FAILED("stat") : 0;
             if (result == 0 && is_same(&emptied, &first)) result = 1;
             if (result == 0) next = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-            if (result == 0 && next < 0) result = -errno;
+            if (result == 0 && next < 0) result = FAILED("open");
         }
         close(directory);
         directory = next;
@@ -219,8 +221,7 @@ int ck_is_sealed(int fd, bool content) {
 }
 
 int ck_make_node(int dir, const char *name, unsigned mode, unsigned major, unsigned minor) {
-    int result = RESULT(mknodat(dir, name, mode, makedev(major, minor)));
-    return result < 0 ? result : RESULT(fchmodat(dir, name, mode & 07777, 0));
+    return RESULT(mknodat(dir, name, mode, makedev(major, minor)));
 }
 
 int ck_truncate(int fd, off_t size) { return RETRY(ftruncate(fd, size)); }

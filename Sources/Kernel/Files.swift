@@ -107,7 +107,9 @@ extension Descriptor {
     ///
     /// - Returns: false if something is in use (EBUSY).
     public borrowing func removeContent(_ removable: Removable) throws(SystemError) -> Bool {
-        try check(ck_remove_content(number, removable == .everything), "rmdir") == 1
+        var call: UnsafePointer<CChar>?
+        let result = unsafe ck_remove_content(number, removable == .everything, &call)
+        return try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "rmdir") == 1
     }
 
     /// Writes all of `bytes`.
@@ -261,11 +263,17 @@ public enum Files {
         try status("", at: .directory(descriptor), flags: 0x1000)  // AT_EMPTY_PATH
     }
 
+    /// Makes an empty file, which must not be there yet (mknod(2)).
+    public static func makeFile(_ name: String, mode: UInt32, at base: Base) throws(SystemError) {
+        _ = try check(unsafe ck_make_node(base.number, name, 0o100000 | mode, 0, 0), "mknod", name)
+    }
+
     /// Makes a device node, FIFO or regular file (mknod(2)), with an owner and exactly these permissions.
     public static func makeNode(
         _ name: String, mode: UInt32, major: UInt32, minor: UInt32, uid: UInt32, gid: UInt32, at base: Base
     ) throws(SystemError) {
         _ = try check(unsafe ck_make_node(base.number, name, mode, major, minor), "mknod", name)
+        try changeMode(name, to: mode & 0o7777, at: base)
         if uid != 0 || gid != 0 { try changeOwner(name, uid: uid, gid: gid, at: base) }
     }
 

@@ -23,7 +23,7 @@ public struct Gate: ~Copyable {
         let numbers = hello.descriptors
         guard numbers.count == 2 || numbers.count == 3 else {
             for number in numbers { _ = Descriptor(owning: number) }
-            throw SystemError("recvmsg", path, hello.bytes.isEmpty ? .connectionRefused : .badMessage)
+            throw SystemError("sendmsg", path, hello.bytes.isEmpty ? .connectionRefused : Self.failure(hello.bytes) ?? .badMessage)
         }
         let page = Descriptor(owning: numbers[0])
         let plan = Descriptor(owning: numbers[1])
@@ -37,6 +37,13 @@ public struct Gate: ~Copyable {
         self.connection = connection
         self.plan = plan
         self.notifySocket = notifySocket
+    }
+
+    /// What went wrong on the other side, if that is what a message says.
+    private static func failure(_ bytes: [UInt8]) -> Errno? {
+        guard bytes.count == MemoryLayout<apus_message>.size else { return nil }
+        let message = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: apus_message.self) }
+        return message.value > 0 ? Errno(rawValue: message.value) : nil
     }
 
     /// The socket at which the container says that it is ready; nil if it has none, or it was taken before.
@@ -60,11 +67,15 @@ public struct Gate: ~Copyable {
             try connection.sendUnlessReset(
                 unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
             // Close-on-exec closes the other end: the end of the stream is a successful exec, or a death.
-            repeat {
+            while true {
                 while interval >= 0, try Wait.readable([connection.number], milliseconds: interval).isEmpty {
                     meanwhile()
                 }
-            } while !(try connection.receiveUntilReset()).isEmpty
+                let message = try connection.receiveUntilReset()
+                if message.isEmpty { break }
+                // It has not understood the word, and waits for the next who comes.
+                if let errno = Self.failure(message) { throw SystemError("recvmsg", path, errno) }
+            }
         } catch {
             throw .system(error)
         }

@@ -97,13 +97,11 @@ extension PlanBuilder {
         add(.closeOnExec(from: plan.firstUnkept), .field("process"))
         add(.loadSeccomp(filter), .field("linux.seccomp"))
         setCapabilities(process, untilExec: 0)
-        plan.callsBehindFilter = Self.callsBehindFilter(process, entry, hasHierarchies: !host.cgroups.hierarchies.isEmpty)
+        plan.callsBehindFilter = callsBehindFilter(process, entry)
     }
 
     /// What is called between the load of the filter and the program. Pointers count as 0.
-    private static func callsBehindFilter(
-        _ process: Process, _ entry: ExecEntry, hasHierarchies: Bool
-    ) -> [FilteredCall] {
+    private func callsBehindFilter(_ process: Process, _ entry: ExecEntry) -> [FilteredCall] {
         var calls: [FilteredCall] = [
             ("capget", []), ("capset", []), ("prctl", [4]), ("prctl", [1, 9]),  // PR_SET_DUMPABLE, PR_SET_PDEATHSIG
             ("clone", [0x8000]), ("exit_group", []),  // CLONE_PARENT
@@ -111,8 +109,8 @@ extension PlanBuilder {
             ("ppoll", []), ("prctl", [1]), ("execve", []),
         ]
         if process.terminal { calls.append(("ioctl", [0, 0x540e])) }  // TIOCSCTTY
-        if hasHierarchies { calls.append(("write", [])) }
-        if process.rlimits.contains(where: { $0.kind == .nproc || $0.kind == .nofile }) { calls.append(("prlimit64", [])) }
+        if host.cgroups.hierarchies.contains(where: { $0.counts }) { calls.append(("write", [])) }
+        if process.rlimits.contains(where: { $0.kind == .nproc || Self.isLowered($0) }) { calls.append(("prlimit64", [])) }
         return calls
     }
 

@@ -13,16 +13,26 @@ extension PlanBuilder {
         return isLateReadOnly(mount) || isRemounted(mount.destination) ? reserveSlot() : .mount
     }
 
-    /// Remembers which mount is at a destination.
+    /// Remembers which mount is at a destination. What is below it cannot be seen any more.
     mutating func hold(_ slot: Slot, at destination: String) {
-        switch lexicallyClean(destination) {
-        case "/":
-            heldMounts = [:]
-            holdsDev = false
-        case "/dev": holdsDev = slot == .devices
-        default: break
-        }
+        let clean = lexicallyClean(destination)
+        if clean == "/dev" || clean == "/" { holdsDev = slot == .devices }
+        if remounted.isEmpty { return }
+        let below = Array((clean == "/" ? clean : clean + "/").utf8)
+        heldMounts = heldMounts.filter { !$0.key.starts(with: below) }
         if isRemounted(destination) { heldMounts[Self.key(destination)] = slot == .mount ? nil : slot }
+    }
+
+    /// All new mounts on /dev have one slot: one that is covered by the next is finished before.
+    mutating func finishCovered(_ slot: Slot) {
+        guard let index = lateReadOnly.firstIndex(where: { $0.slot == slot }) else { return }
+        let covered = lateReadOnly.remove(at: index)
+        add(.setMountAttributes(slot, set: MountAttributes.readOnly.rawValue), covered.origin)
+    }
+
+    /// A mount that an entry makes writable again does not become read-only at the end.
+    mutating func forgetLateReadOnly(_ slot: Slot, _ mount: Mount) {
+        if !mount.attributes.set.contains(.readOnly) { lateReadOnly.removeAll { $0.slot == slot } }
     }
 
     /// The mount that an entry changes: the one that the configuration has put there, or what is there in the image.

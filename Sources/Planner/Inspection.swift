@@ -37,7 +37,7 @@ extension Plan {
         let isPath = name.hasSlash
         let path = isPath ? "" : PlanBuilder.searchPath(process)
         let directories = path.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-        return directories.lazy.filter { isPath || $0.count + 1 + name.utf8.count < Self.longestPath }.map {
+        return directories.lazy.filter { isPath || max(1, $0.count) + 1 + name.utf8.count < Self.longestPath }.map {
             isPath ? name : $0.isEmpty ? "./\(name)" : "\(Substring($0))/\(name)"
         }
     }

@@ -33,7 +33,8 @@ extension PlanBuilder {
         let source = bindSource(mount)
         let link = mount.copySymlink ? copyLink(source.path, mount, origin) : nil
         let tree = takenSources[index] ?? openSource(source, mount, index)
-        hold(tree, at: mount.destination)
+        // What is copied as a link is no mount, and which of the two it is only the process sees.
+        hold(mount.copySymlink ? .mount : tree, at: mount.destination)
         setAttributes(of: tree, mount, origin)
         place(tree, mount, origin, kind: .like(tree))
         if let link { plan.steps[link].skip = UInt8(clamping: plan.steps.count - link - 1) }
@@ -104,6 +105,7 @@ extension PlanBuilder {
         add(.configure(.fileSystem, .create), origin)
         var attributes = mount.attributes.set
         let slot = slot(for: mount)
+        finishCovered(slot)
         hold(slot, at: mount.destination)
         if isLateReadOnly(mount) {
             attributes.subtract(.readOnly)
@@ -192,6 +194,7 @@ extension PlanBuilder {
     }
 
     private mutating func replaceAttributes(of target: Slot, _ mount: Mount, _ origin: Origin) {
+        forgetLateReadOnly(target, mount)
         let all: MountAttributes = [.readOnly, .noSUID, .noDev, .noExec, .noDirATime, .noSymFollow]
         let clear = all.subtracting(mount.attributes.set).union(mount.attributes.clear)
         add(.setMountAttributes(target, set: mount.attributes.set.rawValue, clear: clear.rawValue), origin)

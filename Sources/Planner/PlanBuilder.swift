@@ -73,7 +73,7 @@ struct PlanBuilder {
             coverPaths()
             pivot()
         } else {
-            plan.hostStreams = host.nullStreams
+            plan.hostStreams = process.terminal ? [] : host.nullStreams
             try mountNotifySocket()
             openPrivateProc(process)
             openRoot()

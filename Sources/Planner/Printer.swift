@@ -281,6 +281,7 @@ enum FlagNames {
         switch mode & 0o170000 {
         case FileMode.character: "c"
         case FileMode.block: "b"
+        case FileMode.regular: "file"
         default: "p"
         }
     }

@@ -85,7 +85,7 @@ extension PlanBuilder {
         }
     }
 
-    private static func isLowered(_ limit: Rlimit) -> Bool { limit.kind == .nofile && limit.soft < descriptorsForTheGate }
+    static func isLowered(_ limit: Rlimit) -> Bool { limit.kind == .nofile && limit.soft < descriptorsForTheGate }
 
     private static func lateDescriptorLimit(_ process: Process) -> ResourceLimit? {
         process.rlimits.last { isLowered($0) }.map { ResourceLimit($0) }

@@ -211,8 +211,7 @@ struct Entry: ~Copyable {
     /// Leaves the marker of a container without a gate.
     borrowing func mark() throws(RuntimeError) {
         do {
-            try Files.makeNode(
-                Self.markerName, mode: 0o100600, major: 0, minor: 0, uid: 0, gid: 0, at: .directory(directory.number))
+            try Files.makeFile(Self.markerName, mode: 0o600, at: .directory(directory.number))
         } catch {
             throw .system(error, field: "--root")
         }
@@ -233,7 +232,7 @@ struct Entry: ~Copyable {
             try Files.removeDirectory(path)
         } catch {
             if error.errno != .noEntry {
-                throw .system(SystemError("remove", path, error.errno), field: "--root")
+                throw .system(SystemError(error.operation, path, error.errno), field: "--root")
             }
         }
     }

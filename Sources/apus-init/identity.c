@@ -44,7 +44,8 @@ long set_capabilities(const struct apus_capabilities *s) {
     for (unsigned half = 0; half < 2; half++) {
         data[half].permitted = (uint32_t)(s->permitted >> (32 * half)) & held[half].permitted;
         data[half].effective = (uint32_t)(s->effective >> (32 * half)) & data[half].permitted;
-        data[half].inheritable = (uint32_t)(s->inheritable >> (32 * half)) & held[half].permitted;
+        data[half].inheritable =
+            (uint32_t)(s->inheritable >> (32 * half)) & (held[half].permitted | held[half].inheritable);
     }
     return sys(capset, &header, data);
 }

@@ -13,12 +13,11 @@ long open_again(const struct init *init, int descriptor, uint64_t flags, unsigne
     return sys(openat, init->slots[descriptors], name + start, flags | O_CLOEXEC, 0);
 }
 
-/// Files that the kernel makes up may be endless, and reading them may act on the host.
-static bool is_made_up(int descriptor) {
+/// Files that the kernel makes up may be endless, and reading them may act on the host. 1 or 0.
+static long is_made_up(int descriptor) {
     char status[256] __attribute__((aligned(8)));  // struct statfs: its first word is the type
-    if (sys(fstatfs, descriptor, status) < 0) return true;
-    long type = *(long *)status;
-    return type == PROC_SUPER_MAGIC || type == SYSFS_MAGIC;
+    long result = sys(fstatfs, descriptor, status);
+    return result < 0 ? result : *(long *)status == PROC_SUPER_MAGIC || *(long *)status == SYSFS_MAGIC;
 }
 
 long open_image_file(const struct init *init, struct image_file file, uint64_t *size) {
@@ -26,8 +25,9 @@ long open_image_file(const struct init *init, struct image_file file, uint64_t *
     if (place < 0) return place;
     struct statx status;
     long result = status_of((int)place, "", AT_EMPTY_PATH, &status);
-    if (result == 0 && ((status.stx_mode & S_IFMT) != S_IFREG || is_made_up((int)place))) result = -EINVAL;
-    if (result == 0) result = open_again(init, (int)place, O_RDONLY | O_NONBLOCK | O_NOCTTY, file.descriptors);
+    if (result == 0) result = (status.stx_mode & S_IFMT) == S_IFREG ? is_made_up((int)place) : 1;
+    if (result > 0) result = -EINVAL;
+    else if (result == 0) result = open_again(init, (int)place, O_RDONLY | O_NONBLOCK | O_NOCTTY, file.descriptors);
     *size = status.stx_size;
     sys(close, place);
     return result;

@@ -135,8 +135,12 @@ long wait_at_gate(struct init *init, const struct apus_gate *s) {
         long result = send_message((int)connection, &word, sizeof word, descriptors, descriptors[2] < 0 ? 2 : 3);
         if (result >= 0)
             result = receive_message(init, (int)connection, &word, sizeof word, s->receive, s->receive_count);
-        // Who left before the word to go on has not opened the gate: the next one may.
         if (result == sizeof word) break;
+        // Who left before the word to go on has not opened the gate: the next one may. Who is there yet learns why.
+        if (result < 0) {
+            word.value = (int32_t)-result;
+            send_message((int)connection, &word, sizeof word, NULL, 0);
+        }
         drop(init, s->connection);
     }
     drop(init, s->listener);

@@ -198,5 +198,6 @@ SCENES = [
     Scene("run --detach with everything", nothing, rich("run", "--detach"), is_running, may_be=RUNNING),
     Scene("start with everything", rich_created, on_container("start", "ID"), is_running, attaches=True,
           may_be=RUNNING),
-    Scene("delete --force", running, on_container("delete", "--force", "ID"), is_gone, may_be=RUNNING, is_on_both=True),
+    Scene("delete --force", running, on_container("delete", "--force", "ID"), is_gone,
+          may_be=(*RUNNING, "paused"), is_on_both=True),
 ]

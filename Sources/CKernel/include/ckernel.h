@@ -37,7 +37,7 @@ ssize_t ck_readlink(int dir, const char *path, char *buffer, size_t size);
 ssize_t ck_getdents(int fd, void *buffer, size_t size);
 /// Removes what is in a directory, links not followed: everything, or directories only. Works on the names as the kernel
 /// has them, which need not be text. 1 if all is gone, 0 if something is in use.
-long ck_remove_content(int directory, bool files);
+long ck_remove_content(int directory, bool files, const char **call);
 int ck_fcntl(int fd, int command, long argument);
 int ck_flock(int fd, int operation);
 int ck_close_range(unsigned first, unsigned last, unsigned flags);
@@ -54,7 +54,7 @@ int ck_seal(int fd);
 int ck_seal_size(int fd);
 /// Whether a memory file is sealed so: 1 or 0; `content` asks for ck_seal, else for ck_seal_size.
 int ck_is_sealed(int fd, bool content);
-/// mknod(2) and chown(2); the mode does not depend on the mask.
+/// mknod(2).
 int ck_make_node(int dir, const char *name, unsigned mode, unsigned major, unsigned minor);
 int ck_truncate(int fd, off_t size);
 int ck_map_shared(int fd, size_t size, bool writable, void **address);
