@@ -15,9 +15,8 @@ func compile(clang: String, sources: URL, include: String, to elf: URL) throws {
     process.arguments =
         [
             "-std=gnu17", "-Os", "-nostdlib", "-ffreestanding",
-            // Position-independent, so that it lies at a random address. It holds no pointers that would have to be
-            // relocated: with -z text, and without a dynamic loader, the linker would refuse most kinds of them, and
-            // ImageTests look for the rest.
+            // Position-independent, so that it lies at a random address. Nobody relocates it: it may hold no address as
+            // data, and ImageTests look whether it does.
             "-static-pie", "-fpie", "-Wl,-z,text", "-Wl,-z,rodynamic", "-Wl,--no-dynamic-linker",
             // The guard is a variable, which start.c sets: there is no thread block for it.
             "-fstack-protector-strong", "-mstack-protector-guard=global", "-fdirect-access-external-data",

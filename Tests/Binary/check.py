@@ -8,6 +8,7 @@ protect, and which system calls apus-init makes. Needs root, busybox and binutil
 import contextlib
 import os
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -142,11 +143,24 @@ def number_of_calls() -> dict[int, str]:
     return {int(number): name for name, number in re.findall(r"#define __NR_(\w+) (\d+)$", macros, re.M)}
 
 
+def instructions_of(path: Path) -> list[tuple[int, str, str]]:
+    """Address, name and operands of each instruction."""
+    return [(int(address, 16), name, operands.split("#")[0].split("<")[0].strip()) for address, name, operands
+            in re.findall(r"^\s*([0-9a-f]+):\s+(\S+)[ \t]*(.*)$", disassembly(path), re.M)]
+
+
+def check_guards(path: Path) -> None:
+    """Many functions of apus-init call the one that is nothing but a trap: __stack_chk_fail."""
+    instructions = instructions_of(path)
+    traps = {address for address, name, _ in instructions if name == "ud2"}
+    calls = [operands for _, name, operands in instructions if name == "call" and int(operands, 16) in traps]
+    require(len(calls) > 20, f"apus-init: only {len(calls)} functions have a stack protector")
+
+
 def calls_in_program(path: Path) -> set[str]:
-    """The number that each `syscall` instruction is given: the last value of eax before it, which must be a constant, and
-    nothing may jump in between."""
-    instructions = [(int(address, 16), name, operands.split("#")[0].split("<")[0].strip()) for address, name, operands
-                    in re.findall(r"^\s*([0-9a-f]+):\s+(\S+)[ \t]*(.*)$", disassembly(path), re.M)]
+    """The number that each `syscall` instruction is given: the last value of eax before it, which must be a constant,
+    and nothing may jump in between."""
+    instructions = instructions_of(path)
     targets = {int(operands, 16) for _, name, operands in instructions
                if re.match(r"j|call", name) and re.fullmatch(r"[0-9a-f]+", operands)}
     names, entries = number_of_calls(), [i for i, one in enumerate(instructions) if one[1] == "syscall"]
@@ -178,6 +192,7 @@ def check_calls(init: Path) -> int:
     if os.uname().machine == "x86_64":
         made = calls_in_program(init)
         require(made == listed, f"{LIST.name} and apus-init differ: {', '.join(sorted(made ^ listed))}")
+        check_guards(init)
     return len(listed)
 
 
@@ -185,8 +200,8 @@ def check_calls(init: Path) -> int:
 
 def mappings(pid: int) -> list[tuple[int, int, str, str]]:
     """Start, end, rights and name of each mapping of a process."""
-    lines = [line.split(None, 5) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
-    return [(*(int(end, 16) for end in line[0].split("-")), line[1], line[5] if len(line) > 5 else "") for line in lines]
+    lines = [line.split(None, 5) + [""] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    return [(*(int(end, 16) for end in line[0].split("-")), line[1], line[5]) for line in lines]
 
 
 def check_mappings(name: str, pid: int) -> None:
@@ -257,11 +272,24 @@ def check_processes(apus: str, ground: Ground) -> tuple[Path, str]:
 def check_gate(pid: int) -> int:
     """Nothing of the host's memory or environment is in the process that waits at the gate. Gives its address."""
     found = mappings(pid)
-    names = {what for _, _, _, what in found}
-    require(names <= NAMELESS | MEMORY_FILES, f"apus-init: it maps {', '.join(sorted(names - NAMELESS - MEMORY_FILES))}")
+    others = {what for _, _, _, what in found} - NAMELESS - MEMORY_FILES
+    require(not others, f"apus-init: it maps {', '.join(sorted(others))}")
     environment = Path(f"/proc/{pid}/environ").read_bytes()
     require(environment == b"", f"apus-init: it has an environment: {environment!r}")
-    return min(start for start, _, _, what in found if what.startswith("/memfd:apus-init"))
+    image = [mapping for mapping in found if mapping[3].startswith("/memfd:apus-init")]
+    check_guard(pid, [mapping for mapping in found if mapping[0] == image[-1][1]][0])
+    return image[0][0]
+
+
+def check_guard(pid: int, data: tuple[int, int, str, str]) -> None:
+    """The stack protector's guard: the kernel's random bytes (AT_RANDOM, getauxval(3)), the first of them 0."""
+    vector = Path(f"/proc/{pid}/auxv").read_bytes()
+    entries = dict(struct.iter_unpack("<QQ", vector[:len(vector) // 16 * 16]))
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        memory.seek(entries[25])
+        guard = b"\0" + memory.read(8)[1:]
+        memory.seek(data[0])
+        require(guard in memory.read(data[1] - data[0]), "apus-init: its stack protector has no guard of its own")
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""As much of elf(5) as the checks of the binary look at: 64-bit, little-endian, where lies what, and with which rights."""
+"""As much of elf(5) as the checks look at: what lies where, and with which rights. 64-bit, little-endian."""
 
 import struct
 from dataclasses import dataclass
