@@ -1,6 +1,7 @@
 // The entry, and the loop over the steps.
 #include "init.h"
 
+#include <linux/auxvec.h>
 #include <linux/mman.h>
 #include <linux/poll.h>
 #include <linux/prctl.h>
@@ -228,8 +229,12 @@ static int decimal(const char *digits) {
     return *digits ? -1 : number;
 }
 
-/// `stack` is what the kernel puts there: the number of arguments, then the arguments.
-__attribute__((noreturn, used)) void init_main(const long *stack) {
+/// What the compiler's stack protector compares with, and calls if a buffer has overflowed: the signal says that the
+/// step which the report names has gone wrong, and process 1 of a namespace does not survive it either.
+uintptr_t __stack_chk_guard;
+__attribute__((noreturn)) void __stack_chk_fail(void) { __builtin_trap(); }
+
+__attribute__((noreturn, noinline)) static void init_main(const long *stack) {
     static struct init init;
     // Before anything else: whoever shares a namespace with this process from here on cannot trace it, nor
     // reach its memory and descriptors through /proc (CVE-2016-9962).
@@ -250,8 +255,18 @@ __attribute__((noreturn, used)) void init_main(const long *stack) {
     __builtin_unreachable();
 }
 
+/// `stack` is what the kernel puts there: the number of arguments, the arguments, the environment, and the auxiliary
+/// vector, with sixteen random bytes in it. Its guard ends text that is copied too far with a zero.
+__attribute__((noreturn, used, no_stack_protector)) void init_start(const long *stack) {
+    const long *vector = stack + 1 + stack[0] + 1;
+    while (*vector) vector++;
+    for (vector++; vector[0] != AT_NULL; vector += 2)
+        if (vector[0] == AT_RANDOM) __stack_chk_guard = *(const uintptr_t *)vector[1] & ~(uintptr_t)0xff;
+    init_main(stack);
+}
+
 #if defined(__x86_64__)
-__asm__(".globl _start\n_start:\n xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call init_main\n");
+__asm__(".globl _start\n_start:\n xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call init_start\n");
 #elif defined(__aarch64__)
-__asm__(".globl _start\n_start:\n mov x29, #0\n mov x0, sp\n bl init_main\n");
+__asm__(".globl _start\n_start:\n mov x29, #0\n mov x0, sp\n bl init_start\n");
 #endif

@@ -4,9 +4,9 @@ import Testing
 @Suite struct ImageTests {
     private let image = ELF(InitProgram.image)
 
-    @Test func isAStaticProgramFor64Bits() {
+    @Test func isAStaticProgramFor64BitsThatCanLieAnywhere() {
         #expect(image.bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]))
-        #expect(image.number(16, 2) == 2)  // ET_EXEC: nothing has to be relocated.
+        #expect(image.number(16, 2) == 3)  // ET_DYN
     }
 
     @Test func isSmall() {
@@ -15,17 +15,22 @@ import Testing
     }
 
     @Test func asksForNoInterpreterAndNoLibrary() {
-        let kinds = image.segments.map(\.kind)
-        #expect(kinds.contains(1))  // PT_LOAD
-        #expect(!kinds.contains(3))  // PT_INTERP
-        #expect(!kinds.contains(2))  // PT_DYNAMIC
+        #expect(image.segments.contains { $0.kind == 1 })  // PT_LOAD
+        #expect(!image.segments.contains { $0.kind == 3 })  // PT_INTERP
+        #expect(!image.dynamicTags.contains(1))  // DT_NEEDED
     }
 
     @Test func hasNoUndefinedSymbolAndNothingToRelocate() {
-        // SHT_RELA, SHT_DYNAMIC, SHT_REL, SHT_DYNSYM
-        for kind in [4, 6, 9, 11] { #expect(!image.sections.contains { $0.kind == kind }, "section type \(kind)") }
-        let undefined = image.sections.filter { $0.kind == 2 }.flatMap(image.undefinedSymbols)
-        #expect(undefined.isEmpty)
+        for kind in [4, 9, 19] { #expect(!image.sections.contains { $0.kind == kind }) }  // SHT_RELA, SHT_REL, SHT_RELR
+        for tag in [7, 17, 23, 36] { #expect(!image.dynamicTags.contains(tag)) }  // DT_RELA, DT_REL, DT_JMPREL, DT_RELR
+        let tables = image.sections.filter { $0.kind == 2 || $0.kind == 11 }  // SHT_SYMTAB, SHT_DYNSYM
+        #expect(tables.flatMap(image.undefinedSymbols).isEmpty)
+    }
+
+    /// So there is nothing that could be made read-only after the start (RELRO).
+    @Test func whatIsWritableIsZero() {
+        let writable = image.segments.filter { $0.kind == 1 && $0.flags & 2 != 0 }
+        #expect(writable.map(\.sizeInFile) == [0])
     }
 
     @Test func nothingIsBothWritableAndExecutable() {
@@ -41,6 +46,8 @@ private struct ELF {
     struct Segment {
         let kind: Int
         let flags: Int
+        let offset: Int
+        let sizeInFile: Int
     }
 
     struct Section {
@@ -60,7 +67,16 @@ private struct ELF {
     var segments: [Segment] {
         (0..<number(56, 2)).map { index in
             let header = number(32, 8) + index * number(54, 2)
-            return Segment(kind: number(header, 4), flags: number(header + 4, 4))
+            return Segment(
+                kind: number(header, 4), flags: number(header + 4, 4), offset: number(header + 8, 8),
+                sizeInFile: number(header + 32, 8))
+        }
+    }
+
+    /// What the table for a dynamic loader has entries for, up to its end.
+    var dynamicTags: [Int] {
+        segments.filter { $0.kind == 2 }.flatMap { table in
+            stride(from: table.offset, to: table.offset + table.sizeInFile, by: 16).map { number($0, 8) }
         }
     }
 

@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""check.py APUS: what the two programs are, in their files and while they run.
+
+`apus`, and `apus-init` as a container at its gate runs it: which pages can be written or executed, what the compilers
+protect, and which system calls apus-init makes. Needs root, busybox and binutils.
+"""
+
+import contextlib
+import os
+import re
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "Binary"), str(TESTS / "Safety")]
+import elf
+from ground import Ground
+
+SOURCES = TESTS.parent / "Sources"
+LIST = TESTS / "Binary/system-calls.txt"
+PATIENCE = 30  # seconds
+
+# Sections of apus. Who adds one decides where it belongs.
+CODE = {".text", ".text.hot", ".text.unlikely", ".text.startup", ".text.exit", ".text.unknown", ".text.split", ".init",
+        ".fini", ".plt", ".iplt", "__libc_freeres_fn"}
+WRITTEN_ONCE = {".tdata", ".preinit_array", ".init_array", ".fini_array", ".data.rel.ro", ".got", ".got.plt",
+                ".relro_padding"}
+WRITTEN = {".data", ".bss", ".tm_clone_table", "__libc_freeres_ptrs"}
+
+# Functions with buffers on their stack: one of each C file that has any. Swift protects those that hand out addresses
+# of what is on the stack.
+PROTECTED = {"become", "ck_send", "ck_receive", "ck_realpath", "ck_bpf_name", "ck_map_ids", "cd_send", "cd_uint32"}
+PROTECTED_SWIFT = r"\$[se]6Kernel"
+# What the C library checks for code that was compiled with _FORTIFY_SOURCE.
+FORTIFIED = {"open_socket": "__memcpy_chk", "ck_send": "__memcpy_chk"}
+
+NAMELESS = {"", "[stack]", "[heap]", "[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"}
+MEMORY_FILES = {"/memfd:apus-init (deleted)", "/memfd:apus-plan (deleted)", "/memfd:apus-report (deleted)"}
+
+
+class Failure(Exception):
+    pass
+
+
+def require(is_so: bool, message: str) -> None:
+    if not is_so:
+        raise Failure(message)
+
+
+# ---- Files
+
+def check_segments(name: str, program: elf.Elf) -> None:
+    """Nothing is writable and executable, no stack is executable, and nobody is needed to load the program."""
+    for segment in program.segments:
+        require(segment.flags & (elf.W | elf.X) != elf.W | elf.X,
+                f"{name}: the segment at {segment.address:#x} is writable and executable")
+    require([segment.flags & elf.X for segment in program.all(elf.STACK)] == [0], f"{name}: its stack is executable")
+    require(not program.all(elf.INTERPRETER), f"{name}: it asks for a dynamic loader")
+
+
+def check_apus(program: elf.Elf) -> None:
+    """What is constant lies in pages that are neither writable nor executable, and what is written once, in RELRO."""
+    check_segments("apus", program)
+    require(program.kind == elf.EXEC and not program.all(elf.DYNAMIC), "apus: it is not a static program")
+    relro = program.all(elf.RELRO)
+    require(len(relro) == 1 and (relro[0].address + relro[0].size) % elf.PAGE == 0, "apus: no RELRO in whole pages")
+    for section in filter(lambda section: section.is_loaded, program.sections):
+        segment = program.segment_of(section)
+        require(segment is not None, f"apus: {section.name} is in no segment")
+        is_in_relro = relro[0].holds(section.address)
+        right = ("r-x" if section.name in CODE else "rw-" if section.name in WRITTEN | WRITTEN_ONCE else "r--")
+        require(segment.rights == right, f"apus: {section.name} is {segment.rights}, not {right}")
+        require(is_in_relro == (section.name in WRITTEN_ONCE),
+                f"apus: {section.name} is {'' if is_in_relro else 'not '}read-only after the start")
+
+
+def check_init(program: elf.Elf) -> None:
+    """It can lie anywhere, and nothing has to be relocated for that; its only data are zero at the start."""
+    check_segments("apus-init", program)
+    require(program.kind == elf.DYN, "apus-init: it lies at a fixed address")
+    for section in program.sections:
+        kind = elf.RELOCATIONS.get(section.kind)
+        require(kind is None, f"apus-init: it wants to be relocated: {kind} {section.name}")
+        is_writable = section.is_loaded and program.segment_of(section).flags & elf.W
+        require(not is_writable or section.kind == elf.NOBITS, f"apus-init: {section.name} is writable")
+    require(len(program.image) < 20 * 1024, f"apus-init: it has grown to {len(program.image)} bytes")
+
+
+# ---- Code
+
+def disassembly(path: str | Path) -> str:
+    return subprocess.run(["objdump", "-d", "--no-show-raw-insn", str(path)], check=True, capture_output=True,
+                          text=True).stdout
+
+
+def callers(code: str, *callees: str) -> dict[str, set[str]]:
+    """Which functions call which of these."""
+    found: dict[str, set[str]] = {callee: set() for callee in callees}
+    caller = ""
+    for line in code.splitlines():
+        if line.endswith(">:"):
+            caller = line[line.index("<") + 1:-2]
+        elif line.endswith(">") and (callee := line[line.rindex("<") + 1:-1]) in found:
+            found[callee].add(caller)
+    return found
+
+
+def check_protection(apus: str) -> None:
+    found = callers(disassembly(apus), "__stack_chk_fail", *FORTIFIED.values())
+    protected = found["__stack_chk_fail"]
+    missing = PROTECTED - protected
+    require(not missing, f"apus: no stack protector in {', '.join(sorted(missing))}")
+    require(any(re.match(PROTECTED_SWIFT, name) for name in protected), "apus: no stack protector in Swift")
+    for caller, callee in FORTIFIED.items():
+        require(caller in found[callee], f"apus: {caller} does not call {callee}")
+
+
+def listed_calls() -> list[str]:
+    lines = [line.split(None, 1) for line in LIST.read_text().splitlines() if not line.startswith("#")]
+    names = [line[0] for line in lines]
+    require(all(len(line) == 2 for line in lines), f"{LIST.name}: a line does not say what for")
+    require(names == sorted(set(names)), f"{LIST.name}: not sorted, or a name twice")
+    return names
+
+
+def calls_in_sources() -> set[str]:
+    """The names in `sys(NAME, ...)`. Only kernel.h may enter the kernel by another way."""
+    names = set()
+    for file in sorted((SOURCES / "apus-init").glob("*.[ch]")):
+        code = re.sub(r"///?.*|/\*.*?\*/", "", file.read_text())
+        names.update(re.findall(r"\bsys\(\s*(\w+)", code))
+        ways = re.findall(r"\bcall6\(|\bsyscall\b|\bsvc\b", code)
+        require(file.name == "kernel.h" or not ways, f"{file.name}: a system call that is not made with sys()")
+    return names
+
+
+def number_of_calls() -> dict[int, str]:
+    macros = subprocess.run(["cc", "-dM", "-E", "-include", "asm/unistd.h", "-x", "c", "/dev/null"], check=True,
+                            capture_output=True, text=True).stdout
+    return {int(number): name for name, number in re.findall(r"#define __NR_(\w+) (\d+)$", macros, re.M)}
+
+
+def instructions_of(path: Path) -> list[tuple[int, str, str]]:
+    """Address, name and operands of each instruction."""
+    return [(int(address, 16), name, operands.split("#")[0].split("<")[0].strip()) for address, name, operands
+            in re.findall(r"^\s*([0-9a-f]+):\s+(\S+)[ \t]*(.*)$", disassembly(path), re.M)]
+
+
+def check_guards(path: Path) -> None:
+    """Many functions of apus-init call the one that is nothing but a trap: __stack_chk_fail."""
+    instructions = instructions_of(path)
+    traps = {address for address, name, _ in instructions if name == "ud2"}
+    calls = [operands for _, name, operands in instructions if name == "call" and int(operands, 16) in traps]
+    require(len(calls) > 20, f"apus-init: only {len(calls)} functions have a stack protector")
+
+
+def calls_in_program(path: Path) -> set[str]:
+    """The number that each `syscall` instruction is given: the last value of eax before it, which must be a constant,
+    and nothing may jump in between."""
+    instructions = instructions_of(path)
+    targets = {int(operands, 16) for _, name, operands in instructions
+               if re.match(r"j|call", name) and re.fullmatch(r"[0-9a-f]+", operands)}
+    names, entries = number_of_calls(), [i for i, one in enumerate(instructions) if one[1] == "syscall"]
+    require(len(entries) > 50, f"apus-init: only {len(entries)} system calls found in its code")
+    return {names[number_before(instructions, targets, entry)] for entry in entries}
+
+
+def number_before(instructions: list[tuple[int, str, str]], targets: set[int], entry: int) -> int:
+    place = f"apus-init: the number of the system call at {instructions[entry][0]:#x}"
+    for index in range(entry, 0, -1):
+        require(instructions[index][0] not in targets, f"{place} depends on the way there")
+        _, name, operands = instructions[index - 1]
+        constant = re.fullmatch(r"\$0x([0-9a-f]+),%[er]ax", operands)
+        if name.startswith("mov") and constant:
+            return int(constant[1], 16)
+        if name == "xor" and operands == "%eax,%eax":
+            return 0
+        pushed = re.fullmatch(r"\$0x([0-9a-f]+)", instructions[index - 2][2])
+        if name == "pop" and operands == "%rax" and instructions[index - 2][1].startswith("push") and pushed:
+            return int(pushed[1], 16)
+        is_kept = name in ("cmp", "test", "push") or not re.search(r"(%[er]ax|%ax|%al)$", operands)
+        require(is_kept and not name.startswith("call"), f"{place} is no constant: {name} {operands}")
+    raise Failure(f"{place} is missing")
+
+
+def check_calls(init: Path) -> int:
+    listed, written = set(listed_calls()), calls_in_sources()
+    require(written == listed, f"{LIST.name} and the sources differ: {', '.join(sorted(written ^ listed))}")
+    if os.uname().machine == "x86_64":
+        made = calls_in_program(init)
+        require(made == listed, f"{LIST.name} and apus-init differ: {', '.join(sorted(made ^ listed))}")
+        check_guards(init)
+    return len(listed)
+
+
+# ---- Processes
+
+def mappings(pid: int) -> list[tuple[int, int, str, str]]:
+    """Start, end, rights and name of each mapping of a process."""
+    lines = [line.split(None, 5) + [""] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    return [(*(int(end, 16) for end in line[0].split("-")), line[1], line[5]) for line in lines]
+
+
+def check_mappings(name: str, pid: int) -> None:
+    found = mappings(pid)
+    require(len(found) > 5, f"{name}: only {len(found)} mappings")
+    for start, _, rights, what in found:
+        require(not ("w" in rights and "x" in rights), f"{name}: {rights} at {start:#x} {what}")
+
+
+def check_constants(name: str, pid: int, program: elf.Elf) -> None:
+    """What the file says of RELRO has been done: every constant is read-only in the process."""
+    found = mappings(pid)
+    for section in filter(lambda section: section.is_loaded and section.name not in CODE | WRITTEN, program.sections):
+        rights = [rights for start, end, rights, _ in found if start <= section.address < end]
+        require(rights == ["r--p"], f"{name}: {section.name} is mapped {rights}")
+
+
+def wait_until(condition, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        require(time.monotonic() < deadline, f"{what}: not within {PATIENCE} s")
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def waiting(command: list[str], is_ready):
+    """A command that waits for something, while it does. It has executed the program, and sleeps."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        path = Path(f"/proc/{process.pid}/stat")
+        wait_until(lambda: is_ready() and path.read_text().rpartition(")")[2].split()[0] == "S", " ".join(command))
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def check_processes(apus: str, ground: Ground) -> tuple[Path, str]:
+    """Everything that is looked at while it runs. Gives a copy of apus-init, and what address it had."""
+    program, runtime, bundle = elf.Elf.read(apus), ground.runtime("apus", apus), ground.bundle()
+    bundle.config["process"]["args"] = ["/bin/sleep", "3600"]
+    bundle.write()
+    addresses, copy = set(), ground.work / "apus-init"
+    running, first, second = ground.name(), ground.name(), ground.name()
+    try:
+        with waiting(runtime.command("run", "--bundle", str(bundle.path), running),
+                     lambda: runtime.state(running).get("status") == "running") as pid:
+            check_mappings("apus run", pid)
+            check_constants("apus run", pid, program)
+        for name in (first, second):
+            outcome = runtime.call("create", "--bundle", str(bundle.path), name)
+            require(outcome.succeeded, f"create: {outcome.err}")
+            pid = runtime.state(name)["pid"]
+            check_mappings("apus-init", pid)
+            addresses.add(check_gate(pid))
+            copy.write_bytes(Path(f"/proc/{pid}/exe").read_bytes())
+        with waiting(runtime.command("wait", first), lambda: True) as pid:
+            check_mappings("apus wait", pid)
+            check_constants("apus wait", pid, program)
+    finally:
+        for name in (running, first, second):
+            runtime.call("delete", "--force", name)
+    is_random = Path("/proc/sys/kernel/randomize_va_space").read_text().strip() != "0"
+    require(len(addresses) == 2 or not is_random, "apus-init: it had the same address twice")
+    return copy, "a random address" if is_random else "an address that this host does not randomise"
+
+
+def check_gate(pid: int) -> int:
+    """Nothing of the host's memory or environment is in the process that waits at the gate. Gives its address."""
+    found = mappings(pid)
+    others = {what for _, _, _, what in found} - NAMELESS - MEMORY_FILES
+    require(not others, f"apus-init: it maps {', '.join(sorted(others))}")
+    environment = Path(f"/proc/{pid}/environ").read_bytes()
+    require(environment == b"", f"apus-init: it has an environment: {environment!r}")
+    image = [mapping for mapping in found if mapping[3].startswith("/memfd:apus-init")]
+    check_guard(pid, [mapping for mapping in found if mapping[0] == image[-1][1]][0])
+    return image[0][0]
+
+
+def check_guard(pid: int, data: tuple[int, int, str, str]) -> None:
+    """The stack protector's guard: the kernel's random bytes (AT_RANDOM, getauxval(3)), the first of them 0."""
+    vector = Path(f"/proc/{pid}/auxv").read_bytes()
+    entries = dict(struct.iter_unpack("<QQ", vector[:len(vector) // 16 * 16]))
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        memory.seek(entries[25])
+        guard = b"\0" + memory.read(8)[1:]
+        memory.seek(data[0])
+        require(guard in memory.read(data[1] - data[0]), "apus-init: its stack protector has no guard of its own")
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    apus = os.path.abspath(sys.argv[1])
+    Ground.isolate()
+    ground = Ground("binary")
+    try:
+        program = elf.Elf.read(apus)
+        check_apus(program)
+        check_protection(apus)
+        init, place = check_processes(apus, ground)
+        image = elf.Elf.read(init)
+        check_init(image)
+        calls = check_calls(init)
+    except Failure as failure:
+        print(f"{apus}: {failure}", file=sys.stderr)
+        return 1
+    finally:
+        ground.close()
+    relro = program.all(elf.RELRO)[0].size // 1024
+    print(f"{apus}: no page is writable and executable, constants are read-only, {relro} KiB of them after the start")
+    print(f"apus-init: {len(image.image)} bytes at {place}, no relocations, {calls} system calls, all on the list")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
