@@ -115,13 +115,22 @@ import Testing
         (.stepsEnd, 1088),
         (.stepCount, 0), (.stepCount, 13), (.stepCount, 15), (.stepCount, -1), (.notesOffset, 1), (.notesOffset, 0),
         (.notesOffset, -8), (.notesCount, 1), (.notesCount, -1), (.firstUnkept, 2), (.firstUnkept, -1),
-        (.report, 200), (.report, -1),
     ])
     func headersThatLieAreRefused(field: Blob.Field, value: Int) throws {
         var blob = Blob(Self.harmless)
         blob[field] = value
         let outcome = try InitProgram().run(blob)
         #expect(outcome.isRefused, "\(outcome)")
+    }
+
+    /// Without a page there is nobody to tell but by the exit status: EBADF.
+    @Test(arguments: [200, -1])
+    func aReportPageThatIsNotThereIsToldByTheExitStatus(descriptor: Int) throws {
+        var blob = Blob(Self.harmless)
+        blob[.report] = descriptor
+        let outcome = try InitProgram().run(blob)
+        #expect(outcome.end == .exited(9), "\(outcome)")
+        #expect(outcome.phase == .APUS_PHASE_STARTING)
     }
 
     @Test func unknownOperationsAreRefused() throws {

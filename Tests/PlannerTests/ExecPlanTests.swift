@@ -42,7 +42,7 @@ import Testing
     @Test func aRootThatIsNoMountNamespacesRootIsGiven() throws {
         let plan = try execPlan(entering: ExecEntry(namespaces: [.pid], changesRoot: true)) { _ in }
         #expect(plan.provisions.map { "\($0.source)" } == ["root of the first process", "first process"])
-        #expect(plan.lines("root.path") == ["fchdir #24", "chroot", "chdir /"])
+        #expect(plan.lines("root.path") == ["fchdir #24", "close #24", "chroot", "chdir /"])
     }
 
     /// A file of the host's procfs, and limits that only the host's root may raise: before anything is entered.

@@ -91,8 +91,9 @@ import Testing
         let failure = ["exit_group()"]
         switch operation {
         case .setCapabilities: return ["capget()", "capset()"] + guarded + failure
-        // CLONE_PARENT and CLONE_PIDFD; the one process says so and ends, the other one hears of it.
-        case .fork(flags: 0): return ["clone(36864)", "sendmsg()", "recvmsg()"] + guarded + failure
+        // CLONE_PARENT; the one process ends, the other one presents itself.
+        case .fork(flags: 0):
+            return ["clone(32768)", "getpid()", "pidfd_open()", "sendmsg()", "close()", "recvmsg()"] + guarded + failure
         case .newSession: return ["setsid()"] + failure
         case .setControllingTerminal: return ["ioctl(0, 21518)"] + failure  // TIOCSCTTY
         case .tellPID: return ["getpid()"]

@@ -82,14 +82,14 @@ import Testing
         let joined = try plan([Namespace(.mount, path: "/m"), Namespace(.pid, path: "/p")])
         #expect(
             joined.lines.filter { $0.hasSuffix("own-fds") } == [
-                "open /proc -> own-fds", "open own-fds:self/fd -> own-fds",
+                "open /proc -> own-fds", "open own-fds:self/fd -> own-fds", "close own-fds",
             ])
         #expect(joined.lines.first == "open /proc -> own-fds")
         // Its own descriptors are those of the process that goes on.
         let fork = try #require(joined.lines.firstIndex { $0.hasPrefix("clone a sibling") })
         #expect(try #require(joined.index("open own-fds:self/fd -> own-fds")) > fork)
         let made = try plan([Namespace(.mount)])
-        #expect(made.lines.filter { $0.hasSuffix("own-fds") } == ["open /proc/self/fd -> own-fds"])
+        #expect(made.lines.filter { $0.hasSuffix("own-fds") } == ["open /proc/self/fd -> own-fds", "close own-fds"])
     }
 
     /// Nothing is held that nobody asks for.

@@ -93,19 +93,16 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .duplicate(.terminalPeer, number: 2), .APUS_OPERATION_DUPLICATE,
             "10 00 00 00 00 00\n 0d 00 | slot\n 00 00 | unused\n 02 00 00 00 | number"),
         RecordCase(
-            .waitAtGate(receive: .hookInput, count: 2), .APUS_OPERATION_WAIT_AT_GATE,
+            .waitAtGate(receive: .hookInput, count: 2, notify: Slot(24)), .APUS_OPERATION_WAIT_AT_GATE,
             """
             18 00 00 00 00 00
             0e 00             | listener
             0f 00             | connection
             10 00             | receive
             02 00             | receive_count
-            ff ff             | notify: none
+            18 00             | notify
             00 00 00 00 00 00 | unused
             """),
-        RecordCase(
-            .waitAtGate(receive: .hookInput, count: 0, notify: Slot(24)), .APUS_OPERATION_WAIT_AT_GATE,
-            "18 00 00 00 00 00 0e 00 0f 00 10 00 00 00\n 18 00 | notify\n 00 00 00 00 00 00"),
         RecordCase(.close(.ownDescriptors), .APUS_OPERATION_CLOSE, "10 00 00 00 00 00 13 00 00 00 00 00 00 00"),
         RecordCase(
             .meet(.console, send: .terminal, receive: .hookInput, count: 1), .APUS_OPERATION_MEET,
