@@ -33,7 +33,7 @@ let strictC: [CSetting] = [
 ///
 /// Not -static-pie: each of 25,200 pointers in Swift's metadata would have to be relocated at every start. Counted on
 /// 1.36 million instructions of `run`: 340,000 more (25 %), or 223,000 (16 %) with relative relocations packed; `state`
-/// takes twice as many instructions, `--version` eighteen times; 76 more pages of 4 KiB become private to each process.
+/// takes twice as many instructions, `--version` eighteen times; 74 more pages of 4 KiB become private to each process.
 /// Stack, heap, mappings and vdso lie at random addresses as ever.
 let hardened = ["now", "relro", "noexecstack", "separate-code", "keep-text-section-prefix"]
 let linking: [LinkerSetting] = [
