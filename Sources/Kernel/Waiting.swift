@@ -17,21 +17,46 @@ public enum Wait {
         try occurred(descriptors.map { ($0, Events.readable) }, milliseconds: milliseconds).map { $0.0 }
     }
 
+    /// The same for two descriptors at most, without lists of them.
+    public static func readable(
+        _ first: Int32, or second: Int32?, milliseconds: Int32
+    ) throws(SystemError) -> (first: Bool, second: Bool) {
+        var entries = (
+            ck_poll(fd: first, events: Events.readable, occurred: 0),
+            ck_poll(fd: second ?? -1, events: Events.readable, occurred: 0)
+        )
+        try unsafe withUnsafeMutablePointer(to: &entries) { entries throws(SystemError) in
+            // A tuple of one type is laid out as an array of it.
+            try unsafe entries.withMemoryRebound(to: ck_poll.self, capacity: 2) { entries throws(SystemError) in
+                try unsafe poll(entries, 2, milliseconds)
+            }
+        }
+        return (entries.0.occurred != 0, entries.1.occurred != 0)
+    }
+
+    /// poll(2), again where a signal came in between.
+    private static func poll(
+        _ entries: UnsafeMutablePointer<ck_poll>?, _ count: Int, _ milliseconds: Int32
+    ) throws(SystemError) {
+        let deadline = milliseconds > 0 ? Clock.monotonic + Int64(milliseconds) * 1_000_000 : 0
+        var rest = milliseconds
+        while true {
+            let result = unsafe ck_poll(entries, count, rest)
+            if result != -Errno.interrupted.rawValue {
+                _ = try check(result, "poll")
+                return
+            }
+            if rest > 0 { rest = Int32(clamping: max(0, deadline - Clock.monotonic) / 1_000_000) }
+        }
+    }
+
     /// poll(2) for any events: the descriptors at which one occurred, with the events.
     public static func occurred(
         _ interests: [(Int32, Int16)], milliseconds: Int32
     ) throws(SystemError) -> [(Int32, Int16)] {
         var entries = interests.map { ck_poll(fd: $0.0, events: $0.1, occurred: 0) }
-        let count = entries.count
-        let deadline = Clock.monotonic + Int64(milliseconds) * 1_000_000
-        var rest = milliseconds
-        while true {
-            let result = unsafe ck_poll(&entries, count, rest)
-            if result != -Errno.interrupted.rawValue {
-                _ = try check(result, "poll")
-                break
-            }
-            if rest > 0 { rest = Int32(clamping: max(0, deadline - Clock.monotonic) / 1_000_000) }
+        try unsafe entries.withUnsafeMutableBufferPointer { entries throws(SystemError) in
+            try unsafe poll(entries.baseAddress, entries.count, milliseconds)
         }
         return entries.filter { $0.occurred != 0 }.map { ($0.fd, $0.occurred) }
     }

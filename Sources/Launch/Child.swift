@@ -46,9 +46,7 @@ public struct Child: ~Copyable {
     private var hasForked = false
     /// Whether the process that is known here is the one that executes the program: it goes on in no other, or has
     /// presented the one in which it does.
-    public var isFollowed: Bool {
-        hasForked || !plan.steps.contains { step in if case .fork = step.operation { true } else { false } }
-    }
+    public var isFollowed: Bool { hasForked || !plan.forks }
 
     /// Clones the process and has it run the plan.
     ///
@@ -103,11 +101,10 @@ public struct Child: ~Copyable {
     public borrowing func hasRequest(
         within milliseconds: Int32, unless interruption: Int32? = nil
     ) throws(LaunchError) -> Bool {
-        let descriptors = [control.number] + (interruption.map { [$0] } ?? [])
         do throws(SystemError) {
-            let ready = try Wait.readable(descriptors, milliseconds: milliseconds)
-            if let interruption, ready.contains(interruption) { throw SystemError("poll", "", .interrupted) }
-            return !ready.isEmpty
+            let ready = try Wait.readable(control.number, or: interruption, milliseconds: milliseconds)
+            if ready.second { throw SystemError("poll", "", .interrupted) }
+            return ready.first
         } catch {
             throw .system(error)
         }

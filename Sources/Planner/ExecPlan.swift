@@ -70,7 +70,7 @@ extension PlanBuilder {
         becomeUser(process)
         let isFilteredEarly = entry.isTraced && entry.joins(.pid) && takesRightsForFilter(process)
         if isFilteredEarly { filterEarly(process, entry) }
-        if entry.joins(.pid) { add(.fork(flags: 0), .field("linux.namespaces")) }
+        if entry.joins(.pid) { fork(0) }
         add(.newSession, .field("process"))
         if process.terminal { controlTerminal() }
         tellPID()

@@ -47,13 +47,19 @@ extension PlanBuilder {
         if forks(new: newFlags) {
             makeTimeNamespace()
             joinNamespaces()
-            add(.fork(flags: newFlags), .field("linux.namespaces"))
+            fork(newFlags)
         } else {
             plan.cloneFlags = newFlags
             joinNamespaces()
         }
         makeNetworkNamespace()
         if hasNewUserNamespace { getMapped() }
+    }
+
+    /// Goes on in a sibling, in the namespaces that only a child enters.
+    mutating func fork(_ flags: UInt64) {
+        add(.fork(flags: flags), .field("linux.namespaces"))
+        plan.forks = true
     }
 
     /// By far the dearest namespace (half a millisecond). The host has to wait for the clone; while this is made it makes

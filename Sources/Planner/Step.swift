@@ -7,6 +7,8 @@ public struct Plan: Sendable {
     public var steps: [Step] = []
     /// The descriptors that the host opens before the clone, by slot.
     public var provisions: [Provision] = []
+    /// Whether the process goes on in a sibling, which a step makes.
+    public var forks = false
     /// Index of the first step behind the gate; nil if nothing waits there.
     public var gate: Int?
     /// The process keeps the descriptors below this one; at least 3.

@@ -401,14 +401,14 @@ struct Creation: ~Copyable {
 /// What a process and its host have to say to each other, found in one pass over the plan.
 private struct Conversation {
     /// Whether the process goes on in a sibling.
-    private(set) var forks = false
+    let forks: Bool
     /// Whether the process waits for its cgroups somewhere.
     private(set) var isAboutCgroups = false
     private var isAboutMore = false
 
     init(_ plan: Plan) {
+        forks = plan.forks
         for step in plan.steps {
-            if case .fork = step.operation { forks = true }
             guard case .meet(let meeting, _, _, _) = step.operation, meeting != .ready else { continue }
             if meeting == .cgroups { isAboutCgroups = true } else { isAboutMore = true }
         }

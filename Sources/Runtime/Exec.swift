@@ -257,15 +257,7 @@ struct Execution: ~Copyable {
 extension Plan {
     /// Whether the host has nothing to do between the clone and the program, but to learn of a fork.
     fileprivate var asksNothing: Bool {
-        var forks = false
-        for step in steps {
-            switch step.operation {
-            case .meet: return false
-            case .fork: forks = true
-            default: continue
-            }
-        }
-        return forks
+        forks && !steps.contains { step in if case .meet = step.operation { true } else { false } }
     }
 }
 

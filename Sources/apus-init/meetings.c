@@ -123,7 +123,14 @@ static long accept_at(int listener) {
     }
 }
 
+/// Lets go of what the set-up was made with: who waits may be looked at for a long time by others in its namespaces.
+static void drop_all_but(struct init *init, const struct apus_gate *s) {
+    for (unsigned slot = 3; slot < APUS_SLOTS; slot++)
+        if (slot != s->listener && slot != s->notify) drop(init, slot);
+}
+
 long wait_at_gate(struct init *init, const struct apus_gate *s) {
+    drop_all_but(init, s);
     init->report->phase = APUS_PHASE_WAITING;
     for (;;) {
         long connection = accept_at(init->slots[s->listener]);

@@ -50,11 +50,17 @@ struct Difference {
         Difference(
             bundle: "user namespace", place: "dev.", reason: "devices are the container's own, with its root as owner"),
         Difference(
+            bundle: "user namespace", place: "terminal.input.",
+            reason: "standard input is the container's own null device"),
+        Difference(
             bundle: "user namespace", place: "mounts./dev/",
             reason: "devices are the container's own, nosuid and noexec; runc 1.1.5 binds the host's"),
         Difference(
             bundle: "user namespace with a user and no network", place: "dev.",
             reason: "devices are the container's own, with its root as owner"),
+        Difference(
+            bundle: "user namespace with a user and no network", place: "terminal.input.",
+            reason: "standard input is the container's own null device"),
         Difference(
             bundle: "user namespace with a user and no network", place: "mounts./dev/",
             reason: "devices are the container's own, nosuid and noexec; runc 1.1.5 binds the host's"),
