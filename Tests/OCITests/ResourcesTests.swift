@@ -37,6 +37,28 @@ import Testing
         }
     }
 
+    /// Rules become a program whose jumps have 15 bits, and a list in which each is compared with each.
+    @Test(arguments: [(4096, nil), (4097, "devices: more than 4096 entries: 4097")] as [(Int, String?)])
+    func deviceRulesAreBounded(count: Int, problem: String?) {
+        let rules = [String](repeating: #"{"allow":false,"access":"m"}"#, count: count).joined(separator: ",")
+        var found: String?
+        do throws(SpecError) {
+            _ = try Resources.decode(Array(#"{"devices":[\#(rules)]}"#.utf8))
+        } catch {
+            found = error.description
+        }
+        #expect(found == problem)
+    }
+
+    /// An update of many entries takes no longer than reading them.
+    @Test(.timeLimit(.minutes(1)))
+    func manyEntriesAreUpdatedAtOnce() {
+        let files = (0..<100_000).map { Resources.Unified(file: "f\($0)", value: "1") }
+        let change = Resources(unified: files.map { .init(file: $0.file, value: "2") } + [.init(file: "g", value: "3")])
+        let updated = Resources(unified: files).updated(with: change)
+        #expect(updated.unified == change.unified)
+    }
+
     @Test func anEmptyUpdateChangesNothing() {
         #expect(Self.everything.updated(with: Resources()) == Self.everything)
         #expect(Resources().updated(with: Self.everything) == Self.everything)
