@@ -150,7 +150,5 @@ private func compileDevices(_ rules: [Resources.DeviceRule]) {
 
 /// Puts properties into a message as they go to systemd. libdbus ends the process if it is given what it cannot carry.
 func send(_ properties: [UnitProperty]) {
-    let call = BusCall(
-        destination: "a.b", path: "/a", interface: "a.b", member: "c", arguments: [UnitProperty.encode(properties)])
-    _ = try? BusMessage.made(of: call)
+    _ = try? BusMessage(call("/a", [UnitProperty.encode(properties)]))
 }
