@@ -88,6 +88,8 @@ extension Resources.BlockIO {
                 major: device.major, minor: device.minor, weight: device.weight ?? former.weight,
                 leafWeight: device.leafWeight ?? former.leafWeight)
         }
+        // Zeros alone give nothing, and an entry that says nothing could not be read again.
+        result.weightDevice.removeAll { $0.weight == nil && $0.leafWeight == nil }
         result.throttleReadBpsDevice.replace(change.throttleReadBpsDevice) { Self.number($0.major, $0.minor) }
         result.throttleWriteBpsDevice.replace(change.throttleWriteBpsDevice) { Self.number($0.major, $0.minor) }
         result.throttleReadIOPSDevice.replace(change.throttleReadIOPSDevice) { Self.number($0.major, $0.minor) }

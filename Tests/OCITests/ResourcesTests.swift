@@ -50,6 +50,17 @@ import Testing
         #expect(found == problem)
     }
 
+    /// Zeros are "not given": what is left must be readable, or the state loses all limits.
+    @Test func weightsOfZeroLeaveNoEntry() throws {
+        let zeros = try Resources.decode(
+            Array(#"{"pids":{"limit":7},"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":0}]}}"#.utf8))
+        let updated = Resources().updated(with: zeros)
+        #expect(updated.blockIO?.weightDevice == [])
+        var writer = JSONWriter(.compact)
+        updated.encode(to: &writer)
+        #expect(try Resources.decode(writer.bytes).pids?.limit == 7)
+    }
+
     /// An update of many entries takes no longer than reading them.
     @Test(.timeLimit(.minutes(1)))
     func manyEntriesAreUpdatedAtOnce() {

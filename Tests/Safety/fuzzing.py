@@ -45,7 +45,7 @@ FUZZERS = [
     Fuzzer("exec", "exec: a process as --process gives it, and its plan", ("corpus/exec",), 16_384),
     Fuzzer("state", "state file: what is read is written again as it was", ("corpus/state",), 16_384),
     Fuzzer("resources", "limits: update --resources, devices on v1 and v2, properties of units",
-           ("corpus/resources",), 16_384),
+           ("corpus/resources",), 4_096),
     Fuzzer("seccomp", "seccomp: profiles, compiled by libseccomp", ("corpus/seccomp",), 8_192),
     Fuzzer("names", "names: cgroup paths, units, addresses, sysctls", ("corpus/names",), 4_096, ""),
     Fuzzer("variant", "unit properties in annotations, and D-Bus messages of them", ("corpus/variant",), 65_536,
