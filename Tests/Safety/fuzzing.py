@@ -2,9 +2,10 @@
 
 Two programs are built, instrumented, below `.build-fuzz`: one of the Swift modules (Tests/Fuzz/Targets, what the
 manifest has with APUS_FUZZ), and one of apus-init on a kernel that is only played (Tests/Fuzz/Init). Each begins with
-`spec-fixtures`; what once was wrong is kept in `spec-fixtures/corpus`. An input that ends the process, hangs it, takes
-more memory than 512 MiB or leaks is a failure, and so is one that breaks what the fuzzer holds to be true: that
-apus-init accepts every plan that is made, that what is written can be read again, and the like.
+`spec-fixtures`; what once was wrong is kept in `spec-fixtures/corpus`. An input that ends the process, takes more than
+five seconds of the processor or more memory than 512 MiB, or leaks, is a failure, and so is one that breaks what the
+fuzzer holds to be true: that apus-init accepts every plan that is made, that what is written can be read again, and the
+like.
 """
 
 import hashlib
@@ -159,7 +160,7 @@ def run(fuzzer: Fuzzer, options: Options, tools: Path) -> Row:
         command = [
             *NICE, str(BUILD / ("fuzz-init" if fuzzer.name == "init" else "release/fuzz")),
             f"-max_total_time={max(1, round(options.seconds))}", f"-max_len={fuzzer.longest}", "-len_control=50",
-            "-timeout=5", "-rss_limit_mb=512", "-print_final_stats=1", f"-artifact_prefix={FOUND}/{fuzzer.name}-",
+            "-timeout=120", "-rss_limit_mb=512", "-print_final_stats=1", f"-artifact_prefix={FOUND}/{fuzzer.name}-",
             *dictionary(fuzzer, work), str(corpus), *map(str, seeds),
         ]
         try:
