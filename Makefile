@@ -69,4 +69,4 @@ bench: root build ## measure apus, crun, runc and a floor in C, side by side
 	Tests/Bench/bench.py $(BINARY) $(BENCH_FLAGS)
 
 clean: ## remove what was built
-	rm -rf .build
+	rm -rf .build .build-fuzz

@@ -43,6 +43,8 @@ void cd_disconnect(DBusConnection *connection) {
     dbus_connection_unref(connection);
 }
 
+bool cd_is_path(const char *text) { return dbus_validate_path(text, NULL); }
+
 DBusMessage *cd_call(const char *destination, const char *path, const char *interface, const char *member) {
     return dbus_message_new_method_call(destination, path, interface, member);
 }

@@ -71,12 +71,15 @@ struct LayoutParser {
     /// Looks for `" - cgroup"`: the separator and the beginning of the type.
     private mutating func readLines(to end: Int) {
         var line = position
+        var isBeforeSeparator = true
         for index in position..<max(position, end) {
             let byte = mountinfo[index]
             if byte == UInt8(ascii: "\n") {
                 line = index + 1
-            } else if byte == UInt8(ascii: "-"), isCgroupType(at: index + 1) {
+                isBeforeSeparator = true
+            } else if byte == UInt8(ascii: "-"), isBeforeSeparator, isCgroupType(at: index + 1) {
                 readMount(line, separator: index)
+                isBeforeSeparator = false
             }
         }
         position = max(position, end)
@@ -155,7 +158,8 @@ struct LayoutParser {
         if path.begins(with: "/..") { return nil }
         if root == "/" { return path == "/" ? "" : path }
         if path == root { return "" }
-        return path.begins(with: root + "/") ? String(decoding: path.utf8.dropFirst(root.utf8.count), as: UTF8.self) : nil
+        if !path.begins(with: root + "/") { return nil }
+        return String(decoding: path.utf8.dropFirst(root.utf8.count), as: UTF8.self)
     }
 
     /// The text of a field, with the octal escapes of blanks and backslashes (`\040`) undone.

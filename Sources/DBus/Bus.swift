@@ -36,9 +36,7 @@ internal import CDBus
     ///
     /// - Parameter milliseconds: how long the reply may take.
     public func send(_ call: BusCall, within milliseconds: Int32) throws(BusError) -> PendingReply {
-        let message = try unsafe BusMessage(
-            owning: cd_call(call.destination, call.path, call.interface, call.member))
-        try message.append(call.arguments)
+        let message = try BusMessage(call)
         guard let pending = unsafe cd_send(connection, message.message, milliseconds) else { throw .disconnected }
         return unsafe PendingReply(owning: pending, of: self)
     }

@@ -10,6 +10,13 @@ internal import CDBus
         unsafe self.message = unsafe message
     }
 
+    /// A call as it is sent. Its path may be one that the other side has told.
+    convenience init(_ call: BusCall) throws(BusError) {
+        guard unsafe cd_is_path(call.path) else { throw .badArguments }
+        try unsafe self.init(owning: cd_call(call.destination, call.path, call.interface, call.member))
+        try append(call.arguments)
+    }
+
     deinit { unsafe cd_message_free(message) }
 
     func append(_ arguments: [BusValue]) throws(BusError) {

@@ -13,16 +13,14 @@ extension Resources {
         if let cpu = change.cpu { result.cpu = (self.cpu ?? CPU()).updated(with: cpu) }
         if let limit = change.pids?.limit { result.pids = Pids(limit: limit) }
         if let blockIO = change.blockIO { result.blockIO = (self.blockIO ?? BlockIO()).updated(with: blockIO) }
-        result.hugepageLimits.replace(change.hugepageLimits) { $0.pageSize == $1.pageSize }
+        result.hugepageLimits.replace(change.hugepageLimits) { $0.pageSize }
         if let network = change.network { result.network = (self.network ?? Network()).updated(with: network) }
-        for device in change.rdma {
-            let former = rdma.first { $0.device == device.device }
-            let merged = RDMA(
-                device: device.device, hcaHandles: device.hcaHandles ?? former?.hcaHandles,
-                hcaObjects: device.hcaObjects ?? former?.hcaObjects)
-            result.rdma.replace([merged]) { $0.device == $1.device }
+        result.rdma.replace(change.rdma, by: { $0.device }) { former, device in
+            RDMA(
+                device: device.device, hcaHandles: device.hcaHandles ?? former.hcaHandles,
+                hcaObjects: device.hcaObjects ?? former.hcaObjects)
         }
-        result.unified.replace(change.unified) { $0.file == $1.file }
+        result.unified.replace(change.unified) { $0.file }
         return result
     }
 
@@ -80,41 +78,51 @@ extension Resources.BlockIO {
         var result = self
         result.weight = change.weight.given ?? weight
         result.leafWeight = change.leafWeight.given ?? leafWeight
-        for device in change.weightDevice {
-            let former = weightDevice.first { $0.major == device.major && $0.minor == device.minor }
-            let merged = Resources.WeightDevice(
-                major: device.major, minor: device.minor, weight: device.weight.given ?? former?.weight,
-                leafWeight: device.leafWeight.given ?? former?.leafWeight)
-            result.weightDevice.replace([merged]) { $0.major == $1.major && $0.minor == $1.minor }
+        let weights = change.weightDevice.map { device in
+            Resources.WeightDevice(
+                major: device.major, minor: device.minor, weight: device.weight.given,
+                leafWeight: device.leafWeight.given)
         }
-        result.throttleReadBpsDevice.replace(change.throttleReadBpsDevice, Self.isSameDevice)
-        result.throttleWriteBpsDevice.replace(change.throttleWriteBpsDevice, Self.isSameDevice)
-        result.throttleReadIOPSDevice.replace(change.throttleReadIOPSDevice, Self.isSameDevice)
-        result.throttleWriteIOPSDevice.replace(change.throttleWriteIOPSDevice, Self.isSameDevice)
+        result.weightDevice.replace(weights, by: { Self.number($0.major, $0.minor) }) { former, device in
+            Resources.WeightDevice(
+                major: device.major, minor: device.minor, weight: device.weight ?? former.weight,
+                leafWeight: device.leafWeight ?? former.leafWeight)
+        }
+        // Zeros alone give nothing, and an entry that says nothing could not be read again.
+        result.weightDevice.removeAll { $0.weight == nil && $0.leafWeight == nil }
+        result.throttleReadBpsDevice.replace(change.throttleReadBpsDevice) { Self.number($0.major, $0.minor) }
+        result.throttleWriteBpsDevice.replace(change.throttleWriteBpsDevice) { Self.number($0.major, $0.minor) }
+        result.throttleReadIOPSDevice.replace(change.throttleReadIOPSDevice) { Self.number($0.major, $0.minor) }
+        result.throttleWriteIOPSDevice.replace(change.throttleWriteIOPSDevice) { Self.number($0.major, $0.minor) }
         return result
     }
 
-    private static func isSameDevice(_ one: Resources.ThrottleDevice, _ other: Resources.ThrottleDevice) -> Bool {
-        one.major == other.major && one.minor == other.minor
-    }
+    private static func number(_ major: UInt32, _ minor: UInt32) -> UInt64 { UInt64(major) << 32 | UInt64(minor) }
 }
 
 extension Resources.Network {
     fileprivate func updated(with change: Self) -> Self {
         var result = self
         result.classID = change.classID ?? classID
-        result.priorities.replace(change.priorities) { $0.name == $1.name }
+        result.priorities.replace(change.priorities) { $0.name }
         return result
     }
 }
 
 extension Array {
-    /// Puts each of the new elements into the place of the one that means the same, or at the end.
-    fileprivate mutating func replace(_ elements: [Element], _ meansSame: (Element, Element) -> Bool) {
+    /// Puts each of the new elements into the place of the one with its key, or at the end; `merged` makes one element
+    /// of the former and the new one.
+    fileprivate mutating func replace<Key: Hashable>(
+        _ elements: [Element], by key: (Element) -> Key, merged: (Element, Element) -> Element = { $1 }
+    ) {
+        if elements.isEmpty { return }
+        var places: [Key: Int] = [:]
+        for (index, element) in enumerated().reversed() { places[key(element)] = index }
         for element in elements {
-            if let index = firstIndex(where: { meansSame($0, element) }) {
-                self[index] = element
+            if let index = places[key(element)] {
+                self[index] = merged(self[index], element)
             } else {
+                places[key(element)] = count
                 append(element)
             }
         }

@@ -33,6 +33,17 @@ import Testing
         #expect(text?.hasPrefix("linux.cgroupsPath: must not contain") == true)
     }
 
+    /// As many ranges as the kernel takes, also in the text of an option.
+    @Test(arguments: [(340, true), (341, false)])
+    func rangesOfAnOptionAreBounded(count: Int, isGood: Bool) throws {
+        let uids = (0..<count).map { "\($0)-\($0)-1" }.joined(separator: "#")
+        let mount: [String: Any] = [
+            "destination": "/a", "source": "/b", "options": ["bind", "idmap=uids=\(uids);gids=0-0-1"],
+        ]
+        let text = failure(of: try document { $0["mounts"] = [mount] })
+        #expect(text == (isGood ? nil : "mounts[0].options[1]: more than 340 ranges: 341"))
+    }
+
     /// 4095 bytes with the slash that a relative path gets: PATH_MAX counts the zero at the end.
     @Test(arguments: [(4094, true), (4095, false)])
     func relativeDestinationsHaveRoomForTheSlash(length: Int, isGood: Bool) throws {

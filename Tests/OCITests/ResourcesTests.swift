@@ -37,6 +37,39 @@ import Testing
         }
     }
 
+    /// Rules become a program whose jumps have 15 bits, and a list in which each is compared with each.
+    @Test(arguments: [(4096, nil), (4097, "devices: more than 4096 entries: 4097")] as [(Int, String?)])
+    func deviceRulesAreBounded(count: Int, problem: String?) {
+        let rules = [String](repeating: #"{"allow":false,"access":"m"}"#, count: count).joined(separator: ",")
+        var found: String?
+        do throws(SpecError) {
+            _ = try Resources.decode(Array(#"{"devices":[\#(rules)]}"#.utf8))
+        } catch {
+            found = error.description
+        }
+        #expect(found == problem)
+    }
+
+    /// Zeros are "not given": what is left must be readable, or the state loses all limits.
+    @Test func weightsOfZeroLeaveNoEntry() throws {
+        let zeros = try Resources.decode(
+            Array(#"{"pids":{"limit":7},"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":0}]}}"#.utf8))
+        let updated = Resources().updated(with: zeros)
+        #expect(updated.blockIO?.weightDevice == [])
+        var writer = JSONWriter(.compact)
+        updated.encode(to: &writer)
+        #expect(try Resources.decode(writer.bytes).pids?.limit == 7)
+    }
+
+    /// An update of many entries takes no longer than reading them.
+    @Test(.timeLimit(.minutes(1)))
+    func manyEntriesAreUpdatedAtOnce() {
+        let files = (0..<100_000).map { Resources.Unified(file: "f\($0)", value: "1") }
+        let change = Resources(unified: files.map { .init(file: $0.file, value: "2") } + [.init(file: "g", value: "3")])
+        let updated = Resources(unified: files).updated(with: change)
+        #expect(updated.unified == change.unified)
+    }
+
     @Test func anEmptyUpdateChangesNothing() {
         #expect(Self.everything.updated(with: Resources()) == Self.everything)
         #expect(Resources().updated(with: Self.everything) == Self.everything)

@@ -2,9 +2,10 @@
 
 Two programs are built, instrumented, below `.build-fuzz`: one of the Swift modules (Tests/Fuzz/Targets, what the
 manifest has with APUS_FUZZ), and one of apus-init on a kernel that is only played (Tests/Fuzz/Init). Each begins with
-`spec-fixtures`; what once was wrong is kept in `spec-fixtures/corpus`. An input that ends the process, hangs it, takes
-more memory than 512 MiB or leaks is a failure, and so is one that breaks what the fuzzer holds to be true: that
-apus-init accepts every plan that is made, that what is written can be read again, and the like.
+`spec-fixtures`; what once was wrong is kept in `spec-fixtures/corpus`. An input that ends the process, takes more than
+five seconds of the processor or more memory than 512 MiB, or leaks, is a failure, and so is one that breaks what the
+fuzzer holds to be true: that apus-init accepts every plan that is made, that what is written can be read again, and the
+like.
 """
 
 import hashlib
@@ -45,7 +46,7 @@ FUZZERS = [
     Fuzzer("exec", "exec: a process as --process gives it, and its plan", ("corpus/exec",), 16_384),
     Fuzzer("state", "state file: what is read is written again as it was", ("corpus/state",), 16_384),
     Fuzzer("resources", "limits: update --resources, devices on v1 and v2, properties of units",
-           ("corpus/resources",), 16_384),
+           ("corpus/resources",), 4_096),
     Fuzzer("seccomp", "seccomp: profiles, compiled by libseccomp", ("corpus/seccomp",), 8_192),
     Fuzzer("names", "names: cgroup paths, units, addresses, sysctls", ("corpus/names",), 4_096, ""),
     Fuzzer("variant", "unit properties in annotations, and D-Bus messages of them", ("corpus/variant",), 65_536,
@@ -159,7 +160,7 @@ def run(fuzzer: Fuzzer, options: Options, tools: Path) -> Row:
         command = [
             *NICE, str(BUILD / ("fuzz-init" if fuzzer.name == "init" else "release/fuzz")),
             f"-max_total_time={max(1, round(options.seconds))}", f"-max_len={fuzzer.longest}", "-len_control=50",
-            "-timeout=5", "-rss_limit_mb=512", "-print_final_stats=1", f"-artifact_prefix={FOUND}/{fuzzer.name}-",
+            "-timeout=120", "-rss_limit_mb=512", "-print_final_stats=1", f"-artifact_prefix={FOUND}/{fuzzer.name}-",
             *dictionary(fuzzer, work), str(corpus), *map(str, seeds),
         ]
         try:

@@ -21,7 +21,10 @@ enum { CD_DEPTH = 24 };
 struct DBusConnection *cd_connect(const char *address, int64_t user, struct DBusMessage **failure);
 void cd_disconnect(struct DBusConnection *connection);
 
-/// A call of a method, without its arguments.
+/// Whether a text is an object path.
+bool cd_is_path(const char *text);
+
+/// A call of a method, without its arguments. The library ends the process if `path` is no object path.
 struct DBusMessage *cd_call(const char *destination, const char *path, const char *interface, const char *member);
 void cd_message_free(struct DBusMessage *message);
 

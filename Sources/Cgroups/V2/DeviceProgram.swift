@@ -180,8 +180,8 @@ struct DeviceProgram {
         return code.count - 1
     }
 
-    /// Lets a jump go to where the next instruction will be. The distance has 15 bits: 5000 rules, which is more than
-    /// the kernel lets through.
+    /// Lets a jump go to where the next instruction will be. The distance has 15 bits: the reader of
+    /// configurations lets no more rules through than fit.
     private mutating func land(_ place: Int) {
         code[place] |= (UInt64(code.count - place - 1) & 0x7FFF) << 16
     }

@@ -98,8 +98,9 @@ enum KnownProperties {
         let known = table[place]
         for member in node.members {
             if let known, !known.contains(member.name) {
-                let phrase = Suggestion.phrase(for: member.name, among: known)
-                reader.warn(node, member: member.name, "unknown property, which has no effect\(phrase)")
+                reader.warn(
+                    node, member: member.name,
+                    "unknown property, which has no effect\(Suggestion.phrase(for: member.name, among: known))")
             } else if let value = member.value {
                 look(at: value, place: memberPlace(member.name, in: place), &reader)
             }

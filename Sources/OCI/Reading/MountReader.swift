@@ -24,7 +24,9 @@ extension Reader {
 
     /// Absolute, or for old configurations relative to `/` (config.md, "Mounts").
     private mutating func mountDestination(_ node: JSONNode) -> String? {
-        guard let text = requiredText(node, "destination"), let destinationNode = node["destination"] else { return nil }
+        guard let text = requiredText(node, "destination"), let destinationNode = node["destination"] else {
+            return nil
+        }
         guard !text.isAbsolute else { return hasPathLength(destinationNode, text) ? text : nil }
         guard hasPathLength(destinationNode, "/" + text) else { return nil }
         warn(destinationNode, "not absolute, taken as \(JSONWriter.excerpt("/" + text)): \(JSONWriter.excerpt(text))")
@@ -57,6 +59,10 @@ extension Reader {
     }
 
     private mutating func checkRanges(_ node: JSONNode, _ mappings: [IDMapping]) {
+        guard mappings.count <= Self.mostMappings else {
+            report(node, "more than \(Self.mostMappings) ranges: \(mappings.count)")
+            return
+        }
         for (index, mapping) in mappings.enumerated() {
             if mapping.lastContainerID > UInt64(lastID) || mapping.lastHostID > UInt64(lastID) {
                 report(node, "reaches beyond the last id, \(lastID)")

@@ -31,8 +31,8 @@ extension Reader {
 
     /// The rules of user_namespaces(7): at most 340 ranges, none beyond the last id, no two with a common id.
     mutating func idMappings(_ object: JSONNode, _ name: StaticString) -> [IDMapping] {
-        if let node = object[name], node.count > 340 {
-            report(node, "more than 340 entries: \(node.count)")
+        if let node = object[name], node.count > Self.mostMappings {
+            report(node, "more than \(Self.mostMappings) entries: \(node.count)")
             return []
         }
         var earlier: [IDMapping] = []
@@ -45,6 +45,9 @@ extension Reader {
             return mapping
         }
     }
+
+    /// UID_GID_MAP_MAX_EXTENTS (linux/user_namespace.h).
+    static var mostMappings: Int { 340 }
 
     private mutating func idMapping(_ node: JSONNode) -> IDMapping? {
         let containerID: UInt32? = requiredInteger(node, "containerID", in: 0...lastID)

@@ -52,9 +52,9 @@ struct Reader {
     }
 
     /// Warns of a member whose name is data.
-    mutating func warn(_ object: JSONNode, member name: String, _ message: String) {
+    mutating func warn(_ object: JSONNode, member name: String, _ message: @autoclosure () -> String) {
         guard warnings.count < Self.limit else { return }
-        warnings.append(Problem(path: object.path(of: name), message: message))
+        warnings.append(Problem(path: object.path(of: name), message: message()))
     }
 
     /// Takes the problems so far away, to be put back in a better place.

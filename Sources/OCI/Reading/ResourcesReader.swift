@@ -4,7 +4,7 @@ extension Reader {
     /// `linux.resources`, or a document of its own.
     mutating func resources(_ node: JSONNode) -> Resources {
         Resources(
-            devices: objects(node, "devices") { reader, rule in reader.deviceRule(rule) },
+            devices: deviceRules(node),
             memory: object(node, "memory").map { memory($0) },
             cpu: object(node, "cpu").map { cpu($0) },
             pids: object(node, "pids").map { Resources.Pids(limit: integer($0, "limit", in: -1...Int64.max)) },
@@ -13,6 +13,17 @@ extension Reader {
             network: object(node, "network").map { network($0) },
             rdma: map(node, "rdma") { reader, device, entry in reader.rdma(device, entry) },
             unified: map(node, "unified") { reader, file, entry in reader.unified(file, entry) })
+    }
+
+    /// The rules become a program whose jumps have 15 bits, of at most five instructions for each, and a list of which
+    /// each entry is compared with each.
+    private mutating func deviceRules(_ node: JSONNode) -> [Resources.DeviceRule] {
+        let most = 4096
+        if let rules = node["devices"], rules.count > most {
+            report(rules, "more than \(most) entries: \(rules.count)")
+            return []
+        }
+        return objects(node, "devices") { reader, rule in reader.deviceRule(rule) }
     }
 
     private mutating func deviceRule(_ node: JSONNode) -> Resources.DeviceRule? {

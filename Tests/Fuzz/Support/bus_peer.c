@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "fuzz_support.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define SILENCE 3  // milliseconds
 
 static const char greeting[] = "OK 0123456789abcdef0123456789abcdef\r\nAGREE_UNIX_FD\r\n";
 
@@ -34,8 +37,11 @@ static void serve_one(int connection) {
     if (bytes && size) memcpy(bytes, given, size);
     pthread_mutex_unlock(&lock);
     if (bytes && say(connection, greeting, sizeof greeting - 1)) say(connection, bytes, size);
-    shutdown(connection, SHUT_WR);
+    // Who waits for an answer that does not come would do so for half a minute: silence ends the connection.
+    struct pollfd client = {.fd = connection, .events = POLLIN};
     char heard[4096];
+    while (poll(&client, 1, SILENCE) > 0 && read(connection, heard, sizeof heard) > 0) {}
+    shutdown(connection, SHUT_WR);
     while (read(connection, heard, sizeof heard) > 0) {}
     free(bytes);
     close(connection);

@@ -12,7 +12,3 @@ int fuzz_run(int argc, char **argv, int (*one)(const uint8_t *, size_t)) {
 DBusMessage *fuzz_demarshal(const uint8_t *bytes, size_t size) {
     return dbus_message_demarshal((const char *)bytes, (int)size, NULL);
 }
-
-DBusMessage *fuzz_call(const char *destination, const char *path, const char *interface, const char *member) {
-    return dbus_message_new_method_call(destination, path, interface, member);
-}

@@ -45,10 +45,7 @@ private func checkUnit(_ path: String, _ id: String, _ instance: SystemdUnit.Ins
 /// A value in GVariant's text form becomes one that D-Bus carries, or is refused.
 func fuzzVariant(_ bytes: [UInt8]) {
     let text = String(decoding: bytes, as: UTF8.self)
-    if let value = try? VariantText.parse(text) {
-        let call = BusCall(destination: "a.b", path: "/a", interface: "a.b", member: "c", arguments: [.variant(value)])
-        _ = try? BusMessage.made(of: call)
-    }
+    if let value = try? VariantText.parse(text) { _ = try? BusMessage(call("/a", [.variant(value)])) }
     for name in ["TimeoutStopSec", "IOWeight"] {
         let annotation = Annotation(key: AnnotatedProperties.prefix + name, value: text)
         if let properties = try? AnnotatedProperties.read([annotation]) { send(properties) }

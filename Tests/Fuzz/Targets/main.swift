@@ -31,6 +31,13 @@ func require(_ holds: @autoclosure () -> Bool, _ what: String) {
     if !holds() { fatalError(what) }
 }
 
+/// Seconds of the processor that this process has had: a busy machine is no hang.
+func processorTime() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
 let name = getenv("APUS_FUZZER").map { String(cString: $0) } ?? ""
 guard let fuzzer = Fuzzer.all[name] else {
     print("APUS_FUZZER must be one of \(Fuzzer.all.keys.sorted().joined(separator: " "))")
@@ -40,6 +47,8 @@ let chosen = fuzzer.run
 if fuzzer.isJSON { fuzz_change_as_json() }
 exit(
     fuzz_run(CommandLine.argc, CommandLine.unsafeArgv) { bytes, size in
+        let begin = processorTime()
         chosen(Array(UnsafeBufferPointer(start: bytes, count: size)))
+        require(processorTime() - begin < 5, "it took more than 5 s")
         return 0
     })

@@ -20,10 +20,7 @@ bool fuzz_plan_is_sound(const uint8_t *bytes, size_t size);
 /// The first message of some bytes as libdbus reads it; NULL if it refuses them. The caller owns it.
 struct DBusMessage *fuzz_demarshal(const uint8_t *bytes, size_t size);
 
-/// A call of a method without arguments; the caller owns it.
-struct DBusMessage *fuzz_call(const char *destination, const char *path, const char *interface, const char *member);
-
 /// Opens a bus at an abstract socket of this process, and returns its address; NULL if that fails. To everybody who
-/// connects it says who it is, then what was given last, and hangs up.
+/// connects it says who it is, then what was given last, and hangs up when nothing more comes.
 const char *fuzz_bus_open(void);
 void fuzz_bus_give(const uint8_t *bytes, size_t size);
