@@ -1,9 +1,12 @@
 """Containers in large numbers: commands that are started now and waited for later, and what is true of a container."""
 
+import copy
+import dataclasses
 import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +25,10 @@ NOT_THERE = "none"
 class Started:
     """A command under way. What it writes goes to files: who inherits these keeps nobody waiting."""
 
-    def __init__(self, command: list[str], cwd: Path | None = None):
+    def __init__(self, command: list[str], environment: dict[str, str] | None = None):
         self.out, self.err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self.begin = time.monotonic()
-        self.process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err,
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err,
                                         start_new_session=True)
 
     @property
@@ -88,8 +91,9 @@ class Arena:
 
     # ---- Commands
 
-    def start(self, *words: str) -> Started:
-        return Started(self.runtime.command(*words))
+    def start(self, *words: str, manager: str = "") -> Started:
+        """Begins a command; `manager` is the socket of a service manager that wants to know what is ready."""
+        return Started(self.runtime.command(*words), {**os.environ, "NOTIFY_SOCKET": manager} if manager else None)
 
     def call(self, *words: str, timeout: float = TIMEOUT) -> Outcome:
         return self.start(*words).finish(timeout)
@@ -152,7 +156,8 @@ class Arena:
             known = self.runtime.state(name)
             status = known.get("status", NOT_THERE)
             living = self.inhabitants(name)
-            agrees = known.get("pid") in living if status in LIVING else not living
+            # One that waits for the rest of its pid namespace to end has left its cgroup already.
+            agrees = known["pid"] in living or is_alive(known["pid"]) and bool(living) if status in LIVING else not living
             if agrees and status != "creating":
                 return status, ""
             if time.monotonic() > deadline:
@@ -173,6 +178,29 @@ class Arena:
         if not left:  # a process keeps its cgroup; one line is enough
             left = [f"cgroup {path} stays" for path in self.cgroups(name)]
         return left + [f"state {name} stays"] * os.path.lexists(self.entry(name))
+
+    def clear(self, name: str) -> None:
+        """Takes away by force what is left of a container, so that the next case begins with nothing."""
+        for folder in self.cgroups(name):
+            for file, value in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+                if (folder / file).exists():
+                    (folder / file).write_text(value)
+        for pid in self.inhabitants(name):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        until(lambda: not self.inhabitants(name), f"the end of {name}")
+        for folder in self.cgroups(name):
+            folder.rmdir()
+
+    def branch(self) -> "Arena":
+        """The same with a state directory of its own."""
+        branch = copy.copy(self)
+        root = self.ground.work / f"root-{time.monotonic_ns()}-{threading.get_ident()}"
+        root.mkdir(mode=0o700)
+        branch.runtime = dataclasses.replace(self.runtime, root=root)
+        return branch
 
     def close(self) -> list[str]:
         """Takes everything away; what was left."""

@@ -100,8 +100,9 @@ def outcomes(first: str, second: str, state: str) -> set[tuple[bool, bool, str]]
             for succeeded, final in results(killer, "created" if makes else state):
                 final = NOT_THERE if makes else final
                 found.add((succeeded, False, final) if swapped else (False, succeeded, final))
-                # Who is killed does not end at once: what could be done before can be done a moment later.
-                if succeeded and any(each for each, _ in results(victim, state)) and not makes:
+                # Who is killed is thawed, and does not end at once: what can be done to the living can still be done.
+                living = (state, state.replace("paused created", "created").replace("paused", "running"))
+                if succeeded and not makes and any(each for was in living for each, _ in results(victim, was)):
                     found.add((True, True, final))
     return {(one, two, final.removesuffix(" created")) for one, two, final in found}
 
@@ -191,12 +192,15 @@ def rows(options: Options) -> Iterator[Row]:
     arena = Arena("pairs", options.apus)
     pairs = Pairs(arena)
     chance = random.Random(8)
-    rounds = 1 if options.short else 8
+    rounds = 1 if options.short else 4
     for state in STATES:
         items = [(first, second, state, chance.choice(DELAYS)) for first in COMMANDS for second in COMMANDS
                  for _ in range(rounds)]
         yield judged(f"pairs of commands, container {state}", f"{len(items):,} pairs, 64 commands at a time",
                      in_crowds(pairs.check, items, WIDTH))
+    beside = [(*chance.sample(("pause", "kill KILL"), 2), state, chance.choice(DELAYS))
+              for state in ("created", "running", "paused") for _ in range(50 * rounds)]
+    yield judged("SIGKILL beside pause is not lost", f"{len(beside)} pairs", in_crowds(pairs.check, beside, WIDTH))
     rounds *= 10
     yield judged("64 commands at a time on one id", f"{rounds} crowds",
                  in_crowds(pairs.crowd, range(rounds), 1))
