@@ -143,7 +143,7 @@ class Damaged:
             name = self.make(arena, state)
             entry = arena.entry(name)
             content = (entry / STATE).read_bytes()
-            for file in sorted({*os.listdir(entry), "gate", "notify"}):
+            for file in sorted({*os.listdir(entry), "gate"}):
                 for shape in shapes(self.canary, content):
                     yield Case(state, file, shape)
             if state != "paused" or not short:

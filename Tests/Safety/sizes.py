@@ -1,8 +1,8 @@
 """What the largest configurations and images make a runtime allocate and do.
 
 A document of 1 MB takes at most 64 MB and 2 s of processor time to refuse or to run, twice as large a document about
-twice as much, and no message quotes megabytes. The processor time is that of the command and of what it waits for; where
-the kernel takes most of it (thousands of mounts), that is told, and has to be linear as well.
+twice as much, and no message quotes megabytes. The processor time is that of the command and of what it waits for; where the
+kernel takes most of it (thousands of mounts), that is told, and is the kernel's.
 """
 
 import copy
@@ -364,16 +364,24 @@ class Measured:
     def last(self) -> Used:
         return self.uses[-1]
 
+    def grown(self, part: Callable[[Used], float], least: float) -> float:
+        """By how much a part of the use grows for the last doubling; 0 if it was too little to say."""
+        *_, half, whole = [part(use) for use in self.uses] if len(self.uses) > 1 else [0.0, 0.0]
+        return whole / half if half > least else 0
+
     @property
     def growth(self) -> float:
-        """For the last doubling; 0 if it took too little to say."""
-        *_, half, whole = [use.seconds for use in self.uses] if len(self.uses) > 1 else [0.0, 0.0]
-        return whole / half if half > MEASURABLE else 0
+        """Of the runtime's own time."""
+        return self.grown(lambda use: use.user, MEASURABLE)
+
+    @property
+    def kernel_growth(self) -> float:
+        """Of the kernel's: mounts on one another take it the square of their number, whoever makes them."""
+        return self.grown(lambda use: use.kernel, MEASURABLE)
 
     @property
     def memory_growth(self) -> float:
-        *_, half, whole = [use.peak for use in self.uses] if len(self.uses) > 1 else [0, 0]
-        return whole / half if half > 32 << 20 else 0
+        return self.grown(lambda use: use.peak, 32 << 20)
 
     def wrongs(self) -> list[str]:
         """What is more than a document of this size may take."""
@@ -418,9 +426,11 @@ class Sizes:
         worst = max(measured, key=lambda each: (bool(each.wrongs()), each.last.seconds))
         peak = max(each.last.peak for each in measured)
         growths = [each.growth for each in measured if each.growth]
+        kernel = [each.kernel_growth for each in measured if each.kernel_growth]
         figure = f"{size}: {peak / (1 << 20):.0f} MB, {worst.last.seconds:.2f} s ({worst.command})"
         if worst.last.seconds > MOST_SECONDS / 4 and worst.last.kernel > worst.last.user:
             figure += f", of this kernel {worst.last.kernel:.2f} s"
+            figure += f", x2 growth {max(kernel):.1f}" if kernel else ""
         if growths:
             figure += f"; x2 growth {max(growths):.1f}"
         wrongs = [text for each in measured for text in each.wrongs()]
@@ -465,6 +475,8 @@ class Sizes:
 
     def compare(self, subject: Subject, bundle: Bundle) -> str:
         used = self.create(subject, bundle, [])
+        if used.status < 0:
+            self.ground.clear(subject.runtime)  # given up: what it leaves is not what is looked for
         return f"{used}, status {used.status}" + (f", a message of {used.message:,} bytes" if used.message > LONGEST_MESSAGE
                                                   else "")
 
