@@ -9,7 +9,8 @@ VERSION := $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/apus/C
 
 # Debian packages. What the build links statically, what the demo and the tests run, and the benchmark's peers.
 BUILD_PACKAGES := libseccomp-dev libjson-c-dev libdbus-1-dev
-TEST_PACKAGES  := busybox-static runc gcc libc6-dev binutils util-linux uidmap bash zsh fish python3 python3-pexpect tmux
+TEST_PACKAGES  := busybox-static runc strace gcc libc6-dev binutils util-linux uidmap bash zsh fish python3 python3-pexpect tmux
+SAFETY_PACKAGES := busybox-static runc crun strace gcc libc6-dev binutils util-linux python3
 BENCH_PACKAGES := busybox-static hyperfine runc crun python3 gcc libc6-dev util-linux
 
 # Installs the packages of $(1) that are missing; one sentence says what is wrong if that cannot be done.
@@ -25,10 +26,10 @@ define install
 	  || { echo "make: apt-get could not install$$missing; please install them by hand" >&2; exit 1; }
 endef
 
-.PHONY: deps build install demo test bench clean help toolchain root
+.PHONY: deps build install demo test test-safety bench clean help toolchain root
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 toolchain:
 	@command -v $(SWIFT) >/dev/null || { echo "make: no Swift toolchain found; install Swift 6.3 or newer from swift.org and put it on the PATH" >&2; exit 1; }
@@ -63,6 +64,11 @@ test: root build ## run all tests; real containers, as root
 	$(SWIFT) test --skip-build --skip LifecycleTests
 	APUS_STEP_FAILURES=1 $(SWIFT) test --skip-build --filter RuntimeTests
 	APUS_BINARY=$(CURDIR)/$(BINARY) $(SWIFT) test --skip-build --filter LifecycleTests
+	Tests/Safety/safety.py $(BINARY) --short
+
+test-safety: root build ## attacks, races, faults, crowds and garbage; about twenty minutes
+	$(call install,$(SAFETY_PACKAGES))
+	Tests/Safety/safety.py $(BINARY) --peer runc=$$(command -v runc) --peer crun=$$(command -v crun)
 
 bench: root build ## measure apus, crun, runc and a floor in C, side by side
 	$(call install,$(BENCH_PACKAGES))
