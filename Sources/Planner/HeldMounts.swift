@@ -5,12 +5,34 @@ internal import OCI
 extension PlanBuilder {
     mutating func noteRemounts() {
         for mount in spec.mounts where mount.isRemount { remounted.insert(Self.key(mount.destination)) }
+        let late = spec.mounts.count { isLateReadOnly($0) }
+        if late > Self.fewLate { noteParents() }
+    }
+
+    /// Notes every directory in which something is made later: a mount point, a device, the working directory.
+    private mutating func noteParents() {
+        let made = ["/dev/console", "/run/notify", spec.process?.cwd ?? "/"] + spec.linux.devices.map(\.path)
+        for path in made + spec.mounts.map(\.destination) {
+            let bytes = Self.key(path)
+            for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "/") {
+                filled.insert(index == 0 ? [byte] : Array(bytes[..<index]))
+            }
+        }
+    }
+
+    /// So many mounts can be held without a thought.
+    private static let fewLate = 64
+
+    /// Whether a mount becomes read-only only at the end: every one, unless they are so many that there are not enough
+    /// slots for them; then those in which something is made, as far as the text of the paths tells.
+    func staysWritable(_ mount: Mount) -> Bool {
+        isLateReadOnly(mount) && (filled.isEmpty || filled.contains(Self.key(mount.destination)))
     }
 
     /// Where a mount is kept while it is made, and as long as something is to be done to it.
     mutating func slot(for mount: Mount) -> Slot {
         if mount.action == .new, lexicallyClean(mount.destination) == "/dev" { return .devices }
-        return isLateReadOnly(mount) || isRemounted(mount.destination) ? reserveSlot() : .mount
+        return staysWritable(mount) || isRemounted(mount.destination) ? reserveSlot() : .mount
     }
 
     /// Remembers which mount is at a destination. What is below it cannot be seen any more.

@@ -109,7 +109,7 @@ extension PlanBuilder {
         hold(slot, at: mount.destination)
         if isLateReadOnly(mount) {
             attributes.subtract(.readOnly)
-            lateReadOnly.append((slot, origin))
+            if staysWritable(mount) { lateReadOnly.append((slot, origin)) }
         }
         add(.createMount(.fileSystem, attributes: attributes.rawValue, into: slot), origin)
         // Found once: what is taken from there and what is put there is the same directory.
@@ -124,6 +124,9 @@ extension PlanBuilder {
             // What the image makes this process read and keep is counted as the container's.
             try joinCgroups()
             add(.copyTree(from: .target, to: slot), origin)
+        }
+        if isLateReadOnly(mount), !staysWritable(mount) {
+            add(.setMountAttributes(slot, set: MountAttributes.readOnly.rawValue), origin)
         }
         add(.moveMount(slot, to: .target), origin)
         propagate(slot, mount, origin)

@@ -31,6 +31,8 @@ struct PlanBuilder {
     var hostDevices: Slot?
     /// Destinations of `remount` entries. As bytes, like every path: texts that look the same are the same to Swift.
     var remounted: Set<[UInt8]> = []
+    /// Directories in which something is made while the container is made; empty where that does not matter.
+    var filled: Set<[UInt8]> = []
     /// tmpfs mounts that become read-only once everything in them has been made.
     var lateReadOnly: [(slot: Slot, origin: Origin)] = []
     /// Whether this is the container's first process, and not one that joins it.
@@ -110,6 +112,9 @@ struct PlanBuilder {
 
     static let mostKept: Int32 = 65_536
 
+    /// Each is a mount; the kernel takes 100,000 of them (fs.mount-max).
+    static let mostCovered = 32_768
+
     /// Whether the container has a mount namespace of its own to arrange.
     var makesMounts: Bool { spec.linux.creates(.mount) }
 
@@ -145,6 +150,11 @@ struct PlanBuilder {
 
     /// What this version does not do is refused: accepting it in silence would be worse than not having it.
     func refuseUnavailable(_ process: Process) throws(PlanError) {
+        let covered = spec.linux.maskedPaths.count + spec.linux.readonlyPaths.count
+        guard covered <= Self.mostCovered else {
+            throw PlanError(
+                field: "linux.maskedPaths", message: "more than \(Self.mostCovered) masked and read-only paths")
+        }
         try refuse(!spec.linux.netDevices.isEmpty, "linux.netDevices", "moving network devices")
         try refuse(spec.linux.seccomp?.notifies == true, "linux.seccomp", "SCMP_ACT_NOTIFY")
         try refuseForeignPidNamespace()

@@ -78,7 +78,7 @@ extension PlanBuilder {
         }
     }
 
-    /// Whether a mount is read-only only after everything in it has been made.
+    /// Whether a mount is made writable, since something is put into it while it is made.
     func isLateReadOnly(_ mount: Mount) -> Bool {
         mount.action == .new && mount.type == "tmpfs" && mount.attributes.set.contains(.readOnly)
     }

@@ -64,6 +64,16 @@ struct Container {
         return try isWaiting() ? .created : .running
     }
 
+    /// Whether its first process has got a SIGKILL that has not ended it yet (proc_pid_status(5), SigPnd and ShdPnd).
+    var isToBeKilled: Bool {
+        // A process that is gone needs none.
+        guard let status = try? Files.readText("/proc/\(record.pid)/status") else { return false }
+        return status.split(separator: "\n").contains { line in
+            (line.begins(with: "SigPnd:") || line.begins(with: "ShdPnd:"))
+                && line.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }.map { $0 >> 8 & 1 == 1 } ?? false
+        }
+    }
+
     /// Whether its processes stand still.
     func isFrozen() throws(RuntimeError) -> Bool {
         do { return try cgroup.isFrozen() } catch { throw .cgroup(error) }

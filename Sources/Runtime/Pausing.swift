@@ -12,7 +12,21 @@ extension Lifecycle {
         case .creating, .paused, .stopped: throw .status("container not running")
         }
         let cgroup = try container.requireCgroup()
-        do { try cgroup.freeze() } catch { throw .cgroup(error) }
+        do {
+            try cgroup.freeze()
+            // On cgroup v1 a frozen process does not die. Who sends SIGKILL thaws what is frozen by then; what has become
+            // frozen after that is thawed here.
+            if container.isToBeKilled {
+                try cgroup.thaw()
+                throw RuntimeError.status("container not running")
+            }
+        } catch let error as CgroupError {
+            throw .cgroup(error)
+        } catch let error as RuntimeError {
+            throw error
+        } catch {
+            throw .status("\(error)")
+        }
         _ = consume entry  // Locked until here.
     }
 

@@ -36,8 +36,10 @@ struct Log: Sendable {
     /// Writes one message. Engines take the last one at level error as the reason of a failure.
     func write(_ level: LogLevel, _ message: String, _ details: ErrorDetails = ErrorDetails()) {
         guard isOn(level) else { return }
+        let message = Self.excerpt(message)
         let record = LogRecord(
-            level, message, Self.fields(details), problems: details.problems.map { ($0.path, $0.message) })
+            level, message, Self.fields(details),
+            problems: details.problems.prefix(Self.mostProblems).map { (Excerpt.of($0.path), Excerpt.of($0.message)) })
         let now = Clock.now / 1_000_000_000
         do {
             switch options.destination {
@@ -59,6 +61,16 @@ struct Log: Sendable {
         }
         // It may quote what a container has said.
         if level == .error { Output.standardError(Self.plainLines(message) + "\n") }
+    }
+
+    /// So many problems of one configuration are told.
+    private static var mostProblems: Int { 100 }
+
+    /// Each line is no longer than one can read, and there are no more of them than that.
+    private static func excerpt(_ message: String) -> String {
+        let lines = message.split(separator: "\n", maxSplits: mostProblems + 1, omittingEmptySubsequences: false)
+        let told = lines.prefix(mostProblems + 1).map { Excerpt.of(String($0)) }.joined(separator: "\n")
+        return Excerpt.of(told) + (lines.count > mostProblems + 1 ? "\n  and more" : "")
     }
 
     /// Without what a terminal would obey.
@@ -87,7 +99,7 @@ struct Log: Sendable {
         ]
         return fields.compactMap { key, value in
             guard let value, !value.isEmpty else { return nil }
-            return LogField(key, value)
+            return LogField(key, Excerpt.of(value))
         }
     }
 }

@@ -13,6 +13,9 @@ public struct BundleCheck {
     let rights: Rights
     /// Who is to make the cgroup.
     let manager: CgroupManager
+    var covers = Covers()
+    /// What was told already.
+    private var told: Set<[UInt8]> = []
     /// A path that is part of the bundle's configuration but not of this document.
     static let host = "host"
 
@@ -59,6 +62,7 @@ public struct BundleCheck {
 
     /// The order is that of the configuration.
     private mutating func check(_ spec: Spec) {
+        covers = Covers(spec.mounts)
         let root = checkRoot(spec)
         if let process = spec.process {
             checkIdentity(process, spec.linux)
@@ -97,8 +101,7 @@ public struct BundleCheck {
     }
 
     private mutating func add(_ finding: Finding) {
-        let isKnown = findings.contains { $0.field == finding.field && $0.message == finding.message }
-        if !isKnown { findings.append(finding) }
+        if told.insert(Array("\(finding.field)\n\(finding.message)".utf8)).inserted { findings.append(finding) }
     }
 
     /// A call that failed while looking: something that is not there is an error; what an ordinary user may not look at

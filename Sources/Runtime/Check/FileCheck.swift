@@ -29,7 +29,7 @@ extension BundleCheck {
 
     /// Those of the last kind run in the container, from its root.
     private mutating func checkInside(_ hook: Hook, _ field: String, _ spec: Spec, _ root: String?) {
-        guard let root, cover(of: lexicallyClean(hook.path), in: spec) == nil else { return }
+        guard let root, covers.mount(over: hook.path) == nil else { return }
         do {
             let status = try RootView(root).status(hook.path)
             check(status, hook.path, field)

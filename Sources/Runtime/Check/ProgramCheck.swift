@@ -15,7 +15,7 @@ extension BundleCheck {
     }
 
     private mutating func checkDirectory(_ process: OCI.Process, _ spec: Spec, _ view: borrowing RootView) {
-        guard cover(of: process.cwd, in: spec) == nil else { return }
+        guard covers.mount(over: process.cwd) == nil else { return }
         // What is missing is made.
         guard let status = try? view.status(process.cwd), status.kind != .directory else { return }
         addError("process.cwd", "\(process.cwd) is not a directory in the root file system", "name a directory")
@@ -27,7 +27,7 @@ extension BundleCheck {
         for candidate in Plan.programCandidates(of: process) {
             let path = lexicallyClean(candidate.isAbsolute ? candidate : "\(process.cwd)/\(candidate)")
             // Inside of a mount only the container can look.
-            if let mount = cover(of: path, in: spec) {
+            if let mount = covers.mount(over: path) {
                 if spec.mounts[mount].isBind || spec.mounts[mount].tmpcopyup { return }
                 continue
             }
@@ -69,14 +69,6 @@ extension BundleCheck {
     private static func isSystemPlace(_ destination: String) -> Bool {
         ["/proc", "/dev", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].contains { place in
             destination == place || destination.begins(with: place + "/")
-        }
-    }
-
-    /// The mount that hides a path of the root file system.
-    func cover(of path: String, in spec: Spec) -> Int? {
-        spec.mounts.lastIndex { mount in
-            let destination = lexicallyClean(mount.destination)
-            return !mount.isRemount && (destination == "/" || path == destination || path.begins(with: destination + "/"))
         }
     }
 

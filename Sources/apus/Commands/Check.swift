@@ -12,7 +12,7 @@ extension Command {
         switch options.format {
         case .json: try Output.standard(CheckDocument.json(of: findings))
         case .text:
-            var text = findings.map { "\(Quoting.plain("\($0)"))\n" }.joined()
+            var text = findings.map { "\(Quoting.plain(Excerpt.of("\($0)")))\n" }.joined()
             if errors == 0 {
                 text += "\(options.bundle): good on this host" + (findings.isEmpty ? "\n" : ", with warnings\n")
             }
