@@ -69,19 +69,24 @@ struct Record {
             guard try root["version"]?.integer() == Self.version else {
                 throw Self.broken(path, "written by another version of apus")
             }
-            id = try root["id"]?.string() ?? ""
-            ociVersion = try root["ociVersion"]?.string() ?? ""
-            bundle = try root["bundle"]?.string() ?? ""
-            rootfs = try root["rootfs"]?.string() ?? ""
-            created = try root["created"]?.integer() ?? 0
-            owner = try root["owner"]?.integer() ?? 0
-            pid = try root["pid"]?.integer() ?? 0
-            startTime = try root["startTime"]?.integer() ?? 0
+            // What is always written has to be there: what a state leaves out would be forgotten by `delete`.
+            func member(_ name: StaticString) throws -> JSONNode {
+                guard let node = root[name] else { throw Self.broken(path, "\(name) is missing") }
+                return node
+            }
+            id = try member("id").string()
+            ociVersion = try member("ociVersion").string()
+            bundle = try member("bundle").string()
+            rootfs = try member("rootfs").string()
+            created = try member("created").integer()
+            owner = try member("owner").integer()
+            pid = try member("pid").integer()
+            startTime = try member("startTime").integer()
             keepsKeyring = try root["keepsKeyring"]?.boolean() ?? false
             exitStatus = try root["exitStatus"]?.integer()
             annotations = try Annotation.decode(member: "annotations", of: root)
-            cgroup = try Self.texts(root["cgroup"])
-            resctrl = try Self.texts(root["resctrl"])
+            cgroup = try Self.texts(member("cgroup"))
+            resctrl = try Self.texts(member("resctrl"))
             if let node = root["resources"] { resources = .unread(node) }
             if let node = root["hooks"] { hooks = try Hooks.decode(node) }
         } catch let error as RuntimeError {
@@ -102,9 +107,12 @@ struct Record {
         self.owner = owner
     }
 
-    private static func texts(_ list: JSONNode?) throws -> [String] {
-        guard let list else { return [] }
-        return try (0..<list.count).compactMap { try list[$0]?.string() }
+    private static func texts(_ list: JSONNode) throws -> [String] {
+        guard list.kind == .array else { throw JSONMismatch.notArray }
+        return try (0..<list.count).map { index in
+            guard let text = list[index] else { throw JSONMismatch.notString }
+            return try text.string()
+        }
     }
 
     private static func broken(_ path: String, _ reason: String) -> RuntimeError {

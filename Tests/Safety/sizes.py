@@ -292,7 +292,7 @@ def nested(depth: int, value: object) -> object:
 # Large, but nothing that could be refused.
 GOOD = ("process.env, many", "mounts, tmpfs", "mounts, binds", "mounts, read-only tmpfs", "mounts, deep destinations",
         "mounts.options, many", "linux.maskedPaths, one many times", "linux.maskedPaths, none there",
-        "linux.readonlyPaths, none there", "linux.devices, many", "device rules, many", "annotations, many",
+        "linux.readonlyPaths, none there", "linux.devices, many", "annotations, many",
         "annotations, one long", "seccomp, unknown names", "unknown properties, many", "white space")
 
 
