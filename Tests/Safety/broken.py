@@ -23,6 +23,7 @@ from pairs import STATUSES, words
 from rows import Options, Row
 
 HARMLESS = ("state", "state --cgroup", "list", "exec", "ps", "events", "update", "pause", "resume", "start", "wait")
+WRITELESS = ("kill KILL", "kill TERM", "pause", "resume", "state", "state --cgroup", "list", "ps", "events", "exec")
 STATE = "state.json"
 PATIENCE = 10  # seconds: what takes longer hangs; nothing here takes more than a few milliseconds
 Damage = Callable[[Path], None]  # puts something else where a file was
@@ -150,8 +151,8 @@ class Damaged:
                 step = 256 if short else 64
                 for shape in documents(content, step):
                     yield Case(state, STATE, shape, step)
-            for shape in ("a FIFO", "a link to a directory", "a link to nothing", "a link to itself", "garbage", "a socket",
-                          "a link to what it was"):
+            for shape in ("a FIFO", "a link to a directory", "a link to nothing", "a link to itself", "garbage",
+                          "a socket", "a link to what it was"):
                 yield Case(state, "", shape)
             arena.remove(name)
 
@@ -194,7 +195,7 @@ class Damaged:
                                      manager=self.manager if each == "start" and manager else "") for each in HARMLESS}
         wrongs = []
         patience: float = PATIENCE
-        for each in sorted(started, key=lambda each: each in ("exec", "wait")):  # who may depend on the others comes last
+        for each in sorted(started, key=lambda each: each in ("exec", "wait")):  # who depends on the others comes last
             command = started[each]
             if each == "wait" or each == "exec" and arena.is_frozen(name):
                 if not command.has_ended:  # rightly, as long as the container lives
@@ -258,7 +259,8 @@ class SmallRoot:
         self.arena = arena
         self.point = arena.ground.work / "small"
         self.point.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,nr_inodes=96,mode=700", "small", self.point], check=True)
+        options = "size=512k,nr_inodes=96,mode=700"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "small", self.point], check=True)
         self.fillers = self.point / "fillers"
         self.fillers.mkdir()
         self.outer = arena.runtime.root
@@ -304,8 +306,7 @@ class SmallRoot:
             else:
                 outcome = self.arena.call(*words(command, name, str(self.arena.sleeper.path)))
             wrongs = [complaint(command, outcome, STATUSES.get(command, range(0)))]
-            if command in ("kill KILL", "kill TERM", "resume", "state", "state --cgroup", "list", "ps", "events", "exec",
-                           "pause") and not outcome.succeeded and outcome.status not in STATUSES.get(command, ()):
+            if command in WRITELESS and not outcome.succeeded and outcome.status not in STATUSES.get(command, ()):
                 wrongs.append(f"{command}, which has nothing to write: {outcome.err.strip()[-200:]}")
             if outcome.status and command in ("create", "run"):
                 wrongs += [f"{command} failed: {left}" for left in self.arena.remains(name)]
@@ -331,7 +332,8 @@ def rows(options: Options) -> Iterator[Row]:
     cases = list(damaged.cases(options.short))
     for state in ("created", "running", "paused"):
         chosen = [case for case in cases if case.state == state]
-        yield judged(f"damaged state of a {state} container", f"{len(chosen)} shapes", in_crowds(damaged.check, chosen, 3))
+        yield judged(f"damaged state of a {state} container", f"{len(chosen)} shapes",
+                     in_crowds(damaged.check, chosen, 3))
     yield judged("a state directory that is none", "5 shapes", strange_roots(arena))
     small = SmallRoot(arena)
     for what, most in (("pages", 2 if options.short else 6), ("inodes", 3 if options.short else 8), ("read-only", 0)):

@@ -1,7 +1,7 @@
 """Containers that end at each point of a command, and pids that come to mean another process.
 
-The command is stopped (SIGSTOP) at one point after the other of the time that it takes; its container's first process is
-killed and reaped, and in half of the rows another process gets the pid; then the command goes on. So the death is complete
+The command is stopped (SIGSTOP) at one point after the other of the time that it takes; its container's first process
+is killed and reaped, and in one form another process gets the pid; then the command goes on. So the death is complete
 at that very point, and nothing is traced. Another form kills at the same points and stops nobody.
 """
 
@@ -22,7 +22,8 @@ from rows import Options, Row
 
 # Commands, with the states of the container in which they have something to do.
 DYING = {
-    "start": ("created",), "exec": ("running", "created"), "kill TERM": ("running",), "kill KILL": ("running", "paused"),
+    "start": ("created",), "exec": ("running", "created"),
+    "kill TERM": ("running",), "kill KILL": ("running", "paused"),
     "pause": ("running", "created"), "resume": ("paused",), "update": ("running",), "delete": ("created",),
     "delete --force": ("running", "created", "paused"), "state": ("running",), "state --cgroup": ("running",),
     "list": ("running",), "ps": ("running",), "events": ("running",), "wait": ("running", "created"),

@@ -28,8 +28,8 @@ class Started:
     def __init__(self, command: list[str], environment: dict[str, str] | None = None):
         self.out, self.err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self.begin = time.monotonic()
-        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err,
-                                        start_new_session=True)
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=self.out,
+                                        stderr=self.err, start_new_session=True)
 
     @property
     def has_ended(self) -> bool:
@@ -157,7 +157,9 @@ class Arena:
             status = known.get("status", NOT_THERE)
             living = self.inhabitants(name)
             # One that waits for the rest of its pid namespace to end has left its cgroup already.
-            agrees = known["pid"] in living or is_alive(known["pid"]) and bool(living) if status in LIVING else not living
+            agrees = not living
+            if status in LIVING:
+                agrees = known["pid"] in living or bool(living) and is_alive(known["pid"])
             if agrees and status != "creating":
                 return status, ""
             if time.monotonic() > deadline:

@@ -1,7 +1,8 @@
 """Two commands on one container at the same time, and crowds of 64.
 
 A pair is acceptable if it looks as if one command had come after the other, in either order; only what is done to a
-container that is killed meanwhile may fail, or still succeed. Whatever came of it, `state` tells the truth, and `delete --force` takes it all away.
+container that is killed meanwhile may fail, or still succeed. Whatever came of it, `state` tells the truth, and
+`delete --force` takes it all away.
 """
 
 import random
@@ -63,7 +64,7 @@ def results(command: str, state: str) -> set[Result]:
             return {(True, state)} if state in ("created", "running") else refused
         case "kill KILL":
             return {(True, "stopped")} if alive else refused
-        case "kill TERM":  # the program may not have come to its trap yet, and first processes ignore what they do not catch
+        case "kill TERM":  # the program may not have come to its trap yet, and a first process ignores it without
             return {(True, state), (True, "stopped")} if alive else refused
         case "pause":
             paused = {"created": "paused created", "running": "paused"}

@@ -2,7 +2,7 @@
 """twin.py: makes processes with given pids.
 
 Reads lines `PID`; for each it waits until the pid is free, makes a process that has it (clone3(2), `set_tid`), which
-blocks every signal and sleeps, and answers with a line. A signal that somebody sends stays pending, where it can be seen.
+blocks every signal and sleeps, and answers with a line. A signal that somebody sends stays pending, for all to see.
 """
 
 import ctypes
