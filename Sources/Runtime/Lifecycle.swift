@@ -251,7 +251,7 @@ public struct Lifecycle: Sendable {
             // A create that was killed before it had written anything. A state that cannot be read stays: something may
             // run of which nobody else knows.
             guard force, case .unknownContainer = error else { throw error }
-            try entry.remove()
+            try removeUnwritten(entry, error)
             return
         }
         let container = Container(record, in: store)
@@ -264,6 +264,16 @@ public struct Lifecycle: Sendable {
             }
         }
         try destroy(container, entry)
+    }
+
+    /// What is no container's is not touched, whatever its name: the directory of states may have been named by mistake.
+    private func removeUnwritten(_ entry: borrowing Entry, _ error: RuntimeError) throws(RuntimeError) {
+        let isUnwritten: Bool
+        do { isUnwritten = try Entry.isUnwritten(entry.directory) } catch { throw .system(error, field: "--root") }
+        guard isUnwritten else {
+            throw .brokenState(path: entry.path, reason: "there is no state in it, and it is not empty")
+        }
+        try entry.remove()
     }
 
     /// The lock on a container, which whoever holds it is made to let go of: a `create` whose process is killed gives

@@ -23,8 +23,8 @@ public struct Store: Sendable {
 
     /// Makes the directory of a new container and locks it. The id is valid already.
     ///
-    /// A directory without a state belongs to nobody: its maker was killed, or has not locked it yet. Whoever holds the
-    /// lock on it has it, and nobody else loses anything. Between the two others may remove it as well.
+    /// An empty directory belongs to nobody: its maker was killed, or has not locked it yet. Whoever holds the lock on it
+    /// has it, and nobody else loses anything. Between the two others may remove it as well.
     func reserve(_ id: String) throws(RuntimeError) -> Entry {
         do {
             try makeRoot()
@@ -66,20 +66,21 @@ public struct Store: Sendable {
     }
 
     /// The directory of a container that has no state yet, locked; nil if it was removed meanwhile. EEXIST: there is such a
-    /// container.
+    /// container, or something else of this name.
     private func lockedDirectory(_ id: String) throws(SystemError) -> Descriptor? {
         let path = path(of: id)
         var isOwn = true
         do { try Files.makeDirectory(path, mode: 0o700) } catch {
             if error.errno != .exists { throw error }
             isOwn = false
-            if Files.exists("\(path)/\(Record.fileName)") { throw error }
         }
         do throws(SystemError) {
             let directory = try Descriptor.open(path, [.readOnly, .directory, .noFollow])
             _ = try directory.lock()
             guard try isStill(path, directory) else { return nil }
-            guard try !Self.has(Record.fileName, in: directory) else { throw SystemError("mkdir", path, .exists) }
+            guard try isFree(directory, isOwn) else {
+                throw SystemError("mkdir", path, .exists)
+            }
             return directory
         } catch {
             switch error.errno {
@@ -92,6 +93,12 @@ public struct Store: Sendable {
                 throw error
             }
         }
+    }
+
+    /// Whether a locked directory is nobody's. One that was made just now may have been taken by another one since.
+    private func isFree(_ directory: borrowing Descriptor, _ isOwn: Bool) throws(SystemError) -> Bool {
+        if isOwn { return try !Self.has(Record.fileName, in: directory) }
+        return try Entry.isUnwritten(directory)
     }
 
     /// Whether a directory still has its name.
@@ -176,6 +183,12 @@ struct Entry: ~Copyable {
     init(path: String, directory: consuming Descriptor) {
         self.path = path
         self.directory = directory
+    }
+
+    /// Whether nobody has written a state: there is nothing in the directory but what a killed `create` may have left of
+    /// its first attempt.
+    static func isUnwritten(_ directory: borrowing Descriptor) throws(SystemError) -> Bool {
+        try Files.list(".", at: .directory(directory.number)).allSatisfy { $0.begins(with: ".\(Record.fileName).") }
     }
 
     static let gateName = "gate"
