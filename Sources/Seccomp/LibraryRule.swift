@@ -15,6 +15,7 @@ struct LibraryRule {
 
     static func all(of profile: SeccompProfile) throws(SeccompError) -> [LibraryRule] {
         var result: [LibraryRule] = []
+        var known: Set<[UInt64]> = []
         for (index, rule) in profile.syscalls.enumerated() {
             let alternatives = try alternatives(rule, index)
             let action = rule.action.libraryValue(errno: rule.errnoRet)
@@ -24,6 +25,11 @@ struct LibraryRule {
                 let number = unsafe seccomp_syscall_resolve_name(name)
                 if number == __NR_SCMP_ERROR { continue }
                 for conditions in alternatives {
+                    // What is there already takes libseccomp as long to find as all that is there.
+                    if result.count > fewRules, !known.insert(key(number, action, conditions)).inserted { continue }
+                    guard result.count < SeccompFilter.mostInstructions else {
+                        throw SeccompError("linux.seccomp.syscalls[\(index)]", .tooLong(result.count + 1))
+                    }
                     result.append(
                         LibraryRule(
                             name: name, number: number, action: action, conditions: conditions,
@@ -32,6 +38,15 @@ struct LibraryRule {
             }
         }
         return result
+    }
+
+    /// A profile of so many rules is not looked through for repetitions.
+    private static let fewRules = 1024
+
+    /// What makes two rules the same.
+    private static func key(_ number: Int32, _ action: UInt32, _ conditions: [scmp_arg_cmp]) -> [UInt64] {
+        [UInt64(bitPattern: Int64(number)), UInt64(action)]
+            + conditions.flatMap { [UInt64($0.arg), UInt64($0.op.rawValue), $0.datum_a, $0.datum_b] }
     }
 
     /// The conditions of a rule, any list of which makes it hold.

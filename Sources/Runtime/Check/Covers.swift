@@ -18,6 +18,9 @@ struct Covers {
     /// The mount that shows what is at a path; nil: the root file system does.
     func mount(over path: String) -> Int? { Self.parents(of: path).compactMap { last[$0] }.max() }
 
+    /// The last mount on a very place.
+    func mount(at path: String) -> Int? { last[Array(lexicallyClean(path).utf8)] }
+
     /// Whether one of the mounts before the nth hides its destination.
     func isCovered(_ path: String, before index: Int) -> Bool {
         Self.parents(of: path).contains { first[$0].map { $0 < index } ?? false }

@@ -52,10 +52,13 @@ extension BundleCheck {
 
     mutating func checkDevices(_ spec: Spec) {
         let devices = spec.linux.devices
+        var known: [[UInt8]: Int] = [:]
         for (index, device) in devices.enumerated() {
             let path = lexicallyClean(device.path)
             let field = "linux.devices[\(index)]"
-            if let earlier = devices.prefix(index).firstIndex(where: { lexicallyClean($0.path) == path }) {
+            let earlier = known[Array(path.utf8)]
+            if earlier == nil { known[Array(path.utf8)] = index }
+            if let earlier {
                 addError(
                     "\(field).path", "\(path) is the path of linux.devices[\(earlier)] too", "leave one of the two out")
             }
@@ -67,7 +70,7 @@ extension BundleCheck {
                     "\(path) is \(device.major):\(device.minor), and everybody expects \(usual.major):\(usual.minor)",
                     "choose another path")
             }
-            for (number, mount) in spec.mounts.enumerated() where lexicallyClean(mount.destination) == path {
+            if let number = covers.mount(at: path) {
                 addError(
                     "\(field).path", "mounts[\(number)] is mounted at \(path) before the device is made",
                     "leave one of the two out")
