@@ -119,15 +119,26 @@ public struct Child: ~Copyable {
                 if error.errno == .connectionReset { continue }
                 throw .system(error)
             }
-            guard message.bytes.count == MemoryLayout<apus_message>.size else { return .ended }
+            guard message.bytes.count == MemoryLayout<apus_message>.size else {
+                Self.close(message.descriptors[...])
+                return .ended
+            }
             let raw = unsafe message.bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: apus_message.self) }
             if raw.meeting == apus_meeting.APUS_MEETING_FORKED.rawValue {
                 try succeed(with: message.descriptors)
                 continue
             }
-            guard let meeting = Meeting(number: raw.meeting) else { return .ended }
+            guard let meeting = Meeting(number: raw.meeting) else {
+                Self.close(message.descriptors[...])
+                return .ended
+            }
             return .meeting(meeting, descriptors: message.descriptors)
         }
+    }
+
+    /// What came along uninvited.
+    private static func close(_ descriptors: ArraySlice<Int32>) {
+        for number in descriptors { _ = Descriptor(owning: number) }
     }
 
     /// The process went on in a sibling: that one is the container's from now on.
@@ -137,6 +148,7 @@ public struct Child: ~Copyable {
     private mutating func succeed(with descriptors: [Int32]) throws(LaunchError) {
         guard let number = descriptors.first else { return }
         let descriptor = Descriptor(owning: number)
+        Self.close(descriptors.dropFirst())
         if hasForked { return }
         hasForked = true
         do {
@@ -162,7 +174,7 @@ public struct Child: ~Copyable {
         try control.send(bytes, descriptors: descriptors)
     }
 
-    /// Lets go of the meetings; who holds no control end cannot be waited for any more.
+    /// What the process has reported so far.
     public borrowing func currentReport() -> Report { Report(report) }
 
     /// The error that explains why the process ended, or did not come to its next meeting.

@@ -39,7 +39,10 @@ extension PlanBuilder {
     /// change the mode of.
     mutating func replaceNullStreams(_ process: Process) {
         guard !process.terminal, !host.nullStreams.isEmpty else { return }
-        guard !hasForeignDev else {
+        // Where it may not be opened, or may be the host's own, the host sees to it.
+        guard let dev = spec.mounts.last(where: { lexicallyClean($0.destination) == "/dev" }), dev.action == .new,
+            !dev.attributes.set.contains(.noDev)
+        else {
             plan.hostStreams = host.nullStreams
             return
         }
@@ -144,10 +147,15 @@ extension PlanBuilder {
 
     private mutating func detachHostDevices(_ origin: Origin) {
         guard let nodes = hostDevices else { return }
-        add(.openPath(nil, path: ".", flags: OpenFlag.directoryPath, into: .parent), origin)
+        // Hooks begin where the caller was, if the container's root may be there.
+        let before = reserveSlot()
+        add(
+            .openPath(nil, path: ".", flags: OpenFlag.directoryPath, into: before), origin,
+            tolerating: [Tolerated.accessDenied, Tolerated.noEntry])
         add(.enter(nodes), origin)
         add(.detachMount(path: "."), origin)
-        add(.enter(.parent), origin)
+        add(.changeDirectory("/"), origin)
+        add(.enter(before), origin, tolerating: [Tolerated.accessDenied, Tolerated.badDescriptor])
         hostDevices = nil
     }
 

@@ -377,6 +377,7 @@ struct Encoder {
                     step: h(.APUS_OPERATION_SET_AFFINITY, MemoryLayout<apus_affinity>.size), cpus: bytes(cpus)),
                 to: &records)
         case .close(let target): slot(.APUS_OPERATION_CLOSE, step, target)
+        case .release: nothing(.APUS_OPERATION_RELEASE, step)
         case .reopen(let source, let value, let into):
             append(
                 apus_reopen(

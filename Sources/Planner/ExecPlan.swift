@@ -79,6 +79,7 @@ extension PlanBuilder {
         if isFilteredEarly {
             if entry.meetsHost { add(.meet(.ready), .field("process")) }
             lowerDescriptorLimit(process)
+            release()
             executeProgram(process)
         } else {
             findProgram(process)

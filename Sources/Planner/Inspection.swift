@@ -20,7 +20,7 @@ extension Operation {
             .setControllingTerminal, .duplicate, .setLimit, .setFileModeMask, .setPersonality, .setScheduler,
             .setIOPriority, .setMemoryPolicy, .keepCapabilities, .dropBounding, .setCapabilities, .setAmbient,
             .setNoNewPrivileges, .findHome, .waitAtGate, .closeOnExec, .loadSeccomp, .execute, .setAffinity,
-            .setDumpable, .tellPID, .reopen, .close:
+            .setDumpable, .tellPID, .reopen, .close, .release:
             return nil
         }
         return path.isEmpty ? nil : path

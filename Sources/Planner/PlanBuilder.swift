@@ -201,6 +201,7 @@ extension PlanBuilder {
 enum Tolerated {
     static let notPermitted: UInt8 = 1
     static let noEntry: UInt8 = 2
+    static let badDescriptor: UInt8 = 9
     static let accessDenied: UInt8 = 13
     static let exists: UInt8 = 17
     static let already: UInt8 = 114

@@ -164,6 +164,7 @@ extension Operation: CustomStringConvertible {
         case .execute(let arguments, _): "execve \(arguments)"
         case .setAffinity(let cpus): "sched_setaffinity \(FlagNames.bytes(cpus))"
         case .close(let slot): "close \(slot.name)"
+        case .release: "outlive the parent"
         case .reopen(let slot, let flags, let into): "open \(slot.name) anew\(Self.access(flags)) -> \(into.name)"
         }
     }

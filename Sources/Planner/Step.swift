@@ -316,6 +316,8 @@ public enum Operation: Sendable {
     case reopen(Slot, flags: UInt64, into: Slot)
     /// Lets go of a descriptor of the host before somebody could see it here.
     case close(Slot)
+    /// The process outlives who made it.
+    case release
 }
 
 /// What confines a hook that comes from the image, beyond what its parent has already: what the program gets right before

@@ -46,8 +46,14 @@ extension PlanBuilder {
     mutating func execute(_ process: Process) {
         add(.closeOnExec(from: plan.firstUnkept), .field("process"))
         lowerDescriptorLimit(process)
+        release()
         if let filter = options.filter { add(.loadSeccomp(filter), .field("linux.seccomp")) }
         executeProgram(process)
+    }
+
+    /// Whoever waits at a gate has been let go there.
+    mutating func release() {
+        if !(isFirstProcess && options.hasGate) { add(.release, .field("process")) }
     }
 
     mutating func executeProgram(_ process: Process) {

@@ -260,7 +260,8 @@ struct Creation: ~Copyable {
         case .containerHooks:
             try replyWithHookFiles(.creating, "hooks.createContainer")
             return
-        case .console: try takeTerminal(descriptors)
+        case .console where terminal == nil: try takeTerminal(descriptors)
+        case .console: for number in descriptors { _ = Descriptor(owning: number) }
         case .limits:
             for (index, limit) in preparation.plan.hostLimits {
                 do {

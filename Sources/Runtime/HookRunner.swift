@@ -95,7 +95,14 @@ struct HookRunner {
         spawn.parentDeathSignal = 9
         let process: Kernel.Process
         do { process = try spawn.start() } catch { return End(reason: "\(error.errno)", errno: error.errno) }
-        if let reason = try reasonToKill(process, after: hook.timeout, files) {
+        let reason: String?
+        do { reason = try reasonToKill(process, after: hook.timeout, files) } catch {
+            // Who cannot wait for it does not leave it behind either.
+            try? process.signal(9)
+            _ = try? process.wait()
+            throw error
+        }
+        if let reason {
             try process.signal(9)
             _ = try process.wait()
             return End(reason: reason)

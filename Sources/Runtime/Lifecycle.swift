@@ -257,8 +257,9 @@ public struct Lifecycle: Sendable {
         let container = Container(record, in: store)
         let status = try container.status(holdsLock: true)
         switch status {
-        case .stopped, .created, .creating: break
-        case .running, .paused:
+        case .stopped, .created: break
+        // Whoever made it is gone, and its process is not: nobody knows how far it has come.
+        case .creating, .running, .paused:
             if !force {
                 throw .status("cannot delete container \(id) that is not stopped: \(status.rawValue)")
             }

@@ -32,15 +32,21 @@ enum NullStreams {
     ///
     /// - Parameter root: the root of the container that it joins, where the container's own null device may be.
     static func replaced(_ streams: [NullStream], root: Int32? = nil) throws(SystemError) -> StandardStreams {
-        var replaced = StandardStreams()
-        if streams.isEmpty { return replaced }
-        let device: Descriptor
-        if let root, let own = own(in: root) { device = own } else { device = try unchangeable() }
+        if streams.isEmpty { return StandardStreams() }
+        // One that cannot be opened (nodev) serves as little as none.
+        if let root, let own = own(in: root), let opened = try? Self.opened(own, for: streams) { return opened }
+        return try opened(try unchangeable(), for: streams)
+    }
+
+    private static func opened(
+        _ device: borrowing Descriptor, for streams: [NullStream]
+    ) throws(SystemError) -> StandardStreams {
+        var opened = StandardStreams()
         for stream in streams {
             let flags = OpenFlags(rawValue: stream.accessMode).union(.noControllingTerminal)
-            replaced.set(stream.number, try device.reopened(flags))
+            opened.set(stream.number, try device.reopened(flags))
         }
-        return replaced
+        return opened
     }
 
     /// The container's own null device, held as a place; nil if what it has there is none, or the host's.

@@ -10,6 +10,14 @@ static bool sound_text(const struct init *init, struct apus_text text) {
     return inside(init, text.offset, (uint64_t)text.length + 1) && init->base[text.offset + text.length] == 0;
 }
 
+/// A name of an entry in a directory, which leads nowhere else.
+static bool sound_name(const struct init *init, struct apus_text name) {
+    if (!sound_text(init, name)) return false;
+    for (uint32_t i = 0; i < name.length; i++)
+        if (init->base[name.offset + i] == '/') return false;
+    return true;
+}
+
 static bool sound_bytes(const struct init *init, struct apus_bytes bytes) {
     return bytes.size == 0 || (bytes.offset % 8 == 0 && inside(init, bytes.offset, bytes.size));
 }
@@ -66,11 +74,11 @@ CHECK(apus_make_target) {
 CHECK(apus_choose_cover) {
     return sound_slot(s->target) && sound_slot(s->file) && sound_slot(s->directory) && sound_slot(s->into);
 }
-CHECK(apus_copy_link) { return sound_slot(s->directory) && sound_text(init, s->source) && sound_text(init, s->name); }
+CHECK(apus_copy_link) { return sound_slot(s->directory) && sound_text(init, s->source) && sound_name(init, s->name); }
 CHECK(apus_verify_device) { return sound_slot(s->slot); }
-CHECK(apus_make_node) { return sound_slot(s->directory) && sound_text(init, s->name); }
-CHECK(apus_make_link) { return sound_slot(s->directory) && sound_text(init, s->name) && sound_text(init, s->target); }
-CHECK(apus_name) { return sound_slot(s->directory) && sound_text(init, s->name); }
+CHECK(apus_make_node) { return sound_slot(s->directory) && sound_name(init, s->name); }
+CHECK(apus_make_link) { return sound_slot(s->directory) && sound_name(init, s->name) && sound_text(init, s->target); }
+CHECK(apus_name) { return sound_slot(s->directory) && sound_name(init, s->name); }
 CHECK(apus_window) { return sound_slot(s->slot); }
 CHECK(apus_owner) { return sound_slot(s->slot); }
 CHECK(apus_duplicate) { return sound_slot(s->slot); }

@@ -106,4 +106,3 @@ long find_executable(struct init *, const struct apus_find_executable *);
 long run_hook(struct init *, const struct apus_run_hook *);
 long load_seccomp(struct init *, const struct apus_seccomp *);
 long set_filter(const struct init *, struct apus_bytes program, uint32_t flags);
-long execute(struct init *, const struct apus_execute *);

@@ -55,13 +55,13 @@ static long receive_message(struct init *init, int socket, void *bytes, size_t s
     struct message message = {.parts = &part, .part_count = 1, .control = &control, .control_size = sizeof control};
     long received = retry(recvmsg, socket, &message, MSG_CMSG_CLOEXEC);
     if (received < 0) return received;
-    // There was no room for all descriptors; what is missing nobody can tell.
-    if (message.flags & MSG_CTRUNC) return -EMFILE;
-    if (message.control_size < 16) return received;
-    if (control.level != SOL_SOCKET || control.type != SCM_RIGHTS) return received;
+    bool is_cut = message.flags & MSG_CTRUNC;
+    if (message.control_size < 16 || control.level != SOL_SOCKET || control.type != SCM_RIGHTS)
+        return is_cut ? -EMFILE : received;
     size_t count = (control.size - 16) / sizeof(int);
     for (size_t i = 0; i < count; i++) {
-        if (i < most) put(init, first + (unsigned)i, control.descriptors[i]);
+        // There was no room for all of them: what is missing nobody can tell.
+        if (i < most && !is_cut) put(init, first + (unsigned)i, control.descriptors[i]);
         else sys(close, control.descriptors[i]);
     }
     return received;
@@ -78,14 +78,14 @@ static long await_reply(struct init *init, unsigned first, unsigned most) {
 
 /// The host has something to wait for until it answers, and ends this process by its silence if it dies: from then on
 /// the process is known by name at its gate, and who made it may go.
-static void release(struct init *init) {
+static void come_to_gate(struct init *init) {
     init->is_released = true;
     sys(prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
 }
 
 long meet(struct init *init, const struct apus_meet *s) {
     bool has_gate = init->plan->gate_step < init->plan->step_count;
-    if (s->meeting == APUS_MEETING_READY && has_gate) release(init);
+    if (s->meeting == APUS_MEETING_READY && has_gate) come_to_gate(init);
     struct apus_message message = {.meeting = s->meeting};
     int descriptor = s->send == APUS_NO_SLOT ? -1 : init->slots[s->send];
     long result = send_message(init->plan->control, &message, sizeof message, &descriptor, descriptor >= 0);
@@ -112,12 +112,16 @@ long fork_child(struct init *init, const struct apus_flags *s) {
 }
 
 /// A failure to answer who has come is no reason to end: the next one may have more luck. The kernel may be short of
-/// something for a moment.
+/// something for a moment; after five seconds it is no moment any more.
 static long accept_at(int listener) {
-    for (;;) {
+    for (unsigned failures = 0;; failures++) {
         long connection = sys(accept4, listener, NULL, NULL, SOCK_CLOEXEC);
         if (connection >= 0 || connection == -EBADF || connection == -EINVAL || connection == -ENOTSOCK) return connection;
-        if (connection == -EINTR || connection == -ECONNABORTED) continue;
+        if (connection == -EINTR || connection == -ECONNABORTED) {
+            failures--;
+            continue;
+        }
+        if (failures == 500) return connection;
         const struct __kernel_timespec moment = {.tv_nsec = 10000000};
         sys(nanosleep, &moment, NULL);
     }

@@ -60,14 +60,12 @@ static bool is_abandoned(const struct init *init) {
     return sys(ppoll, &control, 1, &now, NULL, 8) > 0 && control.revents & POLLHUP;
 }
 
-/// The program belongs to nobody but itself: from here on it outlives who has started it.
-long execute(struct init *init, const struct apus_execute *s) {
-    if (!init->is_released) {
-        if (is_abandoned(init)) sys(exit_group, 1);
-        sys(prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
-    }
-    init->report->phase = APUS_PHASE_EXECUTING;
-    return sys(execve, init->executable, texts(init, s->arguments), texts(init, s->environment));
+/// The program belongs to nobody but itself: it outlives who has started it. A step of its own, before the filter, which
+/// may permit nothing but the exec.
+static long release(struct init *init) {
+    if (is_abandoned(init)) sys(exit_group, 1);
+    init->is_released = true;
+    return sys(prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
 }
 
 /// Performs one step. No `default`: the compiler refuses an operation that is missing here.
@@ -89,7 +87,8 @@ static long perform(struct init *init, const struct apus_step *step) {
         const struct apus_groups *groups = record;
         return sys(setgroups, groups->groups.size / sizeof(uint32_t), init->base + groups->groups.offset);
     }
-    case APUS_OPERATION_SET_GROUP: return sys(setresgid, number->number, number->number, number->number);
+    case APUS_OPERATION_SET_GROUP:
+        return guard(init, sys(setresgid, number->number, number->number, number->number));
     case APUS_OPERATION_SET_USER: 
         return guard(init, sys(setresuid, number->number, number->number, number->number));
     case APUS_OPERATION_NEW_SESSION: return sys(setsid);
@@ -158,13 +157,18 @@ static long perform(struct init *init, const struct apus_step *step) {
     case APUS_OPERATION_RUN_HOOK: return run_hook(init, record);
     case APUS_OPERATION_CLOSE_ON_EXEC: return sys(close_range, number->number, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
     case APUS_OPERATION_LOAD_SECCOMP: return load_seccomp(init, record);
-    case APUS_OPERATION_EXECUTE: return execute(init, record);
+    case APUS_OPERATION_EXECUTE: {
+        const struct apus_execute *execute = record;
+        init->report->phase = APUS_PHASE_EXECUTING;
+        return sys(execve, init->executable, texts(init, execute->arguments), texts(init, execute->environment));
+    }
     case APUS_OPERATION_SET_AFFINITY: {
         const struct apus_affinity *affinity = record;
         return sys(sched_setaffinity, 0, affinity->cpus.size, init->base + affinity->cpus.offset);
     }
     case APUS_OPERATION_REOPEN: return reopen(init, record);
     case APUS_OPERATION_CLOSE: drop(init, slot->slot); return 0;
+    case APUS_OPERATION_RELEASE: return release(init);
     }
     return -ENOSYS;
 }

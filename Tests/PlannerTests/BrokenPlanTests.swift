@@ -44,6 +44,7 @@ import Testing
     @Test func processWhoseHostIsGoneEndsBeforeItsProgram() throws {
         let found = Self.harmless.dropLast(2) + [
             Step(.findExecutable(name: "sh", path: "/bin"), .field("process.args")),
+            Step(.release, .field("process")),
             Step(.execute(arguments: ["sh", "-c", "exit 7"], environment: []), .field("process.args")),
         ]
         let abandoned = try InitProgram().run(Blob(Array(found)))

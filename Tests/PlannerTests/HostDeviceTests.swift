@@ -55,8 +55,8 @@ import Testing
                 "open_tree #24:0 clone -> mount",
             ])
         #expect(
-            lines.suffix(6) == [
-                "open . -> parent", "fchdir #24", "umount . detach", "fchdir parent", "unlink dev/ptmx",
+            lines.suffix(7) == [
+                "open . -> #25", "fchdir #24", "umount . detach", "chdir /", "fchdir #25", "unlink dev/ptmx",
                 "symlink dev/ptmx -> pts/ptmx",
             ])
         let detached = try #require(plan.index("umount . detach"))

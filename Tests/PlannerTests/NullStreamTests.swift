@@ -10,6 +10,7 @@ import Testing
     private func create(on host: HostFacts = host, _ change: (inout Spec) -> Void = { _ in }) throws -> Plan {
         try plan(on: host) {
             $0.theProcess.env = ["HOME=/"]
+            $0.mounts = [Mount(destination: "/dev", source: "tmpfs", type: "tmpfs", data: ["mode=755"])]
             change(&$0)
         }
     }
@@ -46,6 +47,16 @@ import Testing
     /// What is there may be anything, also the host's own.
     @Test func devOfTheBundleIsNotTrusted() throws {
         let plan = try create { $0.mounts = [Mount(destination: "/dev", source: "/dev", action: .recursiveBind)] }
+        #expect(plan.hostStreams == Self.streams)
+        #expect(!reopens(plan))
+    }
+
+    /// No device in there can be opened, or nobody knows what it is.
+    @Test(arguments: [
+        [], [Mount(destination: "/dev", source: "tmpfs", type: "tmpfs", attributes: AttributeChange(set: .noDev))],
+    ])
+    func devWithoutDevicesOfItsOwnLeavesThemToTheHost(mounts: [Mount]) throws {
+        let plan = try create { $0.mounts = mounts }
         #expect(plan.hostStreams == Self.streams)
         #expect(!reopens(plan))
     }

@@ -103,6 +103,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             18 00             | notify
             00 00 00 00 00 00 | unused
             """),
+        RecordCase(.release, .APUS_OPERATION_RELEASE, "08 00 00 00 00 00"),
         RecordCase(.close(.ownDescriptors), .APUS_OPERATION_CLOSE, "10 00 00 00 00 00 13 00 00 00 00 00 00 00"),
         RecordCase(
             .meet(.console, send: .terminal, receive: .hookInput, count: 1), .APUS_OPERATION_MEET,
@@ -491,6 +492,7 @@ extension Planner.Operation {
         case .setAffinity: .APUS_OPERATION_SET_AFFINITY
         case .reopen: .APUS_OPERATION_REOPEN
         case .close: .APUS_OPERATION_CLOSE
+        case .release: .APUS_OPERATION_RELEASE
         }
     }
 }

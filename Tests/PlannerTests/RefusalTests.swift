@@ -63,8 +63,8 @@ import Testing
         #expect(recursive == "mounts[0].options: recursive attributes are not available for a cgroup mount")
     }
 
-    /// 256 slots, of which the first 24 have names, and one is for the device nodes that the host makes.
-    @Test(arguments: [(231, nil), (232, "mounts: more than 256 descriptors are needed at once")] as [(Int, String?)])
+    /// 256 slots, of which the first 24 have names, and two are for the device nodes that the host makes.
+    @Test(arguments: [(230, nil), (231, "mounts: more than 256 descriptors are needed at once")] as [(Int, String?)])
     func descriptorsOfAPlanAreLimited(count: Int, text: String?) {
         let refused = refusal {
             $0.linux.namespaces.append(Namespace(.user))

@@ -169,7 +169,8 @@ struct apus_message {
     X(EXECUTE, apus_execute)                        \
     X(SET_AFFINITY, apus_affinity)                  \
     X(REOPEN, apus_reopen)                          \
-    X(CLOSE, apus_slot_step)
+    X(CLOSE, apus_slot_step)                        \
+    X(RELEASE, apus_nothing)
 
 enum __attribute__((enum_extensibility(closed))) apus_operation {
 #define X(name, record) APUS_OPERATION_##name,
@@ -201,7 +202,7 @@ struct apus_two_slots {
     struct apus_step step;
     uint16_t from;
     uint16_t to;
-    uint32_t flags;            ///< MOVE_MOUNT: flags of move_mount besides the empty paths
+    uint32_t flags;            ///< MOVE_MOUNT: flags of move_mount besides the empty paths; else 0
 };
 
 /// Copies what is in the directory `from` into the directory `to`. `descriptors` is /proc/self/fd of the host's procfs,
