@@ -39,18 +39,18 @@ extension PlanBuilder {
     /// change the mode of.
     mutating func replaceNullStreams(_ process: Process) {
         guard !process.terminal, !host.nullStreams.isEmpty else { return }
-        // Where it may not be opened, or may be the host's own, the host sees to it.
-        guard let dev = spec.mounts.last(where: { lexicallyClean($0.destination) == "/dev" }), dev.action == .new,
-            !dev.attributes.set.contains(.noDev)
-        else {
-            plan.hostStreams = host.nullStreams
-            return
-        }
+        // Where it may be the host's own, or one that cannot be opened (nodev), the host sees to it first.
+        let dev = spec.mounts.last { lexicallyClean($0.destination) == "/dev" }
+        let isCertain = dev?.action == .new && dev?.attributes.set.contains(.noDev) == false
+        if !isCertain { plan.hostStreams = host.nullStreams }
+        if hasForeignDev { return }
         let origin = Origin.field("process")
         add(.openPath(.devices, path: "null", flags: OpenFlag.path, into: .target), origin)
         add(.verifyDevice(.target, mode: FileMode.character, major: 1, minor: 3), origin)
         for stream in host.nullStreams {
-            add(.reopen(.target, flags: UInt64(stream.accessMode), into: .parent), origin)
+            add(
+                .reopen(.target, flags: UInt64(stream.accessMode), into: .parent), origin,
+                tolerating: isCertain ? [] : [Tolerated.accessDenied], skip: isCertain ? 0 : 1)
             add(.duplicate(.parent, number: stream.number), origin)
         }
     }

@@ -269,10 +269,10 @@ public struct Lifecycle: Sendable {
 
     /// What is no container's is not touched, whatever its name: the directory of states may have been named by mistake.
     private func removeUnwritten(_ entry: borrowing Entry, _ error: RuntimeError) throws(RuntimeError) {
-        let isUnwritten: Bool
-        do { isUnwritten = try Entry.isUnwritten(entry.directory) } catch { throw .system(error, field: "--root") }
-        guard isUnwritten else {
-            throw .brokenState(path: entry.path, reason: "there is no state in it, and it is not empty")
+        let isContainers: Bool
+        do { isContainers = try Entry.isContainers(entry.directory) } catch { throw .system(error, field: "--root") }
+        guard isContainers else {
+            throw .brokenState(path: entry.path, reason: "there is no state in it, and what is there is no container's")
         }
         try entry.remove()
     }

@@ -188,8 +188,18 @@ struct Entry: ~Copyable {
     /// Whether nobody has written a state: there is nothing in the directory but what a killed `create` may have left of
     /// its first attempt.
     static func isUnwritten(_ directory: borrowing Descriptor) throws(SystemError) -> Bool {
-        try Files.list(".", at: .directory(directory.number)).allSatisfy { $0.begins(with: ".\(Record.fileName).") }
+        try Files.list(".", at: .directory(directory.number)).allSatisfy { isAttempt($0) }
     }
+
+    /// Whether all that is in the directory was made here: a `delete` that was killed leaves what it had not come to.
+    static func isContainers(_ directory: borrowing Descriptor) throws(SystemError) -> Bool {
+        try Files.list(".", at: .directory(directory.number)).allSatisfy { name in
+            isAttempt(name)
+                || [gateName, markerName, configName, Record.fileName, NotifySocket.directoryName].contains(name)
+        }
+    }
+
+    private static func isAttempt(_ name: String) -> Bool { name.begins(with: ".\(Record.fileName).") }
 
     static let gateName = "gate"
     /// Says that the container is being set up: there from before its process is, until the process stands at the gate,
