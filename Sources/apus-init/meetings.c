@@ -64,7 +64,7 @@ static long receive_message(struct init *init, int socket, void *bytes, size_t s
         if (i < most && !is_cut) put(init, first + (unsigned)i, control.descriptors[i]);
         else sys(close, control.descriptors[i]);
     }
-    return received;
+    return is_cut ? -EMFILE : received;
 }
 
 /// Waits for the host's answer. A host that is gone, or gives up, ends this process too: nothing is left behind.
