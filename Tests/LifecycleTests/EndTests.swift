@@ -51,7 +51,7 @@ extension Containers {
             #expect(bundle.status == nil)
         }
 
-        @Test(.beyondRunc("cannot delete it"), arguments: [[], ["gate.new"], ["state.json.tmp", "gate"]])
+        @Test(.beyondRunc("cannot delete it"), arguments: [[], ["gate.new"], [".state.json.1", "gate"]])
         func `delete with force removes what was begun and never written`(names: [String]) throws {
             let bundle = try Bundle.minimal()
             let directory = "\(bundle.workspace.root)/\(bundle.id)"
