@@ -71,15 +71,14 @@ struct LayoutParser {
     /// Looks for `" - cgroup"`: the separator and the beginning of the type.
     private mutating func readLines(to end: Int) {
         var line = position
-        var isBeforeSeparator = true
+        var lastRead = -1
         for index in position..<max(position, end) {
             let byte = mountinfo[index]
             if byte == UInt8(ascii: "\n") {
                 line = index + 1
-                isBeforeSeparator = true
-            } else if byte == UInt8(ascii: "-"), isBeforeSeparator, isCgroupType(at: index + 1) {
+            } else if byte == UInt8(ascii: "-"), line != lastRead, isCgroupType(at: index + 1) {
                 readMount(line, separator: index)
-                isBeforeSeparator = false
+                lastRead = line
             }
         }
         position = max(position, end)

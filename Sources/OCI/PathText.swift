@@ -41,7 +41,9 @@ public func lexicallyClean(_ path: String) -> String {
 /// Whether certainly nothing is to be cleaned: no component of the path is empty or begins with a dot.
 private func isClean(_ path: String) -> Bool {
     var before = UInt8(ascii: "x")
-    for byte in path.utf8 {
+    let bytes = path.utf8.span
+    for index in bytes.indices {
+        let byte = bytes[index]
         if before == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return false }
         before = byte
     }

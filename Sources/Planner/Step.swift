@@ -305,7 +305,8 @@ public enum Operation: Sendable {
     case findExecutable(name: String, path: String)
     /// `notify`: what whoever opens the gate is given.
     case waitAtGate(receive: Slot, count: Int, notify: Slot? = nil)
-    case runHook(
+    /// Kept apart: it is much larger than the others, which are copied often.
+    indirect case runHook(
         path: String, arguments: [String], environment: [String], timeout: UInt32,
         confinement: HookConfinement = HookConfinement())
     case closeOnExec(from: Int32)
