@@ -21,7 +21,8 @@ public enum Request: Sendable {
 
 /// Standard streams that are given to a process instead of the caller's own.
 public struct StandardStreams: ~Copyable {
-    private var numbers: [Int32?] = [nil, nil, nil]
+    /// By number of the stream; -1: the caller's own.
+    private var numbers: [Int32] = [-1, -1, -1]
     private var table = DescriptorTable()
 
     public init() {}
@@ -31,7 +32,7 @@ public struct StandardStreams: ~Copyable {
         numbers[Int(number)] = table.add(descriptor)
     }
 
-    subscript(_ number: Int) -> Int32? { numbers[number] }
+    subscript(_ number: Int) -> Int32? { numbers[number] < 0 ? nil : numbers[number] }
 }
 
 /// The first process of a container, from its clone to its exec.

@@ -2,9 +2,6 @@
 // is no slash (the two are one character), so that `hasPrefix`, `split` and `contains` see other components than the
 // kernel does.
 extension StringProtocol {
-    /// Whether the bytes of a text begin with those of another one.
-    public func begins(with prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
-
     /// Whether a path begins with a slash.
     public var isAbsolute: Bool { utf8.first == UInt8(ascii: "/") }
 
@@ -13,6 +10,15 @@ extension StringProtocol {
 }
 
 extension String {
+    /// Whether the bytes of a text begin with those of another one.
+    public func begins(with prefix: String) -> Bool {
+        let bytes = utf8.span
+        let wanted = prefix.utf8.span
+        guard bytes.count >= wanted.count else { return false }
+        for index in wanted.indices where bytes[index] != wanted[index] { return false }
+        return true
+    }
+
     /// The parts of a text between single bytes; empty ones are left out.
     public func components(between separator: Unicode.Scalar) -> [String] {
         utf8.split(separator: UInt8(truncatingIfNeeded: separator.value)).map { String(Substring($0)) }

@@ -47,11 +47,12 @@ extension PlanBuilder {
         let origin = Origin.field("process")
         add(.openPath(.devices, path: "null", flags: OpenFlag.path, into: .target), origin)
         add(.verifyDevice(.target, mode: FileMode.character, major: 1, minor: 3), origin)
-        for stream in host.nullStreams {
+        for number in NullStreams.numbers {
+            guard let accessMode = host.nullStreams[number] else { continue }
             add(
-                .reopen(.target, flags: UInt64(stream.accessMode), into: .parent), origin,
+                .reopen(.target, flags: UInt64(accessMode), into: .parent), origin,
                 tolerating: isCertain ? [] : [Tolerated.accessDenied], skip: isCertain ? 0 : 1)
-            add(.duplicate(.parent, number: stream.number), origin)
+            add(.duplicate(.parent, number: number), origin)
         }
     }
 

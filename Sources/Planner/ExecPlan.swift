@@ -59,7 +59,7 @@ extension PlanBuilder {
         // Before anything of the container is touched: its devices are opened under its own rules only.
         joinHierarchies { !$0.counts }
         openOwnDescriptors(process)
-        plan.hostStreams = process.terminal ? [] : host.nullStreams
+        plan.hostStreams = process.terminal ? NullStreams() : host.nullStreams
         enter(entry)
         if process.terminal {
             add(.openPath(nil, path: "/", flags: OpenFlag.directoryPath, into: .root), .field("process.terminal"))

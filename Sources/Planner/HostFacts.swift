@@ -15,7 +15,7 @@ public struct HostFacts: Sendable {
     public var caller: Caller
     /// Standard streams of the caller that are the host's null device, which everybody on the host shares: a process that
     /// got hold of it could change its mode.
-    public var nullStreams: [NullStream] = []
+    public var nullStreams = NullStreams()
     /// Whether the caller may make device nodes (CAP_MKNOD).
     public var makesNodes = true
 
@@ -44,16 +44,24 @@ public struct HostFacts: Sendable {
     }
 }
 
-/// A standard stream that is a null device.
-public struct NullStream: Sendable, Equatable {
-    /// 0, 1 or 2.
-    public var number: Int32
-    /// How it is open: O_RDONLY, O_WRONLY or O_RDWR.
-    public var accessMode: Int32
+/// Which of the standard streams are a null device, and how each is open.
+public struct NullStreams: Sendable, Equatable {
+    public static let numbers: ClosedRange<Int32> = 0...2
+    /// By number; -1: it is something else. Empty: no stream is a null device.
+    private var accessModes: [Int32] = []
 
-    public init(number: Int32, accessMode: Int32) {
-        self.number = number
-        self.accessMode = accessMode
+    public init() {}
+
+    public var isEmpty: Bool { accessModes.isEmpty }
+
+    /// How the stream of a number is open (O_RDONLY, O_WRONLY or O_RDWR); nil: it is no null device.
+    public subscript(number: Int32) -> Int32? {
+        accessModes.isEmpty || accessModes[Int(number)] < 0 ? nil : accessModes[Int(number)]
+    }
+
+    public mutating func add(_ number: Int32, accessMode: Int32) {
+        if accessModes.isEmpty { accessModes = [-1, -1, -1] }
+        accessModes[Int(number)] = accessMode
     }
 }
 

@@ -75,7 +75,7 @@ struct PlanBuilder {
             coverPaths()
             pivot()
         } else {
-            plan.hostStreams = process.terminal ? [] : host.nullStreams
+            plan.hostStreams = process.terminal ? NullStreams() : host.nullStreams
             try mountNotifySocket()
             openPrivateProc(process)
             openRoot()

@@ -21,7 +21,7 @@ public struct Plan: Sendable {
     public var hostLimits: [(index: Int, limit: ResourceLimit)] = []
     /// Standard streams that are the host's null device, and that the host replaces before the clone (see
     /// ``HostFacts/nullStreams``).
-    public var hostStreams: [NullStream] = []
+    public var hostStreams = NullStreams()
     /// The device nodes of ``Provision/Source/devices``, each named by its index.
     public var hostDevices: [HostDevice] = []
     /// What the process calls after it has loaded its filter, where it does so early; empty elsewhere.

@@ -68,7 +68,7 @@ struct Container {
     var isToBeKilled: Bool {
         // A process that is gone needs none.
         guard let status = try? Files.readText("/proc/\(record.pid)/status") else { return false }
-        return status.split(separator: "\n").contains { line in
+        return status.components(between: "\n").contains { line in
             (line.begins(with: "SigPnd:") || line.begins(with: "ShdPnd:"))
                 && line.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }.map { $0 >> 8 & 1 == 1 } ?? false
         }

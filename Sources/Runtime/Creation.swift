@@ -126,7 +126,7 @@ struct Creation: ~Copyable {
         _ preparation: Preparation, _ provider: borrowing Provider, _ birthplace: consuming Descriptor?
     ) throws(RuntimeError) -> Child {
         let streams: StandardStreams
-        do { streams = try NullStreams.replaced(preparation.plan.hostStreams) } catch {
+        do { streams = try preparation.plan.hostStreams.replaced() } catch {
             throw .system(error, field: "process")
         }
         var table = DescriptorTable()

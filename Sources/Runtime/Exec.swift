@@ -116,7 +116,7 @@ struct Execution: ~Copyable {
         do {
             if streams.isEmpty { return StandardStreams() }
             let root = try root(of: preparation.target)
-            return try NullStreams.replaced(streams, root: root.number)
+            return try streams.replaced(root: root.number)
         } catch {
             throw .system(error, field: "process")
         }

@@ -2,24 +2,22 @@ internal import Kernel
 internal import Launch
 internal import Planner
 
-/// Standard streams that are the host's null device.
-///
-/// Everybody on the host shares its inode, and who has a descriptor of it and is its owner can change its mode
+/// Everybody on the host shares the inode of its null device, and who has a descriptor of it and is its owner can change its mode
 /// (fchmod(2)). So a container gets a null device of its own, or one that it cannot change.
-enum NullStreams {
+extension NullStreams {
     /// makedev(1, 3), as stat(2) has it.
     private static let nullDevice: UInt64 = 0x103
 
     /// Those of this process. Who is not root of the host cannot change the device, nor protect it.
-    static func ofCaller(_ caller: HostFacts.Caller) -> [NullStream] {
-        guard caller == .root else { return [] }
-        var streams: [NullStream] = []
-        for number in Int32(0)...2 {
+    static func ofCaller(_ caller: HostFacts.Caller) -> NullStreams {
+        var streams = NullStreams()
+        guard caller == .root else { return streams }
+        for number in numbers {
             // A stream that is closed is no device.
             guard let status = try? Files.status(of: number), isNull(status),
                 let mode = try? Descriptor.accessMode(of: number)
             else { continue }
-            streams.append(NullStream(number: number, accessMode: mode))
+            streams.add(number, accessMode: mode)
         }
         return streams
     }
@@ -31,20 +29,19 @@ enum NullStreams {
     /// What a process gets instead.
     ///
     /// - Parameter root: the root of the container that it joins, where the container's own null device may be.
-    static func replaced(_ streams: [NullStream], root: Int32? = nil) throws(SystemError) -> StandardStreams {
-        if streams.isEmpty { return StandardStreams() }
+    func replaced(root: Int32? = nil) throws(SystemError) -> StandardStreams {
+        if isEmpty { return StandardStreams() }
         // One that cannot be opened (nodev) serves as little as none.
-        if let root, let own = own(in: root), let opened = try? Self.opened(own, for: streams) { return opened }
-        return try opened(try unchangeable(), for: streams)
+        if let root, let own = Self.own(in: root), let opened = try? opened(own) { return opened }
+        return try opened(try Self.unchangeable())
     }
 
-    private static func opened(
-        _ device: borrowing Descriptor, for streams: [NullStream]
-    ) throws(SystemError) -> StandardStreams {
+    private func opened(_ device: borrowing Descriptor) throws(SystemError) -> StandardStreams {
         var opened = StandardStreams()
-        for stream in streams {
-            let flags = OpenFlags(rawValue: stream.accessMode).union(.noControllingTerminal)
-            opened.set(stream.number, try device.reopened(flags))
+        for number in Self.numbers {
+            guard let accessMode = self[number] else { continue }
+            let flags = OpenFlags(rawValue: accessMode).union(.noControllingTerminal)
+            opened.set(number, try device.reopened(flags))
         }
         return opened
     }

@@ -234,7 +234,17 @@ enum Host {
     static func requireKernel() throws(RuntimeError) {
         let release: String
         do { release = try ThisProcess.kernelRelease() } catch { throw .system(error, field: "") }
-        let numbers = release.split(whereSeparator: { $0 == "." || $0 == "-" }).prefix(2).map { Int($0) ?? 0 }
-        guard numbers.count == 2, (numbers[0], numbers[1]) >= (5, 14) else { throw .oldKernel(release: release) }
+        var bytes = release.utf8.makeIterator()
+        let version = (number(&bytes), number(&bytes))
+        guard version >= (5, 14) else { throw .oldKernel(release: release) }
+    }
+
+    /// The decimal number before the next other byte, which is taken as well; 0 if there is no digit.
+    private static func number(_ bytes: inout String.UTF8View.Iterator) -> Int {
+        var number = 0
+        while let byte = bytes.next(), byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+            number = number &* 10 &+ Int(byte - UInt8(ascii: "0"))
+        }
+        return number
     }
 }

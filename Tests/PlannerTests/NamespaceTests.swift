@@ -104,7 +104,7 @@ import Testing
         #expect(try holds { $0.theProcess.env = [] })
         #expect(try holds { $0.theProcess.terminal = true })
         #expect(try holds { $0.mounts = [Mount(destination: "/a", type: "tmpfs", tmpcopyup: true)] })
-        #expect(try holds(on: .plain { $0.nullStreams = [NullStream(number: 1, accessMode: 1)] }) { _ in })
+        #expect(try holds(on: .plain { $0.nullStreams.add(1, accessMode: 1) }) { _ in })
     }
 
     /// What clones what: a joined pid namespace and a new time namespace have only children in them, and the owner of

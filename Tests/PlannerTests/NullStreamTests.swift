@@ -4,7 +4,12 @@ import Testing
 
 /// Standard streams that are the host's null device, whose mode whoever has it open could change for everybody.
 @Suite struct NullStreamTests {
-    private static let streams = [NullStream(number: 0, accessMode: 0), NullStream(number: 2, accessMode: 1)]
+    private static let streams: NullStreams = {
+        var streams = NullStreams()
+        streams.add(0, accessMode: 0)
+        streams.add(2, accessMode: 1)
+        return streams
+    }()
     private static let host = HostFacts.plain { $0.nullStreams = streams }
 
     private func create(on host: HostFacts = host, _ change: (inout Spec) -> Void = { _ in }) throws -> Plan {

@@ -24,7 +24,10 @@ private let hosts: [(HostFacts, PlanOptions)] = {
             bundle: "/b", rootfs: "/b/rootfs", cgroups: cgroups, hasAppArmor: labels, hasSELinux: labels,
             caller: caller)
         host.makesNodes = makesNodes
-        host.nullStreams = makesNodes ? [] : [NullStream(number: 0, accessMode: 0), NullStream(number: 2, accessMode: 1)]
+        if !makesNodes {
+            host.nullStreams.add(0, accessMode: 0)
+            host.nullStreams.add(2, accessMode: 1)
+        }
         return host
     }
     return [
