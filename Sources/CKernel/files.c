@@ -100,7 +100,6 @@ struct entry {
 enum removal { removed, not_empty };
 
 /// -errno, with the call that it is of.
-#define FAILED(name) (*call = name, -errno)
 
 /// Removes one entry, if it is no directory that has something in it.
 static long remove_entry(int directory, const struct entry *entry, bool files, const char **call) {

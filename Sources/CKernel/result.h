@@ -17,3 +17,6 @@
         while (retried_ < 0 && errno == EINTR);       \
         retried_ < 0 ? -errno : retried_;             \
     })
+
+/// The result of a function that makes several calls: it names the one that failed in `*call`.
+#define FAILED(name) (*call = name, -errno)

@@ -27,7 +27,9 @@ public enum Tree {
     ///
     /// - Parameter inodes: how many there can be, its root among them.
     public static func temporaryFileSystem(inodes: Int) throws(SystemError) -> Descriptor {
-        Descriptor(owning: try check(ck_temporary_file_system(UInt32(inodes)), "fsmount", "tmpfs"))
+        var call: UnsafePointer<CChar>?
+        let result = unsafe ck_temporary_file_system(UInt32(inodes), &call)
+        return Descriptor(owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "fsmount", "tmpfs"))
     }
 
     /// Whether the mount at `path` is read-only, nosuid, nodev or noexec on the host.
@@ -44,7 +46,10 @@ public enum Tree {
 
     /// A user namespace with these maps, in the form of /proc/PID/uid_map.
     public static func userNamespace(uidMap: String, gidMap: String) throws(SystemError) -> Descriptor {
-        Descriptor(owning: try check(unsafe ck_user_namespace(uidMap, gidMap), "clone(CLONE_NEWUSER)"))
+        var call: UnsafePointer<CChar>?
+        let result = unsafe ck_user_namespace(uidMap, gidMap, &call)
+        return Descriptor(
+            owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "clone", "user namespace"))
     }
 }
 

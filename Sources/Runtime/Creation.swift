@@ -255,8 +255,14 @@ struct Creation: ~Copyable {
             let runner = HookRunner(
                 state: state(.creating, pid: child.process.pid), container: child.process.descriptor.number,
                 interruption: interruption)
-            try runner.run(spec.hooks.prestart, .prestart)
-            try runner.run(spec.hooks.createRuntime, .createRuntime)
+            do {
+                try runner.run(spec.hooks.prestart, .prestart)
+                try runner.run(spec.hooks.createRuntime, .createRuntime)
+            } catch {
+                // A hook ends with the process, and the process may have failed: that failure is the one to tell.
+                if child.currentReport().errno != nil { throw explainEnd() }
+                throw error
+            }
         case .containerHooks:
             try replyWithHookFiles(.creating, "hooks.createContainer")
             return

@@ -254,9 +254,9 @@ struct Entry: ~Copyable {
             _ = try directory.removeContent(.everything)
             try Files.removeDirectory(path)
         } catch {
-            if error.errno != .noEntry {
-                throw .system(SystemError(error.operation, path, error.errno), field: "--root")
-            }
+            // Who has no descriptor left cannot look into it; if there is nothing in it, it goes all the same.
+            if error.errno == .noEntry || (try? Files.removeDirectory(path)) != nil { return }
+            throw .system(SystemError(error.operation, path, error.errno), field: "--root")
         }
     }
 }

@@ -187,14 +187,14 @@ int ck_tree_slave(int tree);
 int ck_tree_restrict(int tree);
 /// Read-only: nothing can be changed about the inodes in it; devices work.
 int ck_tree_read_only(int tree);
-/// A detached tmpfs with room for `inodes` (its own root among them), nosuid and noexec.
-int ck_temporary_file_system(unsigned inodes);
+/// A detached tmpfs with room for `inodes` (its own root among them), nosuid and noexec. `*call` is the call that failed.
+int ck_temporary_file_system(unsigned inodes, const char **call);
 /// 1 if the mount at `path` is read-only, nosuid, nodev or noexec.
 int ck_is_restricted(const char *path);
 /// Maps the ids of a detached tree through a user namespace (MOUNT_ATTR_IDMAP, Linux 5.12).
 int ck_map_ids(int tree, int user_namespace, bool recursive);
-/// A descriptor of a new user namespace with these maps.
-int ck_user_namespace(const char *uid_map, const char *gid_map);
+/// A descriptor of a new user namespace with these maps. `*call` is the call that failed.
+int ck_user_namespace(const char *uid_map, const char *gid_map, const char **call);
 
 // Patterns (POSIX extended): 1 it matches, 0 it does not, -EINVAL: not a pattern.
 int ck_matches(const char *pattern, const char *text);
