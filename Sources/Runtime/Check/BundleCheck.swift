@@ -16,6 +16,9 @@ public struct BundleCheck {
     var covers = Covers()
     /// What was told already.
     private var told: Set<[UInt8]> = []
+    /// How many findings of a severity are listed; whatever a document repeats without end, its check stays small.
+    private static let most = 4096
+    private var counts: [Finding.Severity: Int] = [:]
     /// A path that is part of the bundle's configuration but not of this document.
     static let host = "host"
 
@@ -31,6 +34,8 @@ public struct BundleCheck {
         var check = BundleCheck(path, manager, Rights(rootless))
         check.checkKernel()
         check.checkDocument(config.isAbsolute ? config : "\(path)/\(config)")
+        check.tellUnlisted(.error)
+        check.tellUnlisted(.warning)
         return check.findings
     }
 
@@ -101,7 +106,17 @@ public struct BundleCheck {
     }
 
     private mutating func add(_ finding: Finding) {
-        if told.insert(Array("\(finding.field)\n\(finding.message)".utf8)).inserted { findings.append(finding) }
+        if counts[finding.severity, default: 0] < Self.most {
+            guard told.insert(Array("\(finding.field)\n\(finding.message)".utf8)).inserted else { return }
+            findings.append(finding)
+        }
+        counts[finding.severity, default: 0] += 1
+    }
+
+    private mutating func tellUnlisted(_ severity: Finding.Severity) {
+        let unlisted = counts[severity, default: 0] - Self.most
+        guard unlisted > 0 else { return }
+        findings.append(Finding(severity, "config.json", "\(unlisted) more \(severity.rawValue)s are not listed"))
     }
 
     /// A call that failed while looking: something that is not there is an error; what an ordinary user may not look at
