@@ -11,6 +11,7 @@ VERSION := $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/apus/C
 BUILD_PACKAGES := libseccomp-dev libjson-c-dev libdbus-1-dev
 TEST_PACKAGES  := busybox-static runc strace gcc libc6-dev binutils util-linux uidmap bash zsh fish python3 python3-pexpect tmux
 SAFETY_PACKAGES := busybox-static runc crun strace gcc libc6-dev binutils util-linux python3
+COUNT_PACKAGES := busybox-static strace binutils gcc libc6-dev util-linux python3
 BENCH_PACKAGES := busybox-static hyperfine runc crun python3 gcc libc6-dev util-linux
 
 # Installs the packages of $(1) that are missing; one sentence says what is wrong if that cannot be done.
@@ -26,7 +27,7 @@ define install
 	  || { echo "make: apt-get could not install$$missing; please install them by hand" >&2; exit 1; }
 endef
 
-.PHONY: deps build install demo test test-safety bench clean help toolchain root
+.PHONY: deps build install demo order test test-safety bench bench-count clean help toolchain root
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -57,6 +58,10 @@ demo: root build ## run a real container and show what it sees
 	$(call install,busybox-static)
 	Tests/Demo/demo.sh $(BINARY)
 
+order: root build ## write anew which functions the linker puts together (by hand, after larger changes)
+	$(call install,$(COUNT_PACKAGES))
+	Tests/Bench/bench.py $(BINARY) --order Sources/CStartup/order.txt
+
 test: root build ## run all tests; real containers, as root
 	$(call install,$(TEST_PACKAGES))
 	Tests/check-binary.sh $(BINARY)
@@ -65,6 +70,8 @@ test: root build ## run all tests; real containers, as root
 	APUS_STEP_FAILURES=1 $(SWIFT) test --skip-build --filter RuntimeTests
 	APUS_BINARY=$(CURDIR)/$(BINARY) $(SWIFT) test --skip-build --filter LifecycleTests
 	Tests/Safety/safety.py $(BINARY) --short
+	Tests/Bench/bench.py $(BINARY) --count
+	APUS_EMBEDDED=0 $(SWIFT) build -c release --product apus --scratch-path .build/ordinary
 
 test-safety: root build ## attacks, races, faults, crowds and garbage; about twenty minutes
 	$(call install,$(SAFETY_PACKAGES))
@@ -73,6 +80,10 @@ test-safety: root build ## attacks, races, faults, crowds and garbage; about twe
 bench: root build ## measure apus, crun, runc and a floor in C, side by side
 	$(call install,$(BENCH_PACKAGES))
 	Tests/Bench/bench.py $(BINARY) $(BENCH_FLAGS)
+
+bench-count: root build ## count what commands cost, beside the committed baseline; two minutes
+	$(call install,$(COUNT_PACKAGES))
+	Tests/Bench/bench.py $(BINARY) --count
 
 clean: ## remove what was built
 	rm -rf .build .build-fuzz

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /// The first version of `struct pidfd_info` (linux/pidfd.h, Linux 6.13), which every later kernel takes.
@@ -39,13 +38,6 @@ int ck_limit(int resource, uint64_t *soft, uint64_t *hard) {
     *soft = limit.rlim_cur;
     *hard = limit.rlim_max;
     return 0;
-}
-
-int ck_local_time(int64_t seconds, char *buffer, size_t size) {
-    time_t moment = (time_t)seconds;
-    struct tm parts;
-    if (!localtime_r(&moment, &parts)) return -EOVERFLOW;
-    return (int)strftime(buffer, size, "%b %e %H:%M:%S", &parts);
 }
 
 int ck_punch(int fd, off_t offset, off_t length) {

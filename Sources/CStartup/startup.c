@@ -10,11 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-// The Swift runtime does work before main that a command of a few milliseconds does not need: it searches
-// /proc/self/maps for the arguments, and eight directories beside the program for a helper that prints backtraces,
-// which it would execute, as root, after a crash. Both live in members of libswiftCore.a that are linked only if
-// nobody else defines what they define. These are those definitions.
-
 static int argument_count;
 static char **argument_values;
 
@@ -41,32 +36,16 @@ __attribute__((constructor)) static void normalise(void) {
 
 bool startup_is_version(void) { return argument_count == 2 && strcmp(argument_values[1], "--version") == 0; }
 
-char **_swift_stdlib_getUnsafeArgvArgc(int *count) {
-    *count = argument_count;
-    return argument_values;
-}
+int startup_argument_count(void) { return argument_count; }
 
-void _swift_stdlib_overrideUnsafeArgvArgc(char **values, int count) {
-    argument_count = count;
-    argument_values = values;
-}
+const char *startup_argument(int index) { return argument_values[index]; }
 
-/// All zero: backtraces are off.
-long _swift_backtraceSettings[64];
+void startup_exit(int status) { _exit(status); }
 
-bool _swift_backtrace_isThunkFunction(const char *name) {
-    (void)name;
-    return false;
-}
-
-char *_swift_backtrace_demangle(const char *name, size_t length, char *buffer, size_t *size) {
-    (void)name, (void)length, (void)buffer, (void)size;
-    return NULL;
-}
-
-void _swift_displayCrashMessage(int signal, const void *address) { (void)signal, (void)address; }
-
-bool _swift_spawnBacktracer(const char *const *arguments) {
-    (void)arguments;
-    return false;
+/// strtod(3), which is that of the C locale as long as nobody calls setlocale(3). Embedded Swift leaves it to others, and
+/// that of the ordinary standard library would bring the C++ runtime. Ordinary Swift takes its own.
+__attribute__((weak)) const char *_swift_stdlib_strtod_clocale(const char *text, double *result) {
+    char *end;
+    *result = strtod(text, &end);
+    return end == text ? NULL : end;
 }

@@ -26,7 +26,7 @@ extension CgroupLocation {
     }
 
     /// The directories in which the caller may not make the container's cgroup.
-    public var forbidden: [String] { directories.filter { !$0.canBeMade }.map(\.path) }
+    public var forbidden: [String] { directories.filter { !$0.canBeMade }.map { $0.path } }
 
     private func networkProblems(_ resources: Resources, _ cgroup: Cgroup) -> [Problem] {
         guard let network = resources.network?.given, !cgroup.isUnifiedOnly else { return [] }

@@ -19,7 +19,7 @@ public enum Completion {
 
     /// The words that a flag offers as its value.
     static func words(_ flag: Flag) -> [String] {
-        flag.value.choices.filter { $0.availability == .now }.map(\.name)
+        flag.value.choices.filter { $0.availability == .now }.map { $0.name }
     }
 
     /// `-b` and `--bundle`.
@@ -32,7 +32,7 @@ public enum Completion {
         }
     }
 
-    static var signals: [String] { SignalTable.names.map(\.name) }
-    static var commandNames: [String] { commands.map(\.rawValue) }
-    static var shellNames: [String] { Shell.allCases.map(\.rawValue) }
+    static var signals: [String] { SignalTable.names.map { $0.name } }
+    static var commandNames: [String] { commands.map { $0.rawValue } }
+    static var shellNames: [String] { Shell.allCases.map { $0.rawValue } }
 }

@@ -60,7 +60,7 @@ public enum FlagValue: Sendable {
         switch self {
         case .none: nil
         case .text(let name), .file(let name), .directory(let name), .number(let name): name
-        case .choice(let choices): choices.map(\.name).joined(separator: "|")
+        case .choice(let choices): choices.map { $0.name }.joined(separator: "|")
         }
     }
 

@@ -98,7 +98,7 @@ struct Grammar {
         if command != nil, let flag = Flag.global.first(where: { $0.isCalled(name) }) {
             return mistake("\(message); --\(flag.name) goes before the command")
         }
-        let suggestion = Suggestion.phrase(for: name, among: flags.map(\.name), prefix: "--")
+        let suggestion = Suggestion.phrase(for: name, among: flags.map { $0.name }, prefix: "--")
         if command == nil, suggestion.isEmpty, let owner = Self.owner(of: name) {
             return mistake("\(message); it goes after the command, as in \(programName) \(owner.rawValue) --\(name)")
         }

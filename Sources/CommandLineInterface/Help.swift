@@ -27,7 +27,7 @@ public enum Help {
         let later = CommandGroup.allCases.flatMap(commands).filter { $0.entry.availability != .now }
         if !later.isEmpty {
             text += "\n" + style.heading("Not in this version")
-            text += wrapped(later.map(\.rawValue).joined(separator: ", "), indent: 2)
+            text += wrapped(later.map { $0.rawValue }.joined(separator: ", "), indent: 2)
         }
         text += "\n" + style.heading("Global flags, before the command")
         text += flags(Flag.global)
@@ -70,7 +70,7 @@ public enum Help {
         if flag.repeatable { remarks.append("may be repeated") }
         if flag.standing == .obsolete { remarks.append("obsolete") }
         if flag.availability != .now { remarks.append("not in this version") }
-        let later = flag.value.choices.filter { $0.availability != .now }.map(\.name)
+        let later = flag.value.choices.filter { $0.availability != .now }.map { $0.name }
         if !later.isEmpty { remarks.append("not in this version: \(later.joined(separator: ", "))") }
         return remarks.isEmpty ? flag.help : "\(flag.help) (\(remarks.joined(separator: "; ")))"
     }

@@ -147,7 +147,7 @@ extension Command {
 extension Shell {
     fileprivate init(argument: String) throws(UsageError) {
         guard let shell = Shell(rawValue: argument) else {
-            let names = Shell.allCases.map(\.rawValue).joined(separator: ", ")
+            let names = Shell.allCases.map { $0.rawValue }.joined(separator: ", ")
             throw UsageError(.grammar, "unknown shell \"\(argument)\" (one of \(names))", in: .completion)
         }
         self = shell

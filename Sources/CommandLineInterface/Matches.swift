@@ -65,7 +65,7 @@ extension Flag {
         guard let choice = choices.first(where: { $0.name == value || $0.aliases.contains(value) }) else {
             // runc's words, followed by what would have been right.
             let subject = key == .format ? "invalid format option" : "invalid \(name)"
-            let names = choices.map(\.name).joined(separator: ", ")
+            let names = choices.map { $0.name }.joined(separator: ", ")
             throw UsageError(.grammar, "\(subject): \(value) (one of \(names))", in: command)
         }
         if let reason = choice.availability.reason {

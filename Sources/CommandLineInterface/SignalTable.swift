@@ -27,7 +27,7 @@ public enum SignalTable {
         if name.hasPrefix("SIG") { name.removeFirst(3) }
         if let known = names.first(where: { $0.name == name }) { return known.number }
         if let realTime = realTime(name) { return realTime }
-        let guess = Suggestion.nearest(to: name, among: names.map(\.name))
+        let guess = Suggestion.nearest(to: name, among: names.map { $0.name })
         throw UsageError(
             .grammar, "unknown signal \"\(text)\"" + (guess.map { "; did you mean \($0)?" } ?? ""), in: .kill)
     }

@@ -10,11 +10,10 @@ extension LogRecord {
         }
     }
 
-    /// A datagram of the BSD syslog protocol (RFC 3164): `<27>Nov 22 04:56:38 apus[26705]: message`, of the facility
-    /// "system daemons" (3), on one line.
-    /// - Parameter time: `Nov 22 04:56:38`, in local time.
-    public func systemLogDatagram(identifier: String, pid: Int32, time: String) -> [UInt8] {
-        var text = "<\(3 << 3 | priority)>\(time) \(identifier)[\(pid)]: \(Quoting.plain(message))"
+    /// A datagram of the BSD syslog protocol: `<27>apus[26705]: message`, of the facility "system daemons" (3), on one
+    /// line. Who receives it on this machine puts the time to it (RFC 3164, 4.3.2), and does so with every message.
+    public func systemLogDatagram(identifier: String, pid: Int32) -> [UInt8] {
+        var text = "<\(3 << 3 | priority)>\(identifier)[\(pid)]: \(Quoting.plain(message))"
         for field in fields { text += " \(field.key.rawValue)=\(Quoting.word(field.value))" }
         return Array(text.utf8)
     }

@@ -51,7 +51,7 @@ public struct UsageError: Error, Equatable, Sendable {
     }
 
     static func unknownCommand(_ name: String) -> UsageError {
-        let known = Command.allCases.filter { $0.entry.standing == .current }.map(\.rawValue)
+        let known = Command.allCases.filter { $0.entry.standing == .current }.map { $0.rawValue }
         return UsageError(.unknownCommand, "No help topic for '\(name)'" + Suggestion.phrase(for: name, among: known))
     }
 

@@ -1,5 +1,4 @@
 import CJSON
-import Glibc
 
 /// The kinds of JSON values that a node can have; a number is an integer when it is written without `.` and exponent.
 public enum JSONKind: Sendable {

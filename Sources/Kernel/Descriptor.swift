@@ -1,7 +1,7 @@
 internal import CKernel
 
 /// A file descriptor that is owned: closed when its owner is done with it. Always close-on-exec.
-public struct Descriptor: ~Copyable, Sendable {
+@frozen public struct Descriptor: ~Copyable, Sendable {
     /// The number, for a call that borrows it.
     public let number: Int32
 

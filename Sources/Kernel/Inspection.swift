@@ -74,14 +74,6 @@ extension ThisProcess {
     }
 }
 
-extension Clock {
-    /// `Nov  2 04:56:38`: a moment in local time, as RFC 3164 wants it. Seconds since 1970.
-    public static func localText(_ seconds: Int64) -> String {
-        // A moment that has no date (nobody's clock shows one) has no text.
-        (try? unsafe Files.string(capacity: 64, "localtime", "") { unsafe Int(ck_local_time(seconds, $0, $1)) }) ?? ""
-    }
-}
-
 extension Files {
     /// Whether the caller may execute a file, or search a directory (access(2), with the real user).
     public static func isExecutable(_ path: String) -> Bool { unsafe ck_access(path, 1) == 0 }

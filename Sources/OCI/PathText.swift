@@ -19,6 +19,17 @@ extension String {
         return true
     }
 
+    /// Whether the bytes of another text are somewhere in this one.
+    public func holds(_ part: String) -> Bool {
+        let bytes = utf8.span
+        let wanted = part.utf8.span
+        guard bytes.count >= wanted.count else { return false }
+        for start in 0...(bytes.count - wanted.count) {
+            if wanted.indices.allSatisfy({ bytes[start + $0] == wanted[$0] }) { return true }
+        }
+        return false
+    }
+
     /// The parts of a text between single bytes; empty ones are left out.
     public func components(between separator: Unicode.Scalar) -> [String] {
         utf8.split(separator: UInt8(truncatingIfNeeded: separator.value)).map { String(Substring($0)) }

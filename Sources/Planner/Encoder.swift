@@ -408,15 +408,15 @@ struct Encoder {
         header.control = control
         header.report = report
         header.first_unkept = plan.firstUnkept
-        var slots = [Int32](repeating: -1, count: Int(APUS_SLOTS))
-        for number in 0...2 { slots[number] = Int32(number) }
-        for (slot, number) in descriptors { slots[Int(slot.number)] = number }
+        unsafe withUnsafeMutableBytes(of: &header.slots) { bytes in
+            let slots = unsafe bytes.assumingMemoryBound(to: Int32.self)
+            for index in slots.indices { unsafe slots[index] = index < 3 ? Int32(index) : -1 }
+            for (slot, number) in descriptors { unsafe slots[Int(slot.number)] = number }
+        }
 
         var blob: [UInt8] = []
         blob.reserveCapacity(Int(header.size))
         append(header, to: &blob)
-        blob.removeLast(MemoryLayout<apus_plan>.size - (MemoryLayout<apus_plan>.offset(of: \.slots) ?? 0))
-        for slot in slots { append(slot, to: &blob) }
         blob += records
         blob += [UInt8](repeating: 0, count: dataStart - blob.count)
         blob += data

@@ -11,8 +11,8 @@ extension PlanBuilder {
 
     /// Notes every directory in which something is made later: a mount point, a device, the working directory.
     private mutating func noteParents() {
-        let made = ["/dev/console", "/run/notify", spec.process?.cwd ?? "/"] + spec.linux.devices.map(\.path)
-        for path in made + spec.mounts.map(\.destination) {
+        let made = ["/dev/console", "/run/notify", spec.process?.cwd ?? "/"] + spec.linux.devices.map { $0.path }
+        for path in made + spec.mounts.map({ $0.destination }) {
             let bytes = Self.key(path)
             for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "/") {
                 filled.insert(index == 0 ? [byte] : Array(bytes[..<index]))

@@ -61,11 +61,16 @@ extension Provision.Source: CustomStringConvertible {
 extension Operation {
     /// What `plan` shows, and an error does not: an environment may hold secrets, and errors go to logs.
     public var printed: String {
-        if case .execute(_, let environment) = self { return "\(self) with \(environment)" }
+        if case .execute(_, let environment) = self { return "\(self) with \(Self.list(environment))" }
         if case .runHook(_, _, let environment, _, _) = self, !environment.isEmpty {
-            return "\(self) with \(environment)"
+            return "\(self) with \(Self.list(environment))"
         }
         return description
+    }
+
+    /// Texts with quotes, so that it is seen where each ends.
+    private static func list(_ texts: [String]) -> String {
+        "[" + texts.map { $0.debugDescription }.joined(separator: ", ") + "]"
     }
 }
 
@@ -82,7 +87,7 @@ extension Operation: CustomStringConvertible {
                 + (count > 0 ? " taking \(count) descriptors" : "")
         case .writeFile(let base, let path, let value): "write \(Self.place(base, path)) \(Self.quote(value))"
         case .setDumpable(let isDumpable): "become \(isDumpable ? "dumpable" : "undumpable")"
-        case .setGroups(let groups): "setgroups \(groups)"
+        case .setGroups(let groups): "setgroups [\(groups.map { "\($0)" }.joined(separator: ", "))]"
         case .setGroup(let gid): "setresgid \(gid)"
         case .setUser(let uid): "setresuid \(uid)"
         case .newSession: "setsid"
@@ -156,12 +161,12 @@ extension Operation: CustomStringConvertible {
             name.hasSlash ? "find \(name)" : "find \(name) in \(path)"
         case .waitAtGate: "wait at the gate"
         case .runHook(let path, let arguments, _, let timeout, let confinement):
-            "run hook \(path) \(arguments)\(timeout > 0 ? " for at most \(timeout) s" : "")"
+            "run hook \(path) \(Self.list(arguments))\(timeout > 0 ? " for at most \(timeout) s" : "")"
                 + (confinement.filter == nil ? "" : " under the seccomp filter")
         case .closeOnExec(let first): "close from \(first) on exec"
         case .loadSeccomp(let filter):
             "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
-        case .execute(let arguments, _): "execve \(arguments)"
+        case .execute(let arguments, _): "execve \(Self.list(arguments))"
         case .setAffinity(let cpus): "sched_setaffinity \(FlagNames.bytes(cpus))"
         case .close(let slot): "close \(slot.name)"
         case .release: "outlive the parent"
@@ -227,7 +232,7 @@ extension TargetRules: CustomStringConvertible {
         let names: [(TargetRules, String)] = [
             (.noLinks, "no links"), (.notInProc, "not in proc"), (.noFollow, "no follow"),
         ]
-        return "(" + names.filter { contains($0.0) }.map(\.1).joined(separator: ", ") + ")"
+        return "(" + names.filter { contains($0.0) }.map { $0.1 }.joined(separator: ", ") + ")"
     }
 }
 
@@ -243,14 +248,14 @@ enum FlagNames {
             (0x1000_0000, "user"), (0x2000_0000, "pid"), (0x0002_0000, "mnt"), (0x4000_0000, "net"),
             (0x0800_0000, "ipc"), (0x0400_0000, "uts"), (0x0200_0000, "cgroup"), (0x80, "time"),
         ]
-        return names.filter { flags & $0.0 != 0 }.map(\.1)
+        return names.filter { flags & $0.0 != 0 }.map { $0.1 }
     }
 
     static func tree(_ flags: UInt32) -> String {
         let names: [(UInt32, String)] = [
             (TreeFlag.clone, "clone"), (TreeFlag.recursive, "recursive"), (TreeFlag.noFollow, "nofollow"),
         ]
-        return names.filter { flags & $0.0 != 0 }.map(\.1).joined(separator: ",")
+        return names.filter { flags & $0.0 != 0 }.map { $0.1 }.joined(separator: ",")
     }
 
     static func attributes(_ flags: UInt64) -> String {
@@ -258,7 +263,7 @@ enum FlagNames {
             (0x01, "ro"), (0x02, "nosuid"), (0x04, "nodev"), (0x08, "noexec"), (0x10, "noatime"),
             (0x20, "strictatime"), (0x80, "nodiratime"), (0x20_0000, "nosymfollow"),
         ]
-        let set = names.filter { flags & $0.0 != 0 }.map(\.1)
+        let set = names.filter { flags & $0.0 != 0 }.map { $0.1 }
         return set.isEmpty ? "-" : set.joined(separator: ",")
     }
 

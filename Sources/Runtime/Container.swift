@@ -79,6 +79,53 @@ struct Container {
         do { return try cgroup.isFrozen() } catch { throw .cgroup(error) }
     }
 
+    /// Lets its processes go on.
+    func thaw() throws(RuntimeError) {
+        do { try cgroup.thaw() } catch { throw .cgroup(error) }
+    }
+
+    /// Sends a signal to every process in its cgroup.
+    func signalAll(_ signal: Int32) throws(RuntimeError) {
+        do { try cgroup.signalAll(signal) } catch { throw .cgroup(error) }
+    }
+
+    /// Sends a signal to the first process.
+    func signalFirst(_ signal: Int32) throws(RuntimeError) {
+        guard let process = try process() else { throw Self.notRunning }
+        do { try process.signal(signal) } catch {
+            if error.errno == .noProcess { throw Self.notRunning }
+            throw .system(error, field: "")
+        }
+    }
+
+    private static var notRunning: RuntimeError { .status("container not running") }
+
+    /// Waits for the end of the first process; whether it has ended.
+    func hasEnded(within milliseconds: Int32) throws(RuntimeError) -> Bool {
+        guard let process = try process() else { return true }
+        do { return try process.hasEnded(within: milliseconds) } catch { throw .system(error, field: "") }
+    }
+
+    /// Ends all processes, and waits until the first one has ended.
+    func endAll() throws(RuntimeError) {
+        guard let process = try process() else { return try signalAll(9) }
+        try? process.signal(9)  // ESRCH: it has ended meanwhile.
+        try signalAll(9)
+        let hasEnded: Bool
+        do { hasEnded = try process.hasEnded(within: 10_000) } catch { throw .system(error, field: "") }
+        if !hasEnded { throw .status("container \(record.id) did not end within 10 s of SIGKILL") }
+    }
+
+    /// Removes its cgroup, in which no process is left, and its class of service.
+    func removeCgroups() throws(RuntimeError) {
+        do {
+            try cgroup.remove()
+            try resctrl?.remove()
+        } catch {
+            throw .cgroup(error)
+        }
+    }
+
     /// Where its own configuration is kept.
     var configPath: String { "\(store.path(of: record.id))/\(Entry.configName)" }
 

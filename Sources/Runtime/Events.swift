@@ -1,5 +1,5 @@
 internal import Cgroups
-internal import Kernel
+public import Kernel
 internal import OCI
 
 extension Lifecycle {
@@ -12,10 +12,16 @@ extension Lifecycle {
     /// out of memory. Sleeps in between.
     ///
     /// - Parameter interval: nanoseconds, above 0.
-    public func events(_ id: String, interval: Int64, _ emit: ([UInt8]) throws -> Void) throws {
+    public func events(
+        _ id: String, interval: Int64, _ emit: ([UInt8]) throws(SystemError) -> Void
+    ) throws(RuntimeError) {
         let container = try watched(id)
         guard let process = try container.process() else { throw Self.notRunning(id) }
-        var watch = try OutOfMemoryWatch.start(container.cgroup)
+        var watch: OutOfMemoryWatch
+        do { watch = try OutOfMemoryWatch.start(container.cgroup) } catch { throw .cgroup(error) }
+        func tell(_ line: [UInt8]) throws(RuntimeError) {
+            do { try emit(line) } catch { throw .system(error, field: "") }
+        }
         var next = Clock.monotonic + interval
         while true {
             var interests = [(process.descriptor.number, Events.readable)]
@@ -23,13 +29,20 @@ extension Lifecycle {
             let left = max(0, next - Clock.monotonic)
             // Rounded up: waking too early would mean to wait again.
             let milliseconds = Int32(clamping: (left + 999_999) / 1_000_000)
-            let occurred = try Wait.occurred(interests, milliseconds: milliseconds)
+            let occurred: [(Int32, Int16)]
+            do { occurred = try Wait.occurred(interests, milliseconds: milliseconds) } catch {
+                throw .system(error, field: "")
+            }
             let hasEnded = occurred.contains { $0.0 == process.descriptor.number }
             // Also at the end: running out of memory may be what ended it.
-            if !occurred.isEmpty, try watch.hasOccurred() { try emit(EventDocument.outOfMemory(id)) }
+            if !occurred.isEmpty {
+                let hasRunOut: Bool
+                do { hasRunOut = try watch.hasOccurred() } catch { throw .cgroup(error) }
+                if hasRunOut { try tell(EventDocument.outOfMemory(id)) }
+            }
             if hasEnded { return }
             if Clock.monotonic >= next {
-                try emit(container.statisticsLine())
+                try tell(container.statisticsLine())
                 // Who was held up does not make up for it.
                 next = max(next + interval, Clock.monotonic)
             }

@@ -81,21 +81,23 @@ struct Execution: ~Copyable {
         var table = DescriptorTable()
         let descriptors = try open(preparation, into: &table)
         let streams = try streams(preparation)
-        do {
-            do {
-                return try clone(preparation.plan, descriptors, streams, try preparation.cgroup.openUnified())
-            } catch let error as SystemError where error.errno == .busy {
-                // The container has made cgroups of its own, and its first process is in one of these.
-                let cgroup = try preparation.container.cgroup.unified(of: preparation.target.pid)
-                return try clone(preparation.plan, descriptors, streams, try cgroup.openUnified())
-            }
-        } catch let error as CgroupError {
-            throw .cgroup(error)
-        } catch let error as SystemError {
-            throw .system(error, field: "process")
-        } catch {
-            throw .status("\(error)")
+        let cgroup = try unified(preparation.cgroup)
+        do { return try clone(preparation.plan, descriptors, streams, cgroup) } catch {
+            if error.errno != .busy { throw .system(error, field: "process") }
         }
+        // The container has made cgroups of its own, and its first process is in one of these.
+        let inner: Cgroup
+        do { inner = try preparation.container.cgroup.unified(of: preparation.target.pid) } catch {
+            throw .cgroup(error)
+        }
+        let birthplace = try unified(inner)
+        do { return try clone(preparation.plan, descriptors, streams, birthplace) } catch {
+            throw .system(error, field: "process")
+        }
+    }
+
+    private static func unified(_ cgroup: Cgroup) throws(RuntimeError) -> Descriptor? {
+        do { return try cgroup.openUnified() } catch { throw .cgroup(error) }
     }
 
     private static func clone(
@@ -128,20 +130,16 @@ struct Execution: ~Copyable {
         var opened: [(Slot, Int32)] = []
         for provision in preparation.plan.provisions {
             let number: Int32
-            do {
-                switch provision.source {
-                case .process: number = preparation.target.descriptor.number
-                case .processRoot: number = table.add(try root(of: preparation.target))
-                case .tasks(let index): number = table.add(try preparation.cgroup.openTasks(index))
-                // A new container has them.
-                case .namespace, .gateListener, .notifyDirectory, .notifySocket, .devices, .tree, .mappedTree: continue
+            switch provision.source {
+            case .process: number = preparation.target.descriptor.number
+            case .processRoot:
+                do { number = table.add(try root(of: preparation.target)) } catch {
+                    throw .system(error, field: provision.origin.text)
                 }
-            } catch let error as CgroupError {
-                throw .cgroup(error)
-            } catch let error as SystemError {
-                throw .system(error, field: provision.origin.text)
-            } catch {
-                throw .status("\(error)")
+            case .tasks(let index):
+                do { number = table.add(try preparation.cgroup.openTasks(index)) } catch { throw .cgroup(error) }
+            // A new container has them.
+            case .namespace, .gateListener, .notifyDirectory, .notifySocket, .devices, .tree, .mappedTree: continue
             }
             opened.append((provision.slot, number))
         }

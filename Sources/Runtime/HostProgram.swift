@@ -34,31 +34,38 @@ enum HostProgram {
 
     /// Runs a program, and returns what it wrote to standard output.
     static func output(of name: String, _ arguments: [String]) throws(ProgramFailure) -> String {
-        do {
-            let pipe = try Descriptor.pipe()
-            let errors = try Descriptor.memoryFile("errors")
-            let process = try start(name, arguments, pipe.second.number, errors.number)
-            // The end comes when nobody can write any more.
-            let reader = try pipe.first.duplicate()
-            _ = consume pipe
-            let output = try reader.readAll(limit: 256 << 20)
-            let status = try process.wait()
-            guard status == .exited(0) else {
-                let said = try Files.read("/proc/self/fd/\(errors.number)", limit: 1 << 20)
-                let lines = String(decoding: said, as: UTF8.self).split(separator: "\n").joined(separator: "; ")
-                throw ProgramFailure.failed(name, status: "\(status)", message: lines)
-            }
-            return String(decoding: output, as: UTF8.self)
-        } catch let failure as ProgramFailure {
-            throw failure
-        } catch {
+        let run: (output: [UInt8], status: ExitStatus, said: [UInt8])?
+        do { run = try Self.run(name, arguments) } catch {
             throw .system(name, ProgramFailure.SystemErrorText(text: "\(error)"))
         }
+        guard let run else { throw .notFound(name) }
+        guard run.status == .exited(0) else {
+            let lines = String(decoding: run.said, as: UTF8.self).split(separator: "\n").joined(separator: "; ")
+            throw .failed(name, status: "\(run.status)", message: lines)
+        }
+        return String(decoding: run.output, as: UTF8.self)
     }
 
+    /// What a program wrote to standard output, how it ended, and what it wrote to standard error; nil: it is in no
+    /// directory of `PATH`.
+    private static func run(
+        _ name: String, _ arguments: [String]
+    ) throws(SystemError) -> (output: [UInt8], status: ExitStatus, said: [UInt8])? {
+        let pipe = try Descriptor.pipe()
+        let errors = try Descriptor.memoryFile("errors")
+        guard let process = try start(name, arguments, pipe.second.number, errors.number) else { return nil }
+        // The end comes when nobody can write any more.
+        let reader = try pipe.first.duplicate()
+        _ = consume pipe
+        let output = try reader.readAll(limit: 256 << 20)
+        let status = try process.wait()
+        return (output, status, try Files.read("/proc/self/fd/\(errors.number)", limit: 1 << 20))
+    }
+
+    /// nil: no directory of `PATH` has the program.
     private static func start(
         _ name: String, _ arguments: [String], _ output: Int32, _ errors: Int32
-    ) throws -> Kernel.Process {
+    ) throws(SystemError) -> Kernel.Process? {
         let path = ThisProcess.environment("PATH") ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         for directory in path.split(separator: ":") where directory.isAbsolute {
             var spawn = Spawn(.path("\(directory)/\(name)"), arguments: [name] + arguments)
@@ -73,6 +80,6 @@ enum HostProgram {
                 }
             }
         }
-        throw ProgramFailure.notFound(name)
+        return nil
     }
 }

@@ -113,7 +113,7 @@ public struct Lifecycle: Sendable {
             }
         } catch {
             // Its end of the connection closes a moment before it is gone; who deletes it next finds it stopped.
-            if case .step = error { _ = try? container.process()?.hasEnded(within: 1000) }
+            if case .step = error { _ = try? container.hasEnded(within: 1000) }
             throw error
         }
     }
@@ -165,7 +165,7 @@ public struct Lifecycle: Sendable {
             let state = container.state(.running, pid: container.record.pid)
             try HookRunner(state: state, interruption: interruption).run(hooks, .poststart)
         } catch {
-            try? container.process()?.signal(9)  // It may have ended by itself.
+            try? container.signalFirst(9)  // It may have ended by itself.
             throw error
         }
     }
@@ -200,40 +200,17 @@ public struct Lifecycle: Sendable {
     /// Sends a signal to the first process, or to all; SIGKILL to all also where the kernel does not see to it itself.
     public func kill(_ id: String, signal: Int32, all: Bool) throws(RuntimeError) {
         let container = try Container(try Self.checked(id), in: store)
-        do {
-            let cgroup = container.cgroup
-            if all, cgroup.isAbsent {
-                try signalAll(container, signal)
-                return
-            }
-            if try all || (signal == 9 && !cgroup.isAbsent && container.outlivesItsFirstProcess()) {
-                try cgroup.signalAll(signal)
-                return
-            }
-            guard let process = try container.process() else { throw RuntimeError.status("container not running") }
-            try process.signal(signal)
-            // On cgroup v1 a frozen process dies only when it is thawed; a cgroup that is gone needs no thawing.
-            if signal == 9, try container.isFrozen() { try container.cgroup.thaw() }
-        } catch let error as RuntimeError {
-            throw error
-        } catch let error as SystemError {
-            if error.errno == .noProcess { throw .status("container not running") }
-            throw .system(error, field: "")
-        } catch let error as CgroupError {
-            throw .cgroup(error)
-        } catch {
-            throw .status("\(error)")
+        if container.cgroup.isAbsent {
+            // Nobody knows who belongs to the container; but a pid namespace dies with its first process.
+            if all, signal != 9 || Self.pidInside(container.record.pid) != 1 { _ = try container.requireCgroup() }
+            return try container.signalFirst(signal)
         }
-    }
-
-    /// Without a cgroup nobody knows who belongs to the container; but a pid namespace dies with its first process.
-    private func signalAll(_ container: Container, _ signal: Int32) throws {
-        guard signal == 9, Self.pidInside(container.record.pid) == 1 else {
-            _ = try container.requireCgroup()
-            return
-        }
-        guard let process = try container.process() else { throw RuntimeError.status("container not running") }
-        try process.signal(signal)
+        var reachesAll = all
+        if !all, signal == 9 { reachesAll = try container.outlivesItsFirstProcess() }
+        if reachesAll { return try container.signalAll(signal) }
+        try container.signalFirst(signal)
+        // On cgroup v1 a frozen process dies only when it is thawed; a cgroup that is gone needs no thawing.
+        if signal == 9, try container.isFrozen() { try container.thaw() }
     }
 
     // MARK: delete
@@ -286,12 +263,8 @@ public struct Lifecycle: Sendable {
             if attempt == 0, let record = try? store.record(of: id) {
                 let container = Container(record, in: store)
                 // It is being made or removed by somebody else: what is there ends.
-                do {
-                    try? container.process()?.signal(9)  // ESRCH: it has ended meanwhile.
-                    try container.cgroup.killAll()
-                } catch {
-                    failure = ": \(error)"
-                }
+                try? container.signalFirst(9)  // It may have ended meanwhile.
+                do { try container.signalAll(9) } catch { failure = ": \(error)" }
             }
             Wait.sleep(milliseconds: 10)
         }
@@ -303,28 +276,9 @@ public struct Lifecycle: Sendable {
         _ container: Container, _ entry: borrowing Entry, interruption: Int32? = nil
     ) throws(RuntimeError) {
         let mark = Timeline.begin("processes and cgroup removed")
-        do {
-            if let process = try container.process() {
-                try? process.signal(9)  // ESRCH: it has ended meanwhile.
-                try container.cgroup.killAll()
-                if !(try process.hasEnded(within: 10_000)) {
-                    throw RuntimeError.status("container \(container.record.id) did not end within 10 s of SIGKILL")
-                }
-            } else {
-                try container.cgroup.killAll()
-            }
-            try container.cgroup.remove()
-            try container.resctrl?.remove()
-            Timeline.end(mark)
-        } catch let error as RuntimeError {
-            throw error
-        } catch let error as SystemError {
-            throw .system(error, field: "")
-        } catch let error as CgroupError {
-            throw .cgroup(error)
-        } catch {
-            throw .status("\(error)")
-        }
+        try container.endAll()
+        try container.removeCgroups()
+        Timeline.end(mark)
         let runner = HookRunner(state: container.state(.stopped, pid: 0), interruption: interruption)
         runner.runAll(container.record.hooks.poststop, .poststop).forEach(warn)
         try entry.remove()

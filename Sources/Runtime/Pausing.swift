@@ -12,20 +12,12 @@ extension Lifecycle {
         case .creating, .paused, .stopped: throw .status("container not running")
         }
         let cgroup = try container.requireCgroup()
-        do {
-            try cgroup.freeze()
-            // On cgroup v1 a frozen process does not die. Who sends SIGKILL thaws what is frozen by then; what has become
-            // frozen after that is thawed here.
-            if container.isToBeKilled {
-                try cgroup.thaw()
-                throw RuntimeError.status("container not running")
-            }
-        } catch let error as CgroupError {
-            throw .cgroup(error)
-        } catch let error as RuntimeError {
-            throw error
-        } catch {
-            throw .status("\(error)")
+        do { try cgroup.freeze() } catch { throw .cgroup(error) }
+        // On cgroup v1 a frozen process does not die. Who sends SIGKILL thaws what is frozen by then; what has become
+        // frozen after that is thawed here.
+        if container.isToBeKilled {
+            try container.thaw()
+            throw .status("container not running")
         }
         _ = consume entry  // Locked until here.
     }
@@ -36,8 +28,8 @@ extension Lifecycle {
         let entry = try store.lock(id)
         let container = try Container(id, in: store)
         guard try container.status(holdsLock: true) == .paused else { throw .status("container not paused") }
-        let cgroup = try container.requireCgroup()
-        do { try cgroup.thaw() } catch { throw .cgroup(error) }
+        _ = try container.requireCgroup()
+        try container.thaw()
         _ = consume entry  // Locked until here.
     }
 }

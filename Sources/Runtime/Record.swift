@@ -64,33 +64,41 @@ struct Record {
     }
 
     init(decoding bytes: [UInt8], path: String) throws(RuntimeError) {
+        let root: JSONNode?
+        do { root = try JSONDocument(parsing: bytes).root } catch { throw Self.broken(path, "\(error)") }
+        guard let root else { throw Self.broken(path, "it is empty") }
+        func optional<Value>(
+            _ name: StaticString, _ read: (JSONNode) throws(JSONMismatch) -> Value
+        ) throws(RuntimeError) -> Value? {
+            guard let node = root[name] else { return nil }
+            do { return try read(node) } catch { throw Self.broken(path, "\(name): \(error.text)") }
+        }
+        // What is always written has to be there: what a state leaves out would be forgotten by `delete`.
+        func member<Value>(
+            _ name: StaticString, _ read: (JSONNode) throws(JSONMismatch) -> Value
+        ) throws(RuntimeError) -> Value {
+            guard let value = try optional(name, read) else { throw Self.broken(path, "\(name) is missing") }
+            return value
+        }
+        guard try optional("version", Self.number) == Self.version else {
+            throw Self.broken(path, "written by another version of apus")
+        }
+        id = try member("id", Self.text)
+        ociVersion = try member("ociVersion", Self.text)
+        bundle = try member("bundle", Self.text)
+        rootfs = try member("rootfs", Self.text)
+        created = try member("created", Self.number)
+        owner = try member("owner", Self.number)
+        pid = try member("pid", Self.number)
+        startTime = try member("startTime", Self.number)
+        keepsKeyring = try optional("keepsKeyring", Self.flag) ?? false
+        exitStatus = try optional("exitStatus", Self.number)
+        cgroup = try member("cgroup", Self.texts)
+        resctrl = try member("resctrl", Self.texts)
+        if let node = root["resources"] { resources = .unread(node) }
         do {
-            guard let root = try JSONDocument(parsing: bytes).root else { throw Self.broken(path, "it is empty") }
-            guard try root["version"]?.integer() == Self.version else {
-                throw Self.broken(path, "written by another version of apus")
-            }
-            // What is always written has to be there: what a state leaves out would be forgotten by `delete`.
-            func member(_ name: StaticString) throws -> JSONNode {
-                guard let node = root[name] else { throw Self.broken(path, "\(name) is missing") }
-                return node
-            }
-            id = try member("id").string()
-            ociVersion = try member("ociVersion").string()
-            bundle = try member("bundle").string()
-            rootfs = try member("rootfs").string()
-            created = try member("created").integer()
-            owner = try member("owner").integer()
-            pid = try member("pid").integer()
-            startTime = try member("startTime").integer()
-            keepsKeyring = try root["keepsKeyring"]?.boolean() ?? false
-            exitStatus = try root["exitStatus"]?.integer()
             annotations = try Annotation.decode(member: "annotations", of: root)
-            cgroup = try Self.texts(member("cgroup"))
-            resctrl = try Self.texts(member("resctrl"))
-            if let node = root["resources"] { resources = .unread(node) }
             if let node = root["hooks"] { hooks = try Hooks.decode(node) }
-        } catch let error as RuntimeError {
-            throw error
         } catch {
             throw Self.broken(path, "\(error)")
         }
@@ -107,12 +115,22 @@ struct Record {
         self.owner = owner
     }
 
-    private static func texts(_ list: JSONNode) throws -> [String] {
-        guard list.kind == .array else { throw JSONMismatch.notArray }
-        return try (0..<list.count).map { index in
-            guard let text = list[index] else { throw JSONMismatch.notString }
-            return try text.string()
+    private static func text(_ node: JSONNode) throws(JSONMismatch) -> String { try node.string() }
+
+    private static func number<Value: FixedWidthInteger>(_ node: JSONNode) throws(JSONMismatch) -> Value {
+        try node.integer()
+    }
+
+    private static func flag(_ node: JSONNode) throws(JSONMismatch) -> Bool { try node.boolean() }
+
+    private static func texts(_ node: JSONNode) throws(JSONMismatch) -> [String] {
+        guard node.kind == .array else { throw .notArray }
+        var texts: [String] = []
+        for index in 0..<node.count {
+            guard let text = node[index] else { throw .notString }
+            texts.append(try text.string())
         }
+        return texts
     }
 
     private static func broken(_ path: String, _ reason: String) -> RuntimeError {

@@ -184,8 +184,8 @@ extension StepFailure {
         switch errno {
         case .noDevice where step == "fsopen bind": "a bind mount needs the option \"bind\" or \"rbind\""
         case .noDevice where step.hasPrefix("fsopen "): "the kernel does not know this file system type"
-        case .notPermitted where step.contains("not in proc"): "only a procfs may be mounted inside /proc"
-        case .tooManyLinks where step.contains("no links"):
+        case .notPermitted where step.holds("not in proc"): "only a procfs may be mounted inside /proc"
+        case .tooManyLinks where step.holds("no links"):
             "the mount point must be a real directory, not behind a link"
         case .notPermitted where step == "fsconfig create" && field.hasPrefix("mounts["):
             "in a user namespace a new proc needs a new pid namespace and a host /proc without masks, sysfs a network"

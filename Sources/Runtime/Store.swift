@@ -131,20 +131,16 @@ public struct Store: Sendable {
     func tryLock(_ id: String) throws(RuntimeError) -> Entry? { try lock(id, wait: false) }
 
     private func lock(_ id: String, wait: Bool) throws(RuntimeError) -> Entry? {
+        let path = path(of: id)
         do {
-            let directory = try Descriptor.open(path(of: id), [.readOnly, .directory, .noFollow])
+            let directory = try Descriptor.open(path, [.readOnly, .directory, .noFollow])
             guard try directory.lock(wait: wait) else { return nil }
             // Whoever held the lock may have deleted the container, and somebody else made it anew.
-            guard try isStill(path(of: id), directory) else { throw RuntimeError.unknownContainer(id: id) }
-            return Entry(path: path(of: id), directory: directory)
-        } catch let error as RuntimeError {
-            throw error
-        } catch let error as SystemError {
-            if error.errno == .noEntry { throw .unknownContainer(id: id) }
-            throw .system(error, field: "--root")
+            if try isStill(path, directory) { return Entry(path: path, directory: directory) }
         } catch {
-            throw .unknownContainer(id: id)
+            if error.errno != .noEntry { throw .system(error, field: "--root") }
         }
+        throw .unknownContainer(id: id)
     }
 
     /// What the state file says now, without a lock: it is replaced as a whole.

@@ -66,7 +66,7 @@ struct LibraryRule {
             repeats = repeats || seen & 1 << argument.index != 0
             seen |= 1 << argument.index
         }
-        let conditions = rule.args.map(\.libraryValue)
+        let conditions = rule.args.map { $0.libraryValue }
         return repeats ? conditions.map { [$0] } : [conditions]
     }
 }

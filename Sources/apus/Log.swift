@@ -52,8 +52,7 @@ struct Log: Sendable {
             case .journal(let identifier):
                 try SystemLogs.send(record.journalDatagram(identifier: identifier), to: SystemLogs.journal)
             case .systemLog(let identifier):
-                let datagram = record.systemLogDatagram(
-                    identifier: identifier, pid: ThisProcess.pid, time: Clock.localText(now))
+                let datagram = record.systemLogDatagram(identifier: identifier, pid: ThisProcess.pid)
                 try SystemLogs.send(datagram, to: SystemLogs.systemLog)
             }
         } catch {

@@ -13,7 +13,7 @@ if startup_is_version() {
 
 let invocation: Invocation
 do {
-    invocation = try Invocation(parsing: Array(CommandLine.arguments.dropFirst()))
+    invocation = try Invocation(parsing: Array(Output.commandLine().dropFirst()))
 } catch {
     let log = Log(error.log)
     log.write(.error, error.message)
@@ -35,18 +35,15 @@ do { timing = try Timing(invocation.options.timing) } catch {
     Output.exit(invocation.action.failureStatus)
 }
 
-if log.isOn(.debug) { log.write(.debug, "\(programName) \(Version.number): \(Log.words(CommandLine.arguments))") }
+if log.isOn(.debug) { log.write(.debug, "\(programName) \(Version.number): \(Log.words(Output.commandLine()))") }
 let status: Int32
 let whole = Timeline.begin("command")
 do {
     status = try Command.perform(invocation, log)
     Timeline.end(whole)
-} catch let error as RuntimeError {
+} catch {
     log.write(.error, "\(error)", error.details)
     status = error.exitStatus ?? invocation.action.failureStatus
-} catch {
-    log.write(.error, "\(error)")
-    status = invocation.action.failureStatus
 }
 do { try timing.write() } catch { log.write(.warning, "--timing: \(error)") }
 if log.isOn(.debug) { log.write(.debug, "exit status \(status)") }

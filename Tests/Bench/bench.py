@@ -15,6 +15,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import count
 import leftovers
 import machine
 import report
@@ -39,6 +40,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples to a file")
     parser.add_argument("--budget", action="store_true", help="take the rows that have a budget and judge them")
     parser.add_argument("--check", action="store_true", help="compare what a container sees instead of measuring")
+    parser.add_argument("--count", action="store_true", help="count what each command of apus costs, beside the baseline")
+    parser.add_argument("--baseline", action="store_true", help="count, and keep the result as this machine's baseline")
+    parser.add_argument("--order", type=Path, metavar="FILE", help="write the functions that commands call, for the linker")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -104,6 +108,16 @@ def measure(given: argparse.Namespace, bench: Bench) -> bool:
     return not failed and all(verdict["holds"] for verdict in verdicts)
 
 
+def work(given: argparse.Namespace, bench: Bench) -> bool:
+    if given.check:
+        return check(bench)
+    if given.order:
+        return count.write_order(bench, given.order)
+    if given.count or given.baseline:
+        return count.judge(bench, given.baseline)
+    return measure(given, bench)
+
+
 def inside(given: argparse.Namespace, names: list[str]) -> int:
     """The part that runs in the private mount namespace."""
     become_subreaper()
@@ -111,7 +125,7 @@ def inside(given: argparse.Namespace, names: list[str]) -> int:
     machine.mount_tmpfs(given.inside / "state")
     bench = prepare(given, names)
     try:
-        good = check(bench) if given.check else measure(given, bench)
+        good = work(given, bench)
     finally:
         descendants = end_descendants()
         states = [each.root for each in bench.runtimes if each.root.exists() and any(each.root.glob("[!@]*"))]
@@ -143,10 +157,13 @@ def main() -> int:
         print(*(f"{row.name:16} {row.title}" for row in all_rows()), sep="\n")
         return 0
     names = [name for name in NAMES if name not in given.without]
+    counts = given.count or given.baseline or given.order is not None
+    if counts:
+        names = ["apus"]
     if not chosen_rows(given):
         print(f"bench: no row is called {' or '.join(given.only)} (see --list)", file=sys.stderr)
         return 1
-    if sentence := machine.missing(names, given.apus):
+    if sentence := machine.missing(names, given.apus, counts):
         print(f"bench: {sentence}", file=sys.stderr)
         return 1
     try:

@@ -17,15 +17,20 @@ PACKAGES = {"crun": "crun", "runc": "runc", "hyperfine": "hyperfine", "busybox":
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def missing(names: list[str], apus: Path) -> str:
+COUNTERS = {"strace": "strace", "nm": "binutils"}
+
+
+def missing(names: list[str], apus: Path, counts: bool = False) -> str:
     """One sentence that says what is not there for the runtimes of these names, or nothing."""
-    needed = [name for name in PACKAGES if name not in ("crun", "runc") or name in names]
+    packages = PACKAGES | (COUNTERS if counts else {})
+    needed = [name for name in packages if name not in ("crun", "runc", "hyperfine") or name in names
+              or name == "hyperfine" and not counts]
     absent = [name for name in needed if shutil.which(name) is None]
     parts = []
     if os.geteuid() != 0:
         parts.append("root is needed, for namespaces and cgroups")
     if absent:
-        parts.append(f"{', '.join(absent)} not found (apt-get install {' '.join(PACKAGES[name] for name in absent)})")
+        parts.append(f"{', '.join(absent)} not found (apt-get install {' '.join(packages[name] for name in absent)})")
     if "apus" in names and not os.access(apus, os.X_OK):
         parts.append(f"no apus at {apus} (make build, or --without apus)")
     return "; ".join(parts)

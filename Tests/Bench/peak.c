@@ -1,4 +1,4 @@
-// Runs a command and prints the peak resident memory (KB) of it and of what it waited for.
+// Runs a command and prints the peak resident memory (KB) and the page faults of it and of what it waited for.
 //
 // A new process starts with the peak of the one that spawned it, so a large parent, such as an interpreter,
 // would be measured instead of the command. This parent is as small as a static program can be.
@@ -19,6 +19,6 @@ int main(int count, char **arguments) {
     int status;
     struct rusage usage;
     if (pid < 0 || wait4(pid, &status, 0, &usage) < 0) return 1;
-    printf("%ld\n", usage.ru_maxrss);
+    printf("%ld %ld\n", usage.ru_maxrss, usage.ru_minflt + usage.ru_majflt);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

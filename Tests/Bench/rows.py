@@ -144,7 +144,7 @@ def probes(bench: Bench, runtime: Runtime, command: list[str]) -> list[float]:
 def peak_of_create(bench: Bench, runtime: Runtime) -> list[float]:
     outcome = execute([bench.peak, *runtime.create(bench.bundles["default"])])
     runtime.start_and_delete()
-    return [float(outcome.output)]
+    return [float(outcome.output.split()[0])]
 
 
 def waiting_container(bench: Bench, runtime: Runtime) -> list[float]:

@@ -1,2 +1,3 @@
 #pragma once
 #include <json-c/json.h>
+#include <string.h>

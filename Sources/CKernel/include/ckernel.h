@@ -3,6 +3,7 @@
 
 // No _GNU_SOURCE here: the same headers would then look different in another module.
 #include <fcntl.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -210,8 +211,6 @@ int ck_pidfd_exit(int pidfd, int32_t *status);
 int ck_namespace_type(int fd);
 /// A limit of this process (getrlimit(2)).
 int ck_limit(int resource, uint64_t *soft, uint64_t *hard);
-/// `Nov  2 04:56:38`, in local time and English; returns its length.
-int ck_local_time(int64_t seconds, char *buffer, size_t size);
 /// Gives back the memory of a part of a memory file; its size stays.
 int ck_punch(int fd, off_t offset, off_t length);
 /// From now on nobody makes the memory file longer (F_SEAL_GROW): who tries gets EPERM.

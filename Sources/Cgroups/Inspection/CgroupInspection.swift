@@ -44,7 +44,7 @@ extension Cgroup {
         let settings = AskedSetting.all(of: resources).map { asked in
             let entries = list.entries.filter { $0.setting.name == asked.field }
             let notes = limits.notes.filter { asked.field == $0.path || asked.field.hasPrefix("\($0.path).") }
-            return Self.setting(asked, entries, notes.map(\.message))
+            return Self.setting(asked, entries, notes.map { $0.message })
         }
         return CgroupInspection(settings: settings, devices: inspectDevices(resources.devices))
     }

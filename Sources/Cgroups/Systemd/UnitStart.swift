@@ -178,7 +178,7 @@ extension Cgroup {
             let lifted = LimitProperties.make(taken, context).filter { old in
                 !properties.contains { $0.name == old.name }
             }
-            properties += lifted.map(\.lifted)
+            properties += lifted.map { $0.lifted }
         }
         if properties.isEmpty { return }
         // On cgroup v1 systemd denies every device before it allows some again: nobody may notice.

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import CKernel
 internal import OCI
 
 /// The cpu controller of cgroup v2 (Documentation/admin-guide/cgroup-v2.rst). Microseconds.

@@ -187,7 +187,7 @@ extension Reader {
     /// cgroup, GHSA-5g49-rx9x-qfc6).
     private mutating func unified(_ file: String, _ node: JSONNode) -> Resources.Unified? {
         guard let value = string(node) else { return nil }
-        guard isFileName(file), !file.contains("..") else {
+        guard isFileName(file), !file.holds("..") else {
             report(node, "not the name of a file in the cgroup's directory")
             return nil
         }

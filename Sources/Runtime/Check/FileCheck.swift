@@ -108,7 +108,7 @@ extension BundleCheck {
     mutating func checkIntelRdt(_ linux: Linux) {
         // Without procfs the kernel decides.
         guard linux.intelRdt != nil, let mounts = try? Files.readText("/proc/self/mounts"),
-            !mounts.contains(" resctrl ")
+            !mounts.holds(" resctrl ")
         else {
             return
         }

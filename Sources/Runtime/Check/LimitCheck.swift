@@ -112,7 +112,7 @@ extension BundleCheck {
             let field = "linux.sysctl[\"\(sysctl.key)\"]"
             guard let path = sysctl.path, !Files.exists("/proc/sys/\(path)") else { continue }
             // What belongs to a device of the container cannot be seen from here.
-            if path.hasPrefix("net/ipv4/conf/") || path.hasPrefix("net/ipv6/conf/") || path.contains("/neigh/") {
+            if path.hasPrefix("net/ipv4/conf/") || path.hasPrefix("net/ipv6/conf/") || path.holds("/neigh/") {
                 addWarning(
                     field, "there is no /proc/sys/\(path) on the host",
                     "the network device has to be there when the container is made")

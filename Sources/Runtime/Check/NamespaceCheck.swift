@@ -115,7 +115,7 @@ extension BundleCheck {
 
     /// Ids that apus itself does not have cannot be given on: the case of root inside of a container.
     private mutating func checkMapped(_ mapping: IDMapping, _ field: String) {
-        let file = field.contains("gid") ? "/proc/self/gid_map" : "/proc/self/uid_map"
+        let file = field.holds("gid") ? "/proc/self/gid_map" : "/proc/self/uid_map"
         guard let text = try? Files.readText(file) else { return }  // No user namespaces, then.
         let last = UInt64(mapping.hostID) + UInt64(mapping.size) - 1
         let isCovered = text.split(separator: "\n").contains { line in

@@ -6,7 +6,7 @@ extension Command {
     /// `check`: everything that is wrong with a bundle on this host; 1 if there is an error.
     static func check(
         _ options: CheckOptions, _ manager: CgroupManager, _ rootless: RootlessMode
-    ) throws -> Int32 {
+    ) throws(RuntimeError) -> Int32 {
         let findings = BundleCheck.findings(bundle: options.bundle, manager: manager, rootless: rootless)
         let errors = findings.count { $0.severity == .error }
         switch options.format {

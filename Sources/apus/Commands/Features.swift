@@ -11,7 +11,7 @@ enum Version {
 
 extension Command {
     /// `features`: the document that engines read.
-    static func features() throws {
+    static func features() throws(RuntimeError) {
         let seccomp = Features.SeccompSupport(enabled: true, supportedFlags: SeccompSupport.flags)
         let features = Features(
             cgroup: .init(v1: true, v2: true, systemd: true, systemdUser: true, rdma: true), seccomp: seccomp,
@@ -24,13 +24,15 @@ extension Command {
         try Output.standard(features.json() + [UInt8(ascii: "\n")])
     }
 
-    static func version() throws {
+    static func version() throws(RuntimeError) {
         let text = VersionText(
             version: Version.number, specification: Spec.currentVersion, libseccomp: SeccompSupport.libraryVersion)
-        try text.write { part throws(SystemError) in try Streams.write(part, to: 1) }
+        do { try text.write { part throws(SystemError) in try Streams.write(part, to: 1) } } catch {
+            throw .system(error, field: "")
+        }
     }
 
-    static func help(_ command: CommandLineInterface.Command?) throws {
+    static func help(_ command: CommandLineInterface.Command?) throws(RuntimeError) {
         let colour = Output.hasColour(1)
         try Output.standard(command.map { Help.command($0, colour: colour) } ?? Help.program(colour: colour))
     }

@@ -6,7 +6,7 @@ internal import Runtime
 /// The commands; each has a file of its own.
 enum Command {
     /// Does what the command line asks for, and returns the exit status.
-    static func perform(_ invocation: Invocation, _ log: Log) throws -> Int32 {
+    static func perform(_ invocation: Invocation, _ log: Log) throws(RuntimeError) -> Int32 {
         let options = invocation.options
         let manager = CgroupManager(options.cgroupManager)
         let lifecycle = Lifecycle(store: Store(root: options.root), rootless: RootlessMode(options.rootless)) {

@@ -7,7 +7,7 @@ extension Command {
     /// `plan`: what `create` would do with a bundle, without doing it.
     static func plan(
         _ options: CommandLineInterface.PlanOptions, _ manager: CgroupManager, _ lifecycle: Lifecycle
-    ) throws {
+    ) throws(RuntimeError) {
         let request = CreateRequest(id: "plan", bundle: options.bundle, cgroupManager: manager)
         let plan = try lifecycle.plan(request).plan
         switch options.format {

@@ -4,13 +4,13 @@ internal import Runtime
 
 extension Command {
     /// `state`: one JSON object.
-    static func state(_ options: StateOptions, _ lifecycle: Lifecycle) throws {
+    static func state(_ options: StateOptions, _ lifecycle: Lifecycle) throws(RuntimeError) {
         let json = options.cgroup ? try lifecycle.stateWithLimits(options.id) : try lifecycle.state(options.id).json()
         try Output.standard(json + [UInt8(ascii: "\n")])
     }
 
     /// `list`: a table, JSON, or bare ids.
-    static func list(_ options: ListOptions, _ lifecycle: Lifecycle) throws {
+    static func list(_ options: ListOptions, _ lifecycle: Lifecycle) throws(RuntimeError) {
         let states = try lifecycle.list()
         if options.quiet {
             try Output.standard(ContainerTable.ids(states.map(ContainerTable.Row.init)))
