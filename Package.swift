@@ -41,10 +41,10 @@ let strictC: [CSetting] = [
 /// can write: Tests/check-binary.sh holds it to that. lld because it can take the constants that Swift marks as
 /// writable out of .rodata, see sections.ld.
 ///
-/// Not -static-pie: each of 25,200 pointers in Swift's metadata would have to be relocated at every start. Counted on
-/// 1.36 million instructions of `run`: 340,000 more (25 %), or 223,000 (16 %) with relative relocations packed; `state`
-/// takes twice as many instructions, `--version` eighteen times; 74 more pages of 4 KiB become private to each process.
-/// Stack, heap, mappings and vdso lie at random addresses as ever.
+/// Not -static-pie: each of about 5,900 pointers in tables of the C libraries and of Swift would have to be relocated at every
+/// start, a quarter more instructions for `state` at nine for a packed one, and 150 KiB more would become private to each
+/// process; and the start that CStartup puts in place of the C library's knows fixed addresses only. Stack, heap, mappings
+/// and vdso lie at random addresses as ever.
 let hardened = ["now", "relro", "noexecstack", "separate-code", "keep-text-section-prefix"]
 let linking: [LinkerSetting] = [
     .unsafeFlags(["-static-executable", "-use-ld=lld", "-Xlinker", "--icf=all"]),

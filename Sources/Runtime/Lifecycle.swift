@@ -151,8 +151,8 @@ public struct Lifecycle: Sendable {
     /// The pid that the process has in its own pid namespace: the last of NSpid in /proc/PID/status.
     static func pidInside(_ pid: Int32) -> Int32 {
         guard let status = try? Files.readText("/proc/\(pid)/status") else { return pid }
-        for line in status.split(separator: "\n") where line.hasPrefix("NSpid:") {
-            return line.split(separator: "\t").last.flatMap { Int32($0) } ?? pid
+        for line in status.components(between: "\n") where line.begins(with: "NSpid:") {
+            return line.components(between: "\t").last.flatMap { Int32($0) } ?? pid
         }
         return pid
     }
