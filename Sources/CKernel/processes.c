@@ -133,7 +133,12 @@ int ck_wait_any(int options, struct ck_exit *result) { return wait_for(P_ALL, 0,
 
 int ck_wait_pid(int pid, struct ck_exit *result) { return wait_for(P_PID, (id_t)pid, 0, result); }
 
-int ck_pidfd_open(int pid) { return (int)RESULT(syscall(SYS_pidfd_open, pid, 0)); }
+int ck_pidfd_open(int pid) {
+    int fd = (int)RESULT(syscall(SYS_pidfd_open, pid, 0));
+    // Without flags it is the id that is not valid: no process has it any more, but a thread, or a group or session whose
+    // first process is gone. Which kernel says ESRCH, ENOENT or EINVAL then differs.
+    return fd == -EINVAL ? -ESRCH : fd;
+}
 
 int ck_pidfd_signal(int pidfd, int signal) {
     return (int)RESULT(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
