@@ -99,8 +99,6 @@ struct entry {
 /// What a look at an entry comes to.
 enum removal { removed, not_empty };
 
-/// -errno, with the call that it is of.
-
 /// Removes one entry, if it is no directory that has something in it.
 static long remove_entry(int directory, const struct entry *entry, bool files, const char **call) {
     if (files && (unlinkat(directory, entry->name, 0) == 0 || errno == ENOENT)) return removed;
