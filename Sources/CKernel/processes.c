@@ -9,7 +9,6 @@
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,14 +241,6 @@ int64_t ck_monotonic(void) { return nanoseconds(CLOCK_MONOTONIC); }
 int ck_sleep(int64_t duration) {
     struct timespec time = {.tv_sec = duration / 1000000000, .tv_nsec = duration % 1000000000};
     return RESULT(nanosleep(&time, NULL));
-}
-
-int ck_matches(const char *pattern, const char *text) {
-    regex_t compiled;
-    if (regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0) return -EINVAL;
-    int found = regexec(&compiled, text, 0, NULL, 0) == 0;
-    regfree(&compiled);
-    return found;
 }
 
 int ck_bpf(int command, void *attributes, unsigned size) {

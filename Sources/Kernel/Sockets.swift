@@ -63,12 +63,3 @@ extension Descriptor {
         return Array(bytes.prefix(try check(size, "recvmsg")))
     }
 }
-
-/// POSIX extended regular expressions (regex(7)).
-public enum Pattern {
-    /// Whether `pattern` occurs in `text`; nil if it is no pattern.
-    public static func matches(_ pattern: String, in text: String) -> Bool? {
-        let result = unsafe ck_matches(pattern, text)
-        return result < 0 ? nil : result == 1
-    }
-}

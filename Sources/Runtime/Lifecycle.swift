@@ -296,12 +296,8 @@ public struct Lifecycle: Sendable {
 
     /// The ids that a pattern matches.
     public func ids(matching pattern: String) throws(RuntimeError) -> [String] {
-        var found: [String] = []
-        for id in try store.ids() {
-            guard let matches = Pattern.matches(pattern, in: id) else { throw .pattern(pattern) }
-            if matches { found.append(id) }
-        }
-        return found
+        guard let expression = IDPattern(pattern) else { throw .pattern(pattern) }
+        return try store.ids().filter { expression.occurs(in: $0) }
     }
 
     static func checked(_ id: String) throws(RuntimeError) -> String {

@@ -197,9 +197,6 @@ int ck_map_ids(int tree, int user_namespace, bool recursive);
 /// A descriptor of a new user namespace with these maps. `*call` is the call that failed.
 int ck_user_namespace(const char *uid_map, const char *gid_map, const char **call);
 
-// Patterns (POSIX extended): 1 it matches, 0 it does not, -EINVAL: not a pattern.
-int ck_matches(const char *pattern, const char *text);
-
 // eBPF.
 int ck_bpf(int command, void *attributes, unsigned size);
 
