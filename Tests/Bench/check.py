@@ -1,8 +1,8 @@
 """Proof that all of them do the same work: what a program inside the container sees, compared."""
 
 from bundles import Bundle
+from measurement import Bench
 from processes import Failure, execute
-from rows import Bench
 from runtimes import Runtime
 
 SCRIPT = r"""

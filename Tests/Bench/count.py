@@ -18,8 +18,8 @@ from typing import Callable
 
 import machine
 from bundles import HERE
+from measurement import Bench
 from processes import Failure, execute, wait
-from rows import Bench
 from runtimes import Runtime
 
 BASELINE = HERE / "baseline.json"
@@ -46,7 +46,7 @@ def life(bench: Bench, runtime: Runtime) -> list[Step]:
         Step("state", runtime.call("state")),
         Step("start", runtime.call("start"), detached=True),
         Step("exec", runtime.exec("/bin/true")),
-        Step("list", [runtime.binary, "--root", str(runtime.root), "list"]),
+        Step("list", runtime.containers()),
         Step("kill", [*runtime.call("kill"), "KILL"]),
         Step("delete", runtime.call("delete")),
     ]

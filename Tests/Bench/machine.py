@@ -7,32 +7,30 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from measurement import Bench
 from processes import Failure, execute
-from rows import Bench
 from runtimes import Floor
 
 # Program and Debian package.
-PACKAGES = {"crun": "crun", "runc": "runc", "hyperfine": "hyperfine", "busybox": "busybox-static", "cc": "gcc",
-            "unshare": "util-linux"}
+PACKAGES = {"busybox": "busybox-static", "cc": "gcc", "unshare": "util-linux"}
+TIMERS = {"hyperfine": "hyperfine"}
+COUNTERS = {"strace": "strace", "nm": "binutils"}
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-COUNTERS = {"strace": "strace", "nm": "binutils"}
-
-
-def missing(names: list[str], apus: Path, counts: bool = False) -> str:
+def missing(binaries: dict[str, Path | None], counts: bool = False) -> str:
     """One sentence that says what is not there for the runtimes of these names, or nothing."""
-    packages = PACKAGES | (COUNTERS if counts else {})
-    needed = [name for name in packages if name not in ("crun", "runc", "hyperfine") or name in names
-              or name == "hyperfine" and not counts]
-    absent = [name for name in needed if shutil.which(name) is None]
+    packages = PACKAGES | (COUNTERS if counts else TIMERS)
+    packages |= {name: name for name, path in binaries.items() if path is None}
+    absent = [name for name in packages if shutil.which(name) is None]
     parts = []
     if os.geteuid() != 0:
         parts.append("root is needed, for namespaces and cgroups")
     if absent:
         parts.append(f"{', '.join(absent)} not found (apt-get install {' '.join(packages[name] for name in absent)})")
-    if "apus" in names and not os.access(apus, os.X_OK):
-        parts.append(f"no apus at {apus} (make build, or --without apus)")
+    for name, path in binaries.items():
+        if path is not None and not (path.is_file() and os.access(path, os.X_OK)):
+            parts.append(f"no {name} at {path}" + (" (make build, or --without apus)" if name == "apus" else ""))
     return "; ".join(parts)
 
 
@@ -95,6 +93,8 @@ def describe(bench: Bench) -> dict:
 
 
 def sentence(facts: dict) -> str:
+    versions = (f"{name}: {text.removeprefix(name.partition('-')[0] + ' version ')}"
+                for name, text in facts["versions"].items())
     return (f"{facts['date']}, {facts['processors']} processors ({facts['machine']}), kernel {facts['kernel']}, "
-            f"{' and '.join(facts['cgroups'])}, load {facts['load']:.1f}; {'; '.join(facts['versions'].values())}; "
-            f"medians (10th-90th percentile) of {facts['turns']} turns.")
+            f"{' and '.join(facts['cgroups'])}, load {facts['load']:.1f}; {'; '.join(versions)}; "
+            f"{facts['turns']} turns.")

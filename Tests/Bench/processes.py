@@ -1,12 +1,16 @@
 """Running and timing commands, and keeping sight of every process that comes out of them."""
 
+import contextlib
 import ctypes
 import os
 import select
 import signal
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 TIMEOUT = 20.0  # seconds; no command of a benchmark takes a tenth of this
 
@@ -44,13 +48,27 @@ def wait(pid: int, timeout: float = TIMEOUT) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
+@contextlib.contextmanager
+def wait_beside(pid: int) -> Iterator[None]:
+    """Waits for a child while something else goes on, so that it is gone as soon as it ends."""
+    waiter = threading.Thread(target=wait, args=(pid,))
+    waiter.start()
+    try:
+        yield
+    finally:
+        waiter.join()
+
+
+def spawn(command: list[str], streams: tuple[IO, IO, IO]) -> int:
+    actions = [(os.POSIX_SPAWN_DUP2, stream.fileno(), number) for number, stream in enumerate(streams)]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+
+
 def execute(command: list[str], timeout: float = TIMEOUT) -> Outcome:
     """Runs a command, measures it from spawn to exit, and fails with its own words if it fails."""
     with open(os.devnull) as nothing, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        streams = enumerate((nothing, output, errors))
-        actions = [(os.POSIX_SPAWN_DUP2, stream.fileno(), number) for number, stream in streams]
         start = time.perf_counter()
-        pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+        pid = spawn(command, (nothing, output, errors))
         code = wait(pid, timeout)
         milliseconds = (time.perf_counter() - start) * 1000
         if code != 0:
@@ -59,6 +77,49 @@ def execute(command: list[str], timeout: float = TIMEOUT) -> Outcome:
             raise Failure(f"exit code {code}: {lines[-1] if lines else 'nothing on standard error'}")
         output.seek(0)
         return Outcome(milliseconds, output.read().decode(errors="replace"))
+
+
+class Storm:
+    """A command that begins at a fixed rate, whether or not the one before has ended."""
+
+    def __init__(self, command: list[str], rate: int):
+        self.command = command
+        self.interval = 1 / rate
+        self.latencies: list[float] = []
+        self.running: dict[int, tuple[int, float]] = {}  # by pidfd: process, when it began
+        self.poll = select.poll()
+
+    def run(self, seconds: float) -> list[float]:
+        """Returns the milliseconds of each, from spawn to exit."""
+        with open(os.devnull, "r+") as nothing:
+            due = time.perf_counter()
+            end = due + seconds
+            while due < end:
+                self.collect(due - time.perf_counter())
+                if (start := time.perf_counter()) >= due:
+                    pid = spawn(self.command, (nothing, nothing, nothing))
+                    pidfd = os.pidfd_open(pid)
+                    self.running[pidfd] = pid, start
+                    self.poll.register(pidfd, select.POLLIN)
+                    due += self.interval
+            while self.running:
+                self.collect(TIMEOUT, must=True)
+        return self.latencies
+
+    def collect(self, timeout: float, must: bool = False) -> None:
+        """Takes those that end within `timeout` seconds."""
+        ended = self.poll.poll(max(0, timeout * 1000))
+        now = time.perf_counter()
+        if must and not ended:
+            raise Failure(f"{len(self.running)} not finished after {timeout:g} seconds")
+        for pidfd, _ in ended:
+            pid, start = self.running.pop(pidfd)
+            self.poll.unregister(pidfd)
+            os.close(pidfd)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            if code != 0:
+                raise Failure(f"exit code {code} after {len(self.latencies)} that succeeded")
+            self.latencies.append((now - start) * 1000)
 
 
 def descendants() -> list[int]:
@@ -97,13 +158,13 @@ def end_descendants() -> list[int]:
     return ended
 
 
-def proportional_memory(pids: list[int]) -> int:
-    """The sum of the proportional set sizes of processes, in KB; a dead process has none."""
+def memory(pids: list[int], kind: str) -> int:
+    """The sum of what processes have of a kind of memory (`Pss`, `Anonymous`), in KB; a dead process has none."""
     total = 0
     for pid in pids:
         try:
             with open(f"/proc/{pid}/smaps_rollup") as file:
-                total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+                total += sum(int(line.split()[1]) for line in file if line.startswith(f"{kind}:"))
         except ProcessLookupError:
             continue
     return total

@@ -1,22 +1,49 @@
-"""Statistics, the Markdown table, and the budgets."""
+"""Statistics, the Markdown tables, and the budgets."""
 
 import statistics
+from dataclasses import dataclass
 
-from rows import Result, Row
+from measurement import Result, Row
 
-# row, runtime to compare with, largest ratio of the medians
+#: More runtimes than this leave no room for the spread.
+SPREAD_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What apus may cost in a row. `to`: the runtime, or the row of its own, that it is divided by; empty: the row's unit."""
+
+    row: str
+    to: str
+    limit: float
+    at_least: bool = False
+
+
+CRUN = {
+    "version": 0.30, "run": 0.50, "run-gap": 0.25, "life": 0.60, "create": 0.25, "start": 0.25, "state": 0.15,
+    "list": 0.15, "exec": 0.35, "exec-gap": 0.60, "delete-force": 0.20, "run-mounts-2000": 1.0, "list-500": 1.0,
+    "storm": 1.0, "storm-p95": 1.0, "storm-worst": 1.0, "peak-version": 1.0, "peak-state": 1.0, "peak-create": 1.0,
+    "peak-run": 1.0, "peak-exec": 1.0, "waiting": 0.40, "limit": 1.0,
+}
+RUNC = {
+    "run": 0.25, "exec": 0.25, "exec-gap": 0.25, "delete-force": 0.03, "run-mounts-2000": 1.0, "list-500": 1.0,
+    "storm": 1.0, "storm-p95": 1.0, "storm-worst": 1.0,
+}
 BUDGETS = (
-    ("version", "crun", 0.3),
-    ("run", "crun", 0.6),
-    ("run", "runc", 0.25),
-    ("run-gap", "crun", 0.45),
-    ("life", "crun", 0.6),
-    ("exec", "crun", 0.6),
-    ("exec", "runc", 0.25),
-    ("exec-gap", "crun", 0.6),
-    ("exec-gap", "runc", 0.25),
-    ("limit", "crun", 1.0),
-    ("waiting", "crun", 0.4),
+    *(Budget(row, "crun", limit) for row, limit in CRUN.items()),
+    *(Budget(row, "runc", limit) for row, limit in RUNC.items()),
+    Budget("run", "floor", 1.15),
+    Budget("limit", "floor", 1.10),  # one step of the search
+    Budget("parallel", "crun", 1.8, at_least=True),
+    # No worse than linear: so many times as much of it takes at most so many times as long.
+    Budget("run-mounts-2000", "run-mounts-1000", 2.0),
+    Budget("list-500", "list-100", 5.0),
+    Budget("storm-memory", "", 0),
+    Budget("storm-left", "", 0),
+    Budget("anonymous", "", 150),
+    Budget("waiting-anonymous", "", 150),
+    Budget("waiting", "", 70),
+    Budget("size", "", 3584),
 )
 
 
@@ -36,35 +63,43 @@ def as_data(rows: list[Row], results: dict[str, Result]) -> dict:
     return data
 
 
-def ratio(data: dict, row: str, name: str, to: str) -> float | None:
-    runtimes = data.get(row, {}).get("runtimes", {})
-    pair = [runtimes.get(each, {}).get("median") for each in (name, to)]
-    return pair[0] / pair[1] if all(pair) else None
+def median(data: dict, row: str, name: str) -> float | None:
+    return data.get(row, {}).get("runtimes", {}).get(name, {}).get("median")
 
 
-def cell(unit: str, values: dict | None) -> str:
+def ratio(one: float | None, other: float | None) -> float | None:
+    return one / other if one is not None and other else None
+
+
+def number(unit: str, value: float) -> str:
+    return f"{value:,.{2 if unit == 'ms' else 0}f}"
+
+
+def cell(unit: str, values: dict | None, spread: bool) -> str:
     if values is None:
         return "-"
     if "error" in values:
         return "failed"
-    digits = 2 if unit == "ms" else 0
-    median, low, high = (f"{values[key]:,.{digits}f}" for key in ("median", "p10", "p90"))
-    return median if low == high else f"{median} ({low}-{high})"
+    middle, low, high = (number(unit, values[key]) for key in ("median", "p10", "p90"))
+    return middle if low == high or not spread else f"{middle} ({low}-{high})"
+
+
+def lines_of(head: list[str], rows: list[list[str]], left: int) -> str:
+    """A Markdown table whose first columns, `left` of them, are text."""
+    rule = "|---" * left + "|--:" * (len(head) - left) + "|"
+    return "\n".join([f"| {' | '.join(head)} |", rule] + [f"| {' | '.join(row)} |" for row in rows])
 
 
 def table(data: dict, names: list[str]) -> str:
-    """One row for each measurement: medians with p10-p90, then the first runtime's medians by the others'."""
+    """One row for each measurement: medians, with p10-p90 if there is room, and apus's median by the others'."""
     subject = "apus" if "apus" in names else names[0]
     others = [name for name in names if name != subject]
-    lines = ["| measurement | " + " | ".join(names + [f"{subject}/{other}" for other in others]) + " |",
-             "|---|" + "--:|" * (len(names) + len(others))]
+    rows = []
     for key, row in data.items():
-        ratios = [ratio(data, key, subject, other) for other in others]
-        cells = [f"{row['title']}, {row['unit']}"]
-        cells += [cell(row["unit"], row["runtimes"].get(name)) for name in names]
-        cells += ["-" if value is None else f"{value:.2f}" for value in ratios]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        ratios = [ratio(median(data, key, subject), median(data, key, other)) for other in others]
+        cells = [cell(row["unit"], row["runtimes"].get(name), len(names) <= SPREAD_COLUMNS) for name in names]
+        rows.append([f"{row['title']}, {row['unit']}", *cells, *("-" if each is None else f"{each:.2f}" for each in ratios)])
+    return lines_of(["measurement", *names, *(f"{subject}/{other}" for other in others)], rows, left=1)
 
 
 def failures(data: dict) -> list[str]:
@@ -72,17 +107,37 @@ def failures(data: dict) -> list[str]:
             for name, values in row["runtimes"].items() if "error" in values]
 
 
-def budgets(data: dict) -> list[dict]:
-    """Every budget with its ratio and whether it holds; a ratio that could not be taken does not hold."""
+def budgets(data: dict, against: dict[str, str]) -> list[dict]:
+    """Every budget of the rows that were taken, with what was measured and whether it holds; what could not be measured
+    does not hold. `against`: which runtime stands for `crun` and which for `runc`; none for one that was left out."""
     found = []
-    for row, other, largest in BUDGETS:
-        value = ratio(data, row, "apus", other)
-        found.append({"row": row, "to": other, "largest": largest, "ratio": value,
-                      "holds": value is not None and value <= largest})
+    for budget in BUDGETS:
+        other = "" if budget.to in data else against.get(budget.to, "")
+        if budget.row not in data or budget.to and budget.to not in data and not other:
+            continue
+        own = median(data, budget.row, "apus")
+        reference = median(data, budget.to, "apus") if budget.to in data else median(data, budget.row, other)
+        value = ratio(own, reference) if budget.to else own
+        holds = value is not None and (value >= budget.limit if budget.at_least else value <= budget.limit)
+        found.append({"row": budget.row, "title": data[budget.row]["title"], "unit": data[budget.row]["unit"],
+                      "to": f"apus, {data[budget.to]['title']}" if budget.to in data else other,
+                      "own": own, "reference": reference if budget.to else None,
+                      "limit": budget.limit, "at_least": budget.at_least, "value": value, "holds": holds})
     return found
 
 
-def budget_line(budget: dict) -> str:
-    value = "not measured" if budget["ratio"] is None else f"{budget['ratio']:.2f}"
-    verdict = "holds" if budget["holds"] else "MISSED"
-    return f"{verdict:6}  {budget['row']:8} {value} of {budget['to']}'s, at most {budget['largest']:.2f}"
+def budget_table(verdicts: list[dict]) -> str:
+    rows = []
+    for each in verdicts:
+        unit = each["unit"]
+
+        def shown(value: float | None, relative: bool) -> str:
+            return "-" if value is None else f"{value:.3f}" if relative else number(unit, value)
+
+        sign = ">=" if each["at_least"] else "<="
+        relative = bool(each["to"])
+        limit = f"{each['limit']:.2f}" if relative else number(unit, each["limit"])
+        rows.append([f"{each['title']}, {unit}", each["to"] or "nothing", shown(each["own"], False),
+                     shown(each["reference"], False), shown(each["value"], True) if relative else "-",
+                     f"{sign} {limit}", "holds" if each["holds"] else "**missed**"])
+    return lines_of(["budget", "compared with", "apus", "the other", "ratio", "wanted", ""], rows, left=2)

@@ -1,6 +1,6 @@
 """The programs that are compared, as command lines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundles import Bundle
@@ -19,29 +19,44 @@ class Runtime:
     def call(self, command: str, *arguments: str) -> list[str]:
         return [self.binary, "--root", str(self.root), command, *arguments, self.id]
 
+    @property
+    def family(self) -> str:
+        """`crun` of `crun-1.28`."""
+        return self.name.partition("-")[0]
+
+    def renamed(self, id: str) -> "Runtime":
+        """The same runtime, with another container."""
+        return replace(self, id=id)
+
     def version(self) -> list[str]:
         return [self.binary, "--version"]
+
+    def containers(self) -> list[str]:
+        return [self.binary, "--root", str(self.root), "list"]
 
     def run(self, bundle: Bundle) -> list[str]:
         return self.call("run", "--bundle", str(bundle.path))
 
     @property
     def pid_file(self) -> Path:
-        return self.root.with_suffix(".pid")
+        return self.root.with_name(f"{self.id}.pid")
 
     def create(self, bundle: Bundle) -> list[str]:
         return self.call("create", "--bundle", str(bundle.path), "--pid-file", str(self.pid_file))
+
+    def detached(self, bundle: Bundle) -> list[str]:
+        return self.call("run", "--detach", "--bundle", str(bundle.path), "--pid-file", str(self.pid_file))
 
     def container(self) -> int:
         """The process id of the container that was created last."""
         return int(self.pid_file.read_text())
 
-    def start_and_delete(self) -> float:
-        """Starts the created container, waits for its end, deletes it. Returns the milliseconds of both commands."""
+    def start_and_delete(self) -> tuple[float, float]:
+        """Starts the created container, waits for its end, deletes it. Returns the milliseconds of each command."""
         pid = self.container()
         started = execute(self.call("start"))
         wait(pid)
-        return started.milliseconds + execute(self.call("delete")).milliseconds
+        return started.milliseconds, execute(self.call("delete")).milliseconds
 
     def exec(self, *command: str) -> list[str]:
         return [*self.call("exec"), *command]
