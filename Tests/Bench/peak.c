@@ -1,4 +1,5 @@
-// Runs a command and prints the peak resident memory (KB) and the page faults of it and of what it waited for.
+// Runs a command and prints, in a line of their own, the peak resident memory (KB) and the page faults of it and of what
+// it waited for.
 //
 // --anonymous: prints the anonymous memory (KB) that the command alone has when it exits instead.
 //
@@ -59,11 +60,11 @@ int main(int count, char **arguments) {
         long anonymous = -1;
         status = follow_to_exit(pid, &anonymous);
         if (anonymous < 0) return 1;
-        printf("%ld\n", anonymous);
+        printf("\n%ld\n", anonymous);
     } else {
         struct rusage usage;
         if (wait4(pid, &status, 0, &usage) < 0) return 1;
-        printf("%ld %ld\n", usage.ru_maxrss, usage.ru_minflt + usage.ru_majflt);
+        printf("\n%ld %ld\n", usage.ru_maxrss, usage.ru_minflt + usage.ru_majflt);
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
