@@ -21,6 +21,7 @@ import count
 import leftovers
 import machine
 import report
+import where
 from bundles import HERE, Bundle, make_rootfs
 from check import broken_runtimes, check
 from measurement import Bench, Result, Series
@@ -51,6 +52,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--count", action="store_true", help="count what each command of apus costs, beside the baseline")
     parser.add_argument("--baseline", action="store_true", help="count, and keep the result as this machine's baseline")
     parser.add_argument("--order", type=Path, metavar="FILE", help="write the functions that commands call, for the linker")
+    parser.add_argument("--where", action="store_true", help="show where the time of run and exec goes, beside the floor")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -169,6 +171,8 @@ def work(given: argparse.Namespace, bench: Bench) -> bool:
         return check(bench)
     if given.order:
         return count.write_order(bench, given.order)
+    if given.where:
+        return where.show(bench)
     if given.count or given.baseline:
         return count.judge(bench, given.baseline)
     return measure(given, bench)
@@ -184,7 +188,7 @@ def inside(given: argparse.Namespace, programs: dict[str, Path | None]) -> int:
         good = work(given, bench)
     finally:
         descendants = end_descendants()
-        states = [each.root for each in bench.runtimes if each.root.exists() and any(each.root.glob("[!@]*"))]
+        states = [each.root for each in bench.runtimes if each.root.exists() and any(each.root.glob("[!@.]*"))]
         machine.unmount(given.inside / "state")
         left = leftovers.report(given.inside.name, [], descendants) + [f"state {path}" for path in states]
         for line in left:
@@ -221,11 +225,12 @@ def main() -> int:
     counts = given.count or given.baseline or given.order is not None
     try:
         programs = binaries(given)
-        if counts:
-            programs = {"apus": programs["apus"]}
+        if counts or given.where:
+            kept = ("floor", "apus") if given.where else ("apus",)
+            programs = {name: path for name, path in programs.items() if name in kept}
         if not chosen_series(given):
             raise Failure(f"no row is called {' or '.join(given.only)} (see --list)")
-        if sentence := machine.missing({name: programs[name] for name in programs if name != "floor"}, counts):
+        if sentence := machine.missing({name: programs[name] for name in programs if name != "floor"}, counts or given.where):
             raise Failure(sentence)
         return inside(given, programs) if given.inside else outside()
     except Failure as failure:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from measurement import Result, Row
 
-#: More runtimes than this leave no room for the spread.
+#: More runtimes than this leave no room for the spread and for columns of ratios.
 SPREAD_COLUMNS = 4
 
 
@@ -75,13 +75,16 @@ def number(unit: str, value: float) -> str:
     return f"{value:,.{2 if unit == 'ms' else 0}f}"
 
 
-def cell(unit: str, values: dict | None, spread: bool) -> str:
+def cell(unit: str, values: dict | None, bracket: str | None) -> str:
+    """`bracket`: what stands behind the median; None: the spread."""
     if values is None:
         return "-"
     if "error" in values:
         return "failed"
     middle, low, high = (number(unit, values[key]) for key in ("median", "p10", "p90"))
-    return middle if low == high or not spread else f"{middle} ({low}-{high})"
+    if bracket is None:
+        bracket = "" if low == high else f"{low}-{high}"
+    return f"{middle} ({bracket})" if bracket else middle
 
 
 def lines_of(head: list[str], rows: list[list[str]], left: int) -> str:
@@ -91,15 +94,20 @@ def lines_of(head: list[str], rows: list[list[str]], left: int) -> str:
 
 
 def table(data: dict, names: list[str]) -> str:
-    """One row for each measurement: medians, with p10-p90 if there is room, and apus's median by the others'."""
+    """One row for each measurement: medians with their spread, then apus's median by each other's. Where runtimes are
+    many, that ratio takes the place of the spread."""
     subject = "apus" if "apus" in names else names[0]
     others = [name for name in names if name != subject]
+    many = len(names) > SPREAD_COLUMNS
     rows = []
     for key, row in data.items():
-        ratios = [ratio(median(data, key, subject), median(data, key, other)) for other in others]
-        cells = [cell(row["unit"], row["runtimes"].get(name), len(names) <= SPREAD_COLUMNS) for name in names]
-        rows.append([f"{row['title']}, {row['unit']}", *cells, *("-" if each is None else f"{each:.2f}" for each in ratios)])
-    return lines_of(["measurement", *names, *(f"{subject}/{other}" for other in others)], rows, left=1)
+        ratios = {other: ratio(median(data, key, subject), median(data, key, other)) for other in others}
+        shown = {other: "-" if value is None else f"{value:.2f}" for other, value in ratios.items()}
+        brackets = {name: (shown.get(name, "") if ratios.get(name) is not None else "") if many else None for name in names}
+        cells = [cell(row["unit"], row["runtimes"].get(name), brackets[name]) for name in names]
+        rows.append([f"{row['title']}, {row['unit']}", *cells, *(() if many else shown.values())])
+    head = [name if name == subject or not many else f"{name} ({subject}/{name})" for name in names]
+    return lines_of(["measurement", *head, *(() if many else (f"{subject}/{other}" for other in others))], rows, left=1)
 
 
 def failures(data: dict) -> list[str]:
