@@ -27,7 +27,7 @@ from check import broken_runtimes, check
 from measurement import Bench, Result, Series
 from processes import Failure, become_subreaper, end_descendants, execute
 from rows import all_series
-from runtimes import Floor, Runtime
+from runtimes import Floor, Runtime, family
 
 DEFAULT_APUS = HERE.parents[1] / ".build/release/apus"
 
@@ -48,11 +48,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to a file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples to a file")
     parser.add_argument("--budget", action="store_true", help="take the rows that have a budget and judge them")
-    parser.add_argument("--check", action="store_true", help="compare what a container sees instead of measuring")
-    parser.add_argument("--count", action="store_true", help="count what each command of apus costs, beside the baseline")
-    parser.add_argument("--baseline", action="store_true", help="count, and keep the result as this machine's baseline")
+    parser.add_argument("--check", action="store_true", help="compare what a container sees instead")
+    parser.add_argument("--count", action="store_true", help="count what each command costs, beside the baseline")
+    parser.add_argument("--baseline", action="store_true", help="count, and keep that as this machine's baseline")
     parser.add_argument("--order", type=Path, metavar="FILE", help="write the functions that commands call, for the linker")
-    parser.add_argument("--where", action="store_true", help="show where the time of run and exec goes, beside the floor")
+    parser.add_argument("--where", action="store_true",
+                        help="show where the time of run and exec goes, beside the floor")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -72,8 +73,8 @@ def binaries(given: argparse.Namespace) -> dict[str, Path | None]:
         installed = shutil.which(name)
         found.append((name, Path(installed) if installed else None))
     for name, path in given.peer:
-        family = [index for index, (other, _) in enumerate(found) if other.partition("-")[0] == name.partition("-")[0]]
-        found.insert(family[-1] + 1 if family else len(found), (name, path))
+        relatives = [index for index, (other, _) in enumerate(found) if family(other) == family(name)]
+        found.insert(relatives[-1] + 1 if relatives else len(found), (name, path))
     names = [name for name, _ in found]
     if twice := [name for name in names if names.count(name) > 1]:
         raise Failure(f"two runtimes are called {twice[0]}")
@@ -116,7 +117,8 @@ def prepare(given: argparse.Namespace, programs: dict[str, Path | None]) -> Benc
     return Bench(
         work=work, rootfs=rootfs, hyperfine=shutil.which("hyperfine"),
         peak=compile_c(HERE / "peak.c", work / "peak"), crowd=compile_c(HERE / "crowd.c", work / "crowd"),
-        storm_seconds=5 if given.quick else 60, runtimes=runtimes, bundles={name: bundle.write() for name, bundle in bundles.items()},
+        storm_seconds=5 if given.quick else 60, runtimes=runtimes,
+        bundles={name: bundle.write() for name, bundle in bundles.items()},
         turns=given.rounds or (3 if given.quick else 10), runs_in_a_turn=5 if given.quick else 10)
 
 
@@ -136,7 +138,7 @@ def standards(given: argparse.Namespace, bench: Bench) -> dict[str, str]:
     """Which runtime stands for each family in the budgets: the chosen one, else the first."""
     found: dict[str, str] = {}
     for runtime in sorted(bench.runtimes, key=lambda each: each.name not in given.against):
-        found.setdefault(runtime.family, runtime.name)
+        found.setdefault(family(runtime.name), runtime.name)
     return found
 
 
@@ -230,7 +232,8 @@ def main() -> int:
             programs = {name: path for name, path in programs.items() if name in kept}
         if not chosen_series(given):
             raise Failure(f"no row is called {' or '.join(given.only)} (see --list)")
-        if sentence := machine.missing({name: programs[name] for name in programs if name != "floor"}, counts or given.where):
+        to_find = {name: path for name, path in programs.items() if name != "floor"}
+        if sentence := machine.missing(to_find, timed=not (counts or given.where)):
             raise Failure(sentence)
         return inside(given, programs) if given.inside else outside()
     except Failure as failure:

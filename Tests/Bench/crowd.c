@@ -1,6 +1,6 @@
-// crowd WIDTH COUNT COMMAND...: runs a command COUNT times, WIDTH of them at any moment, and prints how many seconds that
-// took. "%" in an argument stands for the number of the place (below WIDTH), "%%" for the number of the run (below COUNT).
-// Standard output of the commands is dropped. Exits with 1 if one of them failed, after the others have ended.
+// crowd WIDTH COUNT COMMAND...: runs a command COUNT times, WIDTH of them at any moment, and prints how many seconds
+// that took. "%" in an argument stands for the number of the place (below WIDTH), "%%" for the number of the run (below
+// COUNT). Standard output of the commands is dropped. Exits with 1 if one of them failed, after the others have ended.
 //
 // An interpreter as the parent would take a part of the processors that are measured.
 

@@ -18,9 +18,9 @@ COUNTERS = {"strace": "strace", "nm": "binutils"}
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def missing(binaries: dict[str, Path | None], counts: bool = False) -> str:
+def missing(binaries: dict[str, Path | None], timed: bool) -> str:
     """One sentence that says what is not there for the runtimes of these names, or nothing."""
-    packages = PACKAGES | (COUNTERS if counts else TIMERS)
+    packages = PACKAGES | (TIMERS if timed else COUNTERS)
     packages |= {name: name for name, path in binaries.items() if path is None}
     absent = [name for name in packages if shutil.which(name) is None]
     parts = []

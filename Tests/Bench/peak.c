@@ -1,5 +1,5 @@
-// Runs a command and prints, in a line of their own, the peak resident memory (KB) and the page faults of it and of what
-// it waited for.
+// Runs a command and prints, in a line of their own, the peak resident memory (KB) and the page faults of it and of
+// what it waited for.
 //
 // --anonymous: prints the anonymous memory (KB) that the command alone has when it exits instead.
 //

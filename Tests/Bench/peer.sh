@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Takes a runtime out of the root file system of another distribution, so that it runs here: peer.sh ROOT PROGRAM DIRECTORY
+# peer.sh ROOT PROGRAM DIRECTORY: takes a runtime out of another distribution's root file system, so that it runs here.
 #
 # DIRECTORY gets the program, its libraries and its loader; the program is told where they are (patchelf), so that the
-# kernel starts it as any other, without a wrapper whose time would count. ROOT may be a debootstrap or an unpacked image.
+# kernel starts it as any other, without a wrapper whose time would count. ROOT: made by debootstrap, or an unpacked
+# image.
 set -euo pipefail
-[ $# = 3 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+[ $# = 3 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 root=$(readlink -f "$1") program=$2
 command -v patchelf >/dev/null || { echo "peer.sh: patchelf not found (apt-get install patchelf)" >&2; exit 1; }
 mkdir -p "$3/lib"

@@ -11,7 +11,7 @@ SPREAD_COLUMNS = 4
 
 @dataclass(frozen=True)
 class Budget:
-    """What apus may cost in a row. `to`: the runtime, or the row of its own, that it is divided by; empty: the row's unit."""
+    """What apus may cost in a row. `to`: the runtime, or the row of its own, that it is divided by; empty: nothing."""
 
     row: str
     to: str
@@ -38,7 +38,7 @@ BUDGETS = (
     # No worse than linear: so many times as much of it takes at most so many times as long.
     Budget("run-mounts-2000", "run-mounts-1000", 2.0),
     Budget("list-500", "list-100", 5.0),
-    Budget("storm-memory", "", 0),
+    Budget("storm-memory", "", 16),
     Budget("storm-left", "", 0),
     Budget("anonymous", "", 150),
     Budget("waiting-anonymous", "", 150),
@@ -103,8 +103,8 @@ def table(data: dict, names: list[str]) -> str:
     for key, row in data.items():
         ratios = {other: ratio(median(data, key, subject), median(data, key, other)) for other in others}
         shown = {other: "-" if value is None else f"{value:.2f}" for other, value in ratios.items()}
-        brackets = {name: (shown.get(name, "") if ratios.get(name) is not None else "") if many else None for name in names}
-        cells = [cell(row["unit"], row["runtimes"].get(name), brackets[name]) for name in names]
+        cells = [cell(row["unit"], row["runtimes"].get(name), shown.get(name, "").strip("-") if many else None)
+                 for name in names]
         rows.append([f"{row['title']}, {row['unit']}", *cells, *(() if many else shown.values())])
     head = [name if name == subject or not many else f"{name} ({subject}/{name})" for name in names]
     return lines_of(["measurement", *head, *(() if many else (f"{subject}/{other}" for other in others))], rows, left=1)

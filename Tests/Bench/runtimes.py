@@ -7,6 +7,11 @@ from bundles import Bundle
 from processes import Failure, end_descendants, execute, wait
 
 
+def family(name: str) -> str:
+    """`crun` of `crun-1.28`."""
+    return name.partition("-")[0]
+
+
 @dataclass(frozen=True)
 class Runtime:
     """A runtime with runc's command line. It has its own state directory and one container id."""
@@ -18,11 +23,6 @@ class Runtime:
 
     def call(self, command: str, *arguments: str) -> list[str]:
         return [self.binary, "--root", str(self.root), command, *arguments, self.id]
-
-    @property
-    def family(self) -> str:
-        """`crun` of `crun-1.28`."""
-        return self.name.partition("-")[0]
 
     def renamed(self, id: str) -> "Runtime":
         """The same runtime, with another container."""

@@ -106,7 +106,8 @@ def show(bench: Bench) -> bool:
     means = {name: fastest(taken) for name, taken in samples.items()}
     print(f"{'percent of the time (mean of the fastest tenth)':52}" + "".join(f"{name:>12}" for name in commands))
     for part in (*RUN, REST):
-        print(f"{part:52}" + "".join(f"{means[name][part] / sum(means[name].values()) * 100:12.0f}" for name in commands))
+        shares = (means[name][part] / sum(means[name].values()) for name in commands)
+        print(f"{part:52}" + "".join(f"{share * 100:12.0f}" for share in shares))
     print(f"{'together, ms':52}" + "".join(f"{sum(means[name].values()):12.2f}" for name in commands))
     print(f"{'page faults':52}" + "".join(f"{faults[name]:>12}" for name in commands))
     for name, (processes, kinds) in calls.items():
