@@ -229,7 +229,9 @@ def main() -> int:
         programs = binaries(given)
         if counts or given.where:
             kept = ("floor", "apus") if given.where else ("apus",)
-            programs = {name: path for name, path in programs.items() if name in kept}
+            if absent := [name for name in kept if name not in programs]:
+                raise Failure(f"{absent[0]} cannot be left out of this")
+            programs = {name: programs[name] for name in kept}
         if not chosen_series(given):
             raise Failure(f"no row is called {' or '.join(given.only)} (see --list)")
         to_find = {name: path for name, path in programs.items() if name != "floor"}
