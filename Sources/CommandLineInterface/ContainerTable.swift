@@ -32,18 +32,24 @@ public enum ContainerTable {
         let cells =
             [["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]]
             + rows.map { [$0.id, String($0.pid), $0.status, $0.bundle, $0.created, $0.owner].map(Quoting.plain) }
-        let widths = (0..<5).map { column in
-            cells.reduce(narrowest) { max($0, $1[column].unicodeScalars.count + gap) }
-        }
-        var text = ""
-        for line in cells {
+        let counts = cells.map { line in line.map(characters) }
+        let widths = (0..<5).map { column in counts.reduce(narrowest) { max($0, $1[column] + gap) } }
+        // As bytes: a host may have thousands of containers.
+        var text: [UInt8] = []
+        for (line, counts) in zip(cells, counts) {
             for (column, width) in widths.enumerated() {
-                let cell = line[column]
-                text += cell + String(repeating: " ", count: width - cell.unicodeScalars.count)
+                text += line[column].utf8
+                text += repeatElement(UInt8(ascii: " "), count: width - counts[column])
             }
-            text += line[5] + "\n"
+            text += line[5].utf8
+            text.append(UInt8(ascii: "\n"))
         }
-        return text
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// How many characters of Unicode a text has: each has one byte that continues none.
+    private static func characters(_ text: String) -> Int {
+        text.utf8.reduce(0) { $1 & 0xc0 == 0x80 ? $0 : $0 + 1 }
     }
 
     /// `list --quiet`: the ids, one on a line.

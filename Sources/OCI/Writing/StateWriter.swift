@@ -51,22 +51,25 @@ extension State {
         let seconds = created / 1_000_000_000
         let day = CivilDate(daysSinceEpoch: Int(seconds / 86400))
         let ofDay = Int(seconds % 86400)
-        let date = "\(Self.padded(day.year, 4))-\(Self.padded(day.month, 2))-\(Self.padded(day.day, 2))"
-        let hourAndMinute = "\(Self.padded(ofDay / 3600, 2)):\(Self.padded(ofDay / 60 % 60, 2))"
-        let time = "\(hourAndMinute):\(Self.padded(ofDay % 60, 2))"
-        return "\(date)T\(time)\(Self.fraction(created % 1_000_000_000))Z"
+        var text: [UInt8] = []
+        for (number, width, next) in [
+            (day.year, 4, UInt8(ascii: "-")), (day.month, 2, UInt8(ascii: "-")), (day.day, 2, UInt8(ascii: "T")),
+            (ofDay / 3600, 2, UInt8(ascii: ":")), (ofDay / 60 % 60, 2, UInt8(ascii: ":")), (ofDay % 60, 2, UInt8(ascii: ".")),
+            (Int(created % 1_000_000_000), 9, UInt8(ascii: "0")),
+        ] {
+            Self.append(number, width, to: &text)
+            text.append(next)
+        }
+        while text.last == UInt8(ascii: "0") { text.removeLast() }
+        if text.last == UInt8(ascii: ".") { text.removeLast() }
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
     }
 
-    private static func padded(_ number: Int, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-    }
-
-    private static func fraction(_ nanoseconds: UInt64) -> String {
-        guard nanoseconds != 0 else { return "" }
-        var digits = padded(Int(nanoseconds), 9)
-        while digits.last == "0" { digits.removeLast() }
-        return "." + digits
+    /// A number with at least `width` digits.
+    private static func append(_ number: Int, _ width: Int, to text: inout [UInt8]) {
+        if width > 1 || number > 9 { append(number / 10, width - 1, to: &text) }
+        text.append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 }
 
