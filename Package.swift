@@ -15,9 +15,20 @@ let embedded: [SwiftSetting] =
         .unsafeFlags(["-wmo", "-Xfrontend", "-function-sections"], .when(configuration: .release)),
     ] : []
 
+/// The system that `make build ARCH=...` builds for, as compilers name it, if it is not this machine's. The Makefile hands
+/// over everything else that such a build needs in a toolset; the build plugin of apus-init looks at this too.
+let foreignTarget = Context.environment["APUS_TARGET"]
+
+/// Nothing in a release says where it was built: two folders give the same bytes.
+let anywhere = Context.packageDirectory + "=."
+let placeless: [SwiftSetting] = [
+    .unsafeFlags(["-file-prefix-map", anywhere, "-Xcc", "-ffile-prefix-map=" + anywhere], .when(configuration: .release))
+]
+let placelessC: [CSetting] = [.unsafeFlags(["-ffile-prefix-map=" + anywhere], .when(configuration: .release))]
+
 /// What every Swift target is compiled with: the Swift 6 language mode, warnings as errors, and
 /// `unsafe` visible wherever memory safety rests on an argument instead of the compiler.
-let strict: [SwiftSetting] = embedded + [
+let strict: [SwiftSetting] = embedded + placeless + [
     .swiftLanguageMode(.v6),
     .strictMemorySafety(),
     .treatAllWarnings(as: .error),
@@ -31,7 +42,7 @@ let small: [SwiftSetting] = strict + [.unsafeFlags(["-Osize"], .when(configurati
 
 /// C that runs with the container's fate in its hands is held to the same standard. A buffer that overflows ends the
 /// program; the C library can check the sizes of buffers only in code that is optimised.
-let strictC: [CSetting] = [
+let strictC: [CSetting] = placelessC + [
     .unsafeFlags(["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wswitch-enum", "-Wno-unused-parameter"]),
     .unsafeFlags(["-fstack-protector-strong"]),
     .define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release)),
@@ -45,14 +56,28 @@ let strictC: [CSetting] = [
 /// start, a quarter more instructions for `state` at nine for a packed one, and 150 KiB more would become private to each
 /// process; and the start that CStartup puts in place of the C library's knows fixed addresses only. Stack, heap, mappings
 /// and vdso lie at random addresses as ever.
-let hardened = ["now", "relro", "noexecstack", "separate-code", "keep-text-section-prefix"]
+///
+/// Kernels for Arm have pages of 4, 16 or 64 KiB: what becomes read-only fills whole ones of the largest.
+#if arch(arm64)
+    let isForArm = foreignTarget == nil
+#else
+    let isForArm = foreignTarget?.hasPrefix("aarch64") == true
+#endif
+let hardened =
+    ["now", "relro", "noexecstack", "separate-code", "keep-text-section-prefix"]
+    + (isForArm ? ["common-page-size=65536"] : [])
 let linking: [LinkerSetting] = [
-    .unsafeFlags(["-static-executable", "-use-ld=lld", "-Xlinker", "--icf=all"]),
+    // For a foreign target the driver knows no static programs: the toolset has what makes one.
+    .unsafeFlags(foreignTarget == nil ? ["-static-executable"] : []),
+    // Without a number that stands for all that is linked, debugging information with its paths and times among it.
+    .unsafeFlags(["-use-ld=lld", "-Xlinker", "--icf=all", "-Xlinker", "--build-id=none"]),
     // What commands call lies together: fewer pages are read. `make order` writes the file; an old one harms nothing.
     .unsafeFlags([
         "-Xlinker", "--symbol-ordering-file", "-Xlinker", Context.packageDirectory + "/Sources/CStartup/order.txt",
         "-Xlinker", "--no-warn-symbol-ordering",
     ]),
+    // What is linked, for the list of parts in a release (Sources/Release/parts.py).
+    .unsafeFlags(Context.environment["APUS_LINK_MAP"].map { ["-Xlinker", "-Map=" + $0] } ?? []),
     .unsafeFlags(["-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/CStartup/sections.ld"]),
     .unsafeFlags(hardened.flatMap { ["-Xlinker", "-z", "-Xlinker", $0] }),
 ]
@@ -66,12 +91,14 @@ let package = Package(
     targets: [
         // C: headers of the host, and the record format that apus-init and Swift share.
         .target(name: "CKernel", cSettings: strictC, linkerSettings: [.linkedLibrary("m")]),
-        .target(name: "CJSON", linkerSettings: [.linkedLibrary("json-c")]),
+        .target(name: "CJSON", cSettings: placelessC, linkerSettings: [.linkedLibrary("json-c")]),
         .target(name: "CSeccomp", cSettings: strictC, linkerSettings: [.linkedLibrary("seccomp")]),
         .systemLibrary(name: "CLibDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
         .target(name: "CDBus", dependencies: ["CLibDBus"], cSettings: strictC),
         .target(name: "InitProtocol", cSettings: strictC),
-        .target(name: "CStartup", exclude: ["sections.ld", "order.txt"], cSettings: strictC),
+        .target(
+            name: "CStartup", exclude: ["sections.ld", "order.txt"],
+            cSettings: strictC + (isEmbedded ? [.define("APUS_EMBEDDED", .when(configuration: .release))] : [])),
 
         // apus-init: compiled freestanding by the plugin, embedded as a Swift constant.
         .executableTarget(name: "embed-init", path: "Sources/EmbedInit", swiftSettings: [.swiftLanguageMode(.v6)]),
@@ -79,6 +106,9 @@ let package = Package(
             name: "EmbedInitPlugin", capability: .buildTool(), dependencies: ["embed-init"],
             path: "Sources/Plugins/EmbedInitPlugin"),
         .target(name: "InitImage", swiftSettings: strict, plugins: ["EmbedInitPlugin"]),
+
+        // Which commit the program is built from.
+        .plugin(name: "CommitPlugin", capability: .buildTool(), path: "Sources/Plugins/CommitPlugin"),
 
         // Arrows only go down.
         .target(name: "Kernel", dependencies: ["CKernel"], swiftSettings: strict),
@@ -101,7 +131,7 @@ let package = Package(
             dependencies: [
                 "Runtime", "OCI", "Kernel", "Planner", "Seccomp", "Cgroups", "CommandLineInterface", "CStartup",
             ], swiftSettings: strict,
-            linkerSettings: linking),
+            linkerSettings: linking, plugins: ["CommitPlugin"]),
 
         // Tests. Those of the life cycle run the built binary as root on real bundles.
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: testSettings),

@@ -1,11 +1,8 @@
 #!/bin/sh
-# check-binary.sh APUS - the promises about the binary itself: static, without Foundation, and hardened (Binary/check.py).
+# check-binary.sh APUS - the promises about the binary itself: what Binary/check.py looks at, and its start.
 set -eu
 binary=$1
 fail() { echo "$binary: $*" >&2; exit 1; }
-if nm "$binary" 2>/dev/null | grep -qE '\$s10Foundation|\$s20FoundationEssentials'; then fail "Foundation is linked in"; fi
-# Each start would pay for their set-up.
-if nm "$binary" 2>/dev/null | grep -qE ' (libdispatch_init|swift_task_create)$'; then fail "concurrency is linked in"; fi
 # Sources/CStartup/start.c takes the place of glibc's start, where it knows it.
 if [ "$(uname -m) $(getconf GNU_LIBC_VERSION)" = "x86_64 glibc 2.36" ]; then
     if nm "$binary" | grep -q ' handle_intel'; then fail "its start asks the processor for its caches"; fi
@@ -24,5 +21,4 @@ if [ "$(uname -m) $(getconf GNU_LIBC_VERSION)" = "x86_64 glibc 2.36" ]; then
  _dl_random _dl_relocate_static_pie _dl_tunable_set_hwcaps _dl_x86_cpu_features _fini _init _setjmp exit "
     [ "$calls" = "$known" ] || fail "glibc's start has changed; compare Sources/CStartup/start.c with it"
 fi
-echo "$binary: static, without Foundation and concurrency"
 "$(dirname "$0")/Binary/check.py" "$binary"

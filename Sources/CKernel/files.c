@@ -73,6 +73,13 @@ int64_t ck_filesystem_type_at(const char *path) {
     return statfs(path, &st) < 0 ? -errno : (int64_t)(uint32_t)st.f_type;
 }
 
+int ck_mount_id(const char *path, uint64_t *result) {
+    struct statx st;
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0) return -errno;
+    *result = st.stx_mnt_id;
+    return 0;
+}
+
 int ck_mkdir(int dir, const char *path, unsigned mode) { return RESULT(mkdirat(dir, path, mode)); }
 
 int ck_unlink(int dir, const char *path, int flags) { return RESULT(unlinkat(dir, path, flags)); }

@@ -214,6 +214,19 @@ int ck_signalfd_termination(void) {
     return RESULT(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+int ck_signalfd_heeded(void) {
+    sigset_t heeded;
+    sigemptyset(&heeded);
+    const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction now;
+        if (sigaction(signals[i], NULL, &now) < 0) return -errno;
+        if (now.sa_handler != SIG_IGN) sigaddset(&heeded, signals[i]);
+    }
+    if (sigprocmask(SIG_BLOCK, &heeded, NULL) < 0) return -errno;
+    return RESULT(signalfd(-1, &heeded, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
 int ck_signalfd_read(int fd, int *sender) {
     struct signalfd_siginfo info;
     ssize_t size;

@@ -3,8 +3,12 @@
 #include "result.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -148,6 +152,8 @@ int ck_terminal_mode_set(int fd, const struct ck_terminal_mode *mode) {
     return RESULT(tcsetattr(fd, TCSANOW, (const struct termios *)mode));
 }
 
+void ck_terminal_mode_plain(struct ck_terminal_mode *mode) { ((struct termios *)mode)->c_oflag &= ~(tcflag_t)ONLCR; }
+
 void ck_terminal_mode_raw(struct ck_terminal_mode *mode) { cfmakeraw((struct termios *)mode); }
 
 bool ck_terminal_mode_equals(const struct ck_terminal_mode *one, const struct ck_terminal_mode *other) {
@@ -187,4 +193,18 @@ int ck_stop(void) {
     // It takes effect here, and this returns once somebody continues the process.
     if (sigprocmask(SIG_UNBLOCK, &stop, &before) < 0) return -errno;
     return RESULT(sigprocmask(SIG_SETMASK, &before, NULL));
+}
+
+int ck_route_socket(int network_namespace) {
+    if (network_namespace < 0) return RESULT(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+    int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (own < 0) return -errno;
+    int result = RESULT(setns(network_namespace, CLONE_NEWNET));
+    if (result == 0) {
+        result = RESULT(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+        // Nothing may go on in the wrong namespace.
+        if (setns(own, CLONE_NEWNET) < 0) abort();
+    }
+    close(own);
+    return result;
 }

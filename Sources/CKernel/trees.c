@@ -7,9 +7,12 @@
 #include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -100,4 +103,89 @@ int ck_user_namespace(const char *uid_map, const char *gid_map, const char **cal
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
     return result;
+}
+
+// ---- A mount in a namespace of others
+
+#define MNT_ID_UNIQUE 0x4000u  // STATX_MNT_ID_UNIQUE
+#define MOST_LAYERS 64
+
+struct outer_mount {
+    const char *path;
+    uint64_t before;
+    uint64_t mount;
+};
+
+/// Opens what a path leads to; gives the id of its mount, and whether it is that mount's root.
+static int open_place(const char *path, uint64_t *id, bool *is_root) {
+    int place = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (place < 0) return -errno;
+    struct statx status;
+    if (statx(place, "", AT_EMPTY_PATH, STATX_MNT_ID | MNT_ID_UNIQUE, &status) < 0) {
+        int error = errno;
+        close(place);
+        return -error;
+    }
+    *id = status.stx_mnt_id;
+    *is_root = status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    return place;
+}
+
+static int find_id(struct outer_mount *outer) {
+    bool is_root;
+    int place = open_place(outer->path, &outer->mount, &is_root);
+    return place < 0 ? place : close(place);
+}
+
+/// The working directory is the process's own: it has been forked for this.
+static int unmount(struct outer_mount *outer) {
+    for (int layer = 0; layer < MOST_LAYERS; layer++) {
+        uint64_t id;
+        bool is_root;
+        int place = open_place(outer->path, &id, &is_root);
+        if (place < 0) return place == -ENOENT ? 0 : place;
+        bool is_gone = !is_root || id == outer->before;
+        if (!is_gone && outer->mount && id != outer->mount) return -EBUSY;
+        // By descriptor: it is this very mount, whatever is mounted there meanwhile.
+        if (!is_gone && (fchdir(place) < 0 || syscall(SYS_umount2, ".", 2 /* MNT_DETACH */) < 0)) return -errno;
+        close(place);
+        if (is_gone || outer->mount) return 0;
+    }
+    return -ELOOP;
+}
+
+/// Has a child do something in a mount namespace. What it finds out it leaves in `outer`, which is shared.
+static int perform(int mount_namespace, struct outer_mount *outer, int (*work)(struct outer_mount *)) {
+    int pid = fork();
+    if (pid < 0) return -errno;
+    if (pid == 0) {
+        if (mount_namespace >= 0 && setns(mount_namespace, CLONE_NEWNS) < 0) _exit(errno);
+        _exit(-work(outer));
+    }
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) return -errno;
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECANCELED;
+}
+
+static int perform_outside(int mount_namespace, struct outer_mount *given, int (*work)(struct outer_mount *)) {
+    struct outer_mount *outer = mmap(NULL, sizeof *outer, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (outer == MAP_FAILED) return -errno;
+    *outer = *given;
+    int result = perform(mount_namespace, outer, work);
+    given->mount = outer->mount;
+    munmap(outer, sizeof *outer);
+    return result;
+}
+
+int ck_outer_mount_id(int mount_namespace, const char *path, uint64_t *id) {
+    struct outer_mount outer = {.path = path};
+    int result = perform_outside(mount_namespace, &outer, find_id);
+    *id = outer.mount;
+    return result;
+}
+
+int ck_unmount(int mount_namespace, const char *path, uint64_t before, uint64_t mount) {
+    struct outer_mount outer = {.path = path, .before = before, .mount = mount};
+    return perform_outside(mount_namespace, &outer, unmount);
 }

@@ -55,9 +55,36 @@ public enum CgroupLayout: Sendable, Equatable {
         }
         // If there is a line for cgroup2 at the usual place nevertheless, something else is mounted over it.
         var parser = LayoutParser(cgroup: own, hidden: isUnified ? nil : usualMountPoint)
-        do { try readMountinfo(into: &parser) } catch { throw .system(error, field: "", hint: "") }
+        do {
+            try readMountinfo(into: &parser)
+            if !areReachable(parser.mounts) {
+                // Where mounts lie over each other, each one is asked for.
+                parser = LayoutParser(cgroup: own, isReachable: isReachable)
+                try readMountinfo(into: &parser)
+            }
+        } catch {
+            throw .system(error, field: "", hint: "")
+        }
         return CgroupLayout(parser)
     }
+
+    /// Whether paths lead to all of the mounts. Those that are attached beside each other, in one directory of the
+    /// mount above, are reached together.
+    private static func areReachable(_ mounts: [LayoutParser.Mount]) -> Bool {
+        var reached: [(directory: String, mount: UInt64)] = []
+        for mount in mounts {
+            if mount.isOverlaid { return false }
+            let directory = parent(of: mount.mountPoint)
+            if reached.contains(where: { $0.mount == mount.parent && $0.directory == directory }) { continue }
+            // What cannot be looked at is not reached.
+            guard (try? Files.mountID(directory.isEmpty ? "/" : directory)) == mount.parent else { return false }
+            reached.append((directory, mount.parent))
+        }
+        return true
+    }
+
+    /// Whether the path of a mount leads to it, and not to one that was mounted over it, or over what is above it.
+    static func isReachable(_ mount: LayoutParser.Mount) -> Bool { (try? Files.mountID(mount.mountPoint)) == mount.id }
 
     /// Reads no more than is needed: a part at a time, as the kernel gives it.
     private static func readMountinfo(into parser: inout LayoutParser) throws(SystemError) {

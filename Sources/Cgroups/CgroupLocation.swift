@@ -1,5 +1,5 @@
 internal import Kernel
-internal import OCI
+public import OCI
 
 /// A container's directory in one hierarchy.
 public struct CgroupDirectory: Sendable, Equatable {
@@ -63,32 +63,49 @@ public struct CgroupLocation: Sendable, Equatable {
     let needsDeviceRules: Bool
     /// The unit that the cgroup is to belong to, if systemd makes it.
     let place: SystemdPlace?
+    /// Names of the cgroup below systemd's scope that is the container's; empty: the scope itself is.
+    let subgroup: String
     /// How the container's process comes to be in the cgroup.
     public let entrance: CgroupEntrance
+    /// Hierarchies in which the container stays in its creator's cgroup, since the caller may not make one there, and
+    /// it has one elsewhere: the labels of /proc/PID/cgroup.
+    let leftOut: [String]
+
+    /// What has no effect because the caller may not do it everywhere.
+    public var notes: [Problem] {
+        if leftOut.isEmpty { return [] }
+        let names = leftOut.map { $0.isEmpty ? "cgroup2" : $0 }.joined(separator: ", ")
+        return [
+            Problem(
+                path: "linux.cgroupsPath",
+                message: "not made in \(names), not delegated to the caller: the container stays in the caller's there")
+        ]
+    }
 
     /// The place that `linux.cgroupsPath` names on this host, for the manager that is to make it.
     ///
     /// - Parameter permissive: for the manager `cgroupfs` and a caller without privileges: hierarchies in which it may
     ///   not make the container's directory are left out, all of them if need be. A limit that needs one of those is an
-    ///   error later. As in runc, nothing is left out where the configuration names a place.
+    ///   error later. Where the configuration names a place, there has to be one hierarchy at least that has it.
     /// - Parameter needsDeviceRules: whether device rules that cannot be set are an error also for a permissive caller.
+    /// - Parameter subgroup: for the manager `systemd`: a cgroup below the scope that is to be the container's.
     public init(
         cgroupsPath: String?, id: String, manager: CgroupManager = .cgroupfs, permissive: Bool = false,
-        needsDeviceRules: Bool = false
+        needsDeviceRules: Bool = false, subgroup: String? = nil
     ) throws(CgroupError) {
         switch manager {
         case .cgroupfs:
             try self.init(
                 CgroupPath(cgroupsPath, id: id), in: .gather(), permissive: permissive,
                 isWanted: cgroupsPath.map { !$0.isEmpty } ?? false, needsDeviceRules: needsDeviceRules)
-        case .systemd: try self.init(unit: cgroupsPath, id: id, in: .gather())
+        case .systemd: try self.init(unit: cgroupsPath, id: id, subgroup: subgroup, in: .gather())
         case .disabled: self.init(stayingIn: try .gather())
         }
     }
 
     /// The place of a path in a layout; a host without cgroups is an error unless `permissive`.
     ///
-    /// - Parameter isWanted: the path is what the configuration asks for: nothing is left out.
+    /// - Parameter isWanted: the path is what the configuration asks for: not everything is left out.
     public init(
         _ path: CgroupPath, in layout: CgroupLayout, permissive: Bool = false, isWanted: Bool = false,
         needsDeviceRules: Bool = false
@@ -100,8 +117,9 @@ public struct CgroupLocation: Sendable, Equatable {
 
     init(
         _ path: CgroupPath, in layout: CgroupLayout, permissive: Bool, isWanted: Bool, needsDeviceRules: Bool,
-        place: SystemdPlace?
+        place: SystemdPlace?, subgroup: String = ""
     ) throws(CgroupError) {
+        self.subgroup = subgroup
         isPermissive = permissive
         self.needsDeviceRules = needsDeviceRules || !permissive
         self.place = place
@@ -112,6 +130,7 @@ public struct CgroupLocation: Sendable, Equatable {
         case .none:
             if !mayLeaveOut { throw .noCgroups }
             directories = []
+            leftOut = []
             view = CgroupView()
             isUnifiedHost = false
         case .v2(let unified):
@@ -120,6 +139,7 @@ public struct CgroupLocation: Sendable, Equatable {
             let isUsable = !mayLeaveOut
                 || (place.canBeMade && place.canBeEntered(from: unified.mountPoint + unified.ownPath))
             directories = isUsable ? [place] : []
+            leftOut = []
             view = CgroupView(unified: directories.first?.path)
             isUnifiedHost = true
         case .v1(let hierarchies, let unified):
@@ -127,8 +147,14 @@ public struct CgroupLocation: Sendable, Equatable {
                 CgroupDirectory(label: $0.label, path: path.directory(in: $0), mountPoint: $0.mountPoint)
             }
             let own = unified.map { $0.mountPoint + $0.ownPath } ?? ""
-            directories = !mayLeaveOut ? places
-                : places.filter { $0.canBeMade && (!$0.isUnified || $0.canBeEntered(from: own)) }
+            if permissive, place == nil {
+                let usable = places.filter { $0.canBeMade && (!$0.isUnified || $0.canBeEntered(from: own)) }
+                directories = usable.isEmpty && !mayLeaveOut ? places : usable
+                leftOut = usable.isEmpty ? [] : places.filter { !usable.contains($0) }.map { $0.label }
+            } else {
+                directories = places
+                leftOut = []
+            }
             view = CgroupView(directories)
             isUnifiedHost = false
         }
@@ -140,6 +166,8 @@ public struct CgroupLocation: Sendable, Equatable {
         isPermissive = true
         needsDeviceRules = false
         place = nil
+        subgroup = ""
+        leftOut = []
         entrance = .stays
         isUnifiedHost = if case .v2 = layout { true } else { false }
         switch layout {

@@ -1,4 +1,4 @@
-internal import Kernel
+public import Kernel
 public import OCI
 
 extension Cgroup {
@@ -24,7 +24,11 @@ extension Cgroup {
     /// delegation is not safe.
     public func delegate(to uid: UInt32) throws(CgroupError) {
         guard isUnifiedOnly, let unified else { return }
-        for path in [unified] + Self.delegatedFiles.map({ "\(unified)/\($0)" }) {
+        try give(unified, to: uid)
+    }
+
+    private func give(_ directory: String, to uid: UInt32) throws(CgroupError) {
+        for path in [directory] + Self.delegatedFiles.map({ "\(directory)/\($0)" }) {
             // No group: the second half of chown(2)'s -1.
             do { try Files.changeOwner(path, uid: uid, gid: .max) } catch {
                 // Not every file of the list is in every cgroup; and an ordinary user can give nothing away.
@@ -32,6 +36,32 @@ extension Cgroup {
                     throw .system(error, field: "", hint: "cgroup ownership")
                 }
             }
+        }
+    }
+
+    /// Makes a cgroup below this one for the container to manage, without limits of its own.
+    ///
+    /// - Parameter owner: whose it is to be; nil: the host's.
+    /// - Returns: its `cgroup.procs`: who writes `0` to it moves there.
+    public func makeDelegated(_ path: String, owner: UInt32?) throws(CgroupError) -> Descriptor {
+        let field = CrunAnnotations.delegatedCgroupField
+        guard isUnifiedOnly, let unified else {
+            throw .value(field: field, reason: "only a cgroup of cgroup v2 can be delegated")
+        }
+        var directory = unified
+        for name in path.utf8.split(separator: UInt8(ascii: "/")) {
+            directory += "/\(String(decoding: name, as: UTF8.self))"
+            do { try Files.makeDirectory(directory, mode: 0o755) } catch {
+                if error.errno != .exists { throw .system(error, field: field, hint: "") }
+            }
+            if let owner { try give(directory, to: owner) }
+        }
+        do {
+            return try Descriptor.open(
+                "\(directory)/cgroup.procs", [.writeOnly], at: .workingDirectory,
+                resolve: [.noSymbolicLinks, .noMagicLinks])
+        } catch {
+            throw .system(error, field: field, hint: "")
         }
     }
 

@@ -7,9 +7,9 @@ extension CgroupLocation {
     public static func refuseLimits(_ resources: Resources?) throws(CgroupError) -> [Problem] {
         guard let resources else { return [] }
         let asked: [(Bool, String)] = [
-            (resources.memory?.given?.hasLimits == true, "memory"),
-            (resources.cpu?.given != nil, "cpu"),
-            ((resources.pids?.limit ?? -1) >= 0, "pids"),
+            (resources.memory?.given?.isLimited == true, "memory"),
+            (resources.cpu?.given.map { $0.isTimeLimited || $0.cpus != nil || $0.mems != nil } == true, "cpu"),
+            (resources.pids?.isLimited == true, "pids"),
             (resources.blockIO?.given != nil, "blockIO"),
             (!resources.hugepageLimits.isEmpty, "hugepageLimits"),
             (resources.network?.given != nil, "network"),

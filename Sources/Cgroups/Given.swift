@@ -10,12 +10,19 @@ extension Resources.Memory {
         memory.limit = nonZero(limit)
         memory.reservation = nonZero(reservation)
         memory.swap = nonZero(swap)
+        memory.kernelTCP = nonZero(kernelTCP)
         return memory == Resources.Memory() ? nil : memory
+    }
+
+    /// Whether something is limited, and not only said to be without a limit (-1).
+    var isLimited: Bool {
+        [limit, reservation, swap].contains { ($0 ?? -1) >= 0 } || swappiness != nil || disableOOMKiller == true
     }
 
     /// Whether there is something to write. An OOM killer that is not disabled is what the kernel begins with.
     var hasLimits: Bool {
-        limit != nil || reservation != nil || swap != nil || swappiness != nil || disableOOMKiller == true
+        limit != nil || reservation != nil || swap != nil || kernelTCP != nil || swappiness != nil
+            || disableOOMKiller == true
     }
 }
 
@@ -33,11 +40,23 @@ extension Resources.CPU {
         return cpu == Resources.CPU() ? nil : cpu
     }
 
+    /// Whether the cpu controller has something to limit: more than a quota that is none (-1).
+    var isTimeLimited: Bool {
+        var limits = self
+        if (quota ?? -1) < 0 { (limits.quota, limits.period) = (nil, nil) }
+        return limits.hasTime
+    }
+
     /// Whether there is something for the cpu controller; the rest is for cpuset.
     var hasTime: Bool {
         shares != nil || quota != nil || period != nil || burst != nil || idle != nil || realtimeRuntime != nil
             || realtimePeriod != nil
     }
+}
+
+extension Resources.Pids {
+    /// Whether tasks are limited, and not only said to be without a limit (-1).
+    var isLimited: Bool { (limit ?? -1) >= 0 }
 }
 
 extension Resources.BlockIO {

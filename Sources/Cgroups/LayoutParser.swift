@@ -8,8 +8,19 @@ struct LayoutParser {
         let label: Range<Int>
         let path: Range<Int>
         var hierarchy: Hierarchy?
+        var mount = Mount()
         /// Whether the mount that was found shows the cgroup that the runtime is in.
         var isCovered = false
+    }
+
+    /// A mount as /proc/self/mountinfo has it.
+    struct Mount: Equatable {
+        var id: UInt64 = 0
+        /// The mount that it is attached to.
+        var parent: UInt64 = 0
+        var mountPoint = ""
+        /// Whether another one is mounted right over it, as far as the file was read.
+        var isOverlaid = false
     }
 
     private var mountinfo: [UInt8] = []
@@ -18,16 +29,23 @@ struct LayoutParser {
     private let cgroup: [UInt8]
     /// Where a mount of cgroup2 does not count.
     private let hidden: String?
+    /// Whether a path leads to a mount, and not to what was mounted over it.
+    private let isReachable: (Mount) -> Bool
     private var memberships: [Membership] = []
 
     /// - Parameters:
     ///   - cgroup: the content of /proc/self/cgroup.
     ///   - hidden: a mount point where cgroup2 cannot be seen.
-    init(cgroup: [UInt8], hidden: String? = nil) {
+    ///   - isReachable: asked about each mount of a hierarchy; mounts that nobody can reach are none.
+    init(cgroup: [UInt8], hidden: String? = nil, isReachable: @escaping (Mount) -> Bool = { _ in true }) {
         self.cgroup = cgroup
         self.hidden = hidden
+        self.isReachable = isReachable
         readMemberships()
     }
+
+    /// The mounts of the hierarchies that were found.
+    var mounts: [Mount] { memberships.compactMap { $0.hierarchy == nil ? nil : $0.mount } }
 
     /// The mounted v1 hierarchies, in the order of /proc/self/cgroup.
     var hierarchies: [Hierarchy] { memberships.compactMap { $0.label.isEmpty ? nil : $0.hierarchy } }
@@ -75,6 +93,7 @@ struct LayoutParser {
         for index in position..<max(position, end) {
             let byte = mountinfo[index]
             if byte == UInt8(ascii: "\n") {
+                if line != lastRead { noteOverlay(line..<index) }
                 line = index + 1
             } else if byte == UInt8(ascii: "-"), line != lastRead, isCgroupType(at: index + 1) {
                 readMount(line, separator: index)
@@ -94,15 +113,31 @@ struct LayoutParser {
         let end = Self.index(of: UInt8(ascii: "\n"), in: mountinfo, from: separator)
         let root = word(3, in: line..<end)
         let mountPoint = word(4, in: line..<end)
+        noteOverlay(line..<end)
         let afterSeparator = (separator + 2)..<end
         let options = word(2, in: afterSeparator)
         switch word(0, in: afterSeparator).count {
-        case 6: record(root, mountPoint) { parser, label in parser.has(label, options) }
+        case 6: record(line..<end, root, mountPoint) { parser, label in parser.has(label, options) }
         case 7:
             if let hidden, mountinfo[mountPoint].elementsEqual(hidden.utf8) { return }
-            record(root, mountPoint) { _, label in label.isEmpty }
+            record(line..<end, root, mountPoint) { _, label in label.isEmpty }
         default: return
         }
+    }
+
+    /// Notes that the mount of a line is the root of one that was found before: paths lead no further.
+    private mutating func noteOverlay(_ line: Range<Int>) {
+        var parent: UInt64?
+        for index in memberships.indices where memberships[index].mount.id != 0 {
+            if parent == nil { parent = number(word(1, in: line)) }
+            guard memberships[index].mount.id == parent else { continue }
+            let isOver = mountinfo[word(4, in: line)].elementsEqual(memberships[index].mount.mountPoint.utf8)
+            if isOver { memberships[index].mount.isOverlaid = true }
+        }
+    }
+
+    private func number(_ digits: Range<Int>) -> UInt64 {
+        mountinfo[digits].reduce(0) { $0 &* 10 &+ UInt64($1 &- UInt8(ascii: "0")) }
     }
 
     /// The nth word (from 0) of a part of a line; empty if there are not so many.
@@ -137,17 +172,22 @@ struct LayoutParser {
     /// Notes a mount of the hierarchy that `isIts` recognises. A hierarchy can be listed twice: the first mount that
     /// shows the runtime's own cgroup counts, and only without such a one the first of all.
     private mutating func record(
-        _ root: Range<Int>, _ mountPoint: Range<Int>, isIts: (LayoutParser, Range<Int>) -> Bool
+        _ line: Range<Int>, _ root: Range<Int>, _ mountPoint: Range<Int>,
+        isIts: (LayoutParser, Range<Int>) -> Bool
     ) {
         guard let index = memberships.firstIndex(where: { isIts(self, $0.label) }) else { return }
         if memberships[index].isCovered { return }
         let ownPath = Self.below(
             unescaped(root), String(decoding: cgroup[memberships[index].path], as: UTF8.self))
         if memberships[index].hierarchy != nil, ownPath == nil { return }
+        let mount = Mount(
+            id: number(word(0, in: line)), parent: number(word(1, in: line)), mountPoint: unescaped(mountPoint))
+        guard isReachable(mount) else { return }
+        memberships[index].mount = mount
         memberships[index].isCovered = ownPath != nil
         memberships[index].hierarchy = Hierarchy(
             label: String(decoding: cgroup[memberships[index].label], as: UTF8.self),
-            mountPoint: unescaped(mountPoint), ownPath: ownPath ?? "")
+            mountPoint: mount.mountPoint, ownPath: ownPath ?? "")
     }
 
     /// What of an absolute cgroup path is left below the root of a mount: empty for the root itself, `/a/b` for a

@@ -66,10 +66,9 @@ struct Limits {
     mutating func setMemory() throws(CgroupError) {
         guard let memory = resources.memory?.given else { return }
         if (memory.kernel ?? 0) != 0 { note("memory.kernel", "kernel memory limits are ignored") }
-        if (memory.kernelTCP ?? 0) != 0 { note("memory.kernelTCP", "kernel memory limits are ignored") }
         if memory.useHierarchy == false { note("memory.useHierarchy", "cgroups are always hierarchical (Linux 5.11)") }
         guard memory.hasLimits || (occasion == .update && memory.disableOOMKiller != nil) else { return }
-        try set("memory") { files throws(CgroupError) in
+        try set("memory", isLimited: memory.isLimited) { files throws(CgroupError) in
             try MemoryV1.set(memory, &files)
         } v2: { files throws(CgroupError) in
             try MemoryV2.set(memory, &files)
@@ -77,9 +76,9 @@ struct Limits {
     }
 
     mutating func setCPU() throws(CgroupError) {
-        guard let cpu = resources.cpu?.given else { return }
+        guard let cpu = resources.cpu?.given.map({ asUnitHasIt($0) }) else { return }
         if cpu.hasTime {
-            try set("cpu") { files throws(CgroupError) in
+            try set("cpu", isLimited: cpu.isTimeLimited) { files throws(CgroupError) in
                 try CPUV1.set(cpu, &files)
             } v2: { files throws(CgroupError) in
                 try CPUV2.set(cpu, &files)
@@ -95,8 +94,8 @@ struct Limits {
     }
 
     mutating func setPids() throws(CgroupError) {
-        guard let limit = resources.pids?.limit else { return }
-        try set("pids") { files throws(CgroupError) in
+        guard let pids = resources.pids, let limit = pids.limit else { return }
+        try set("pids", isLimited: pids.isLimited) { files throws(CgroupError) in
             try Pids.set(limit, &files)
         } v2: { files throws(CgroupError) in
             try Pids.set(limit, &files)
@@ -179,7 +178,7 @@ struct Limits {
         guard let unified = cgroup.unified else {
             throw .value(field: field("unified"), reason: "this host has no cgroup2 hierarchy")
         }
-        for entry in resources.unified {
+        for entry in resources.unified.map({ asUnitHasIt($0) }) {
             let controller = String(decoding: entry.file.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
             try UnifiedV2.set(entry, files(controller, unified))
         }
@@ -209,8 +208,22 @@ struct Limits {
     }
 
     /// Runs the part for the version that has the controller: v1 if a v1 hierarchy has it, else cgroup2.
+    ///
+    /// - Parameter isLimited: whether the controller is needed. What is to have no limit needs none.
     private mutating func set(
-        _ controller: String, v1Name: String? = nil,
+        _ controller: String, v1Name: String? = nil, isLimited: Bool = true,
+        v1: (inout ControlFiles) throws(CgroupError) -> Void, v2: (inout ControlFiles) throws(CgroupError) -> Void
+    ) throws(CgroupError) {
+        do { try setInPlace(controller, v1Name: v1Name, v1: v1, v2: v2) } catch {
+            switch error {
+            case .noController where !isLimited, .noFile where !isLimited: return
+            default: throw error
+            }
+        }
+    }
+
+    private mutating func setInPlace(
+        _ controller: String, v1Name: String?,
         v1: (inout ControlFiles) throws(CgroupError) -> Void, v2: (inout ControlFiles) throws(CgroupError) -> Void
     ) throws(CgroupError) {
         if let directory = cgroup.v1(v1Name ?? controller) {
@@ -260,12 +273,12 @@ struct Limits {
 
     func neededControllers() -> [String] {
         var names: [String] = []
-        if resources.memory?.given?.hasLimits == true { names.append("memory") }
+        if resources.memory?.given?.isLimited == true { names.append("memory") }
         if let cpu = resources.cpu?.given {
-            if cpu.hasTime { names.append("cpu") }
+            if cpu.isTimeLimited { names.append("cpu") }
             if cpu.cpus != nil || cpu.mems != nil { names.append("cpuset") }
         }
-        if resources.pids?.limit != nil { names.append("pids") }
+        if resources.pids?.isLimited == true { names.append("pids") }
         if resources.blockIO?.given != nil { names.append("io") }
         if !resources.hugepageLimits.isEmpty { names.append("hugetlb") }
         if !resources.rdma.isEmpty { names.append("rdma") }

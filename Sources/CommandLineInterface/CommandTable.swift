@@ -50,7 +50,7 @@ extension CommandEntry {
         ])
 
     static let create = CommandEntry(
-        .lifecycle, "create a container that waits for start", .newContainer, flags: Flag.create,
+        .lifecycle, "create a container that waits for start", .newContainer, flags: Flag.createAlone,
         details: [
             """
             Sets up everything that the bundle's config.json asks for and stops right before the container's \

@@ -137,7 +137,7 @@ public enum FlagGroup: Int, CaseIterable, Sendable {
 
 /// The long name of every flag of every command.
 public enum FlagKey: String, CaseIterable, Sendable {
-    case root, log, debug, rootless, help, version, timing
+    case root, log, debug, rootless, help, version, timing, criu, file
     case logFormat = "log-format"
     case logLevel = "log-level"
     case systemdCgroup = "systemd-cgroup"

@@ -36,6 +36,8 @@ extension Flag {
         Flag(
             .timing, [], .file("FILE"), .logging,
             "Write when each part of the command began and ended to FILE, for a trace viewer, or as text if it is -"),
+        // runc 1.1 to 1.3 take it; the program is the one in PATH.
+        Flag(.criu, [], .file("FILE"), .storage, "Has no effect", standing: .obsolete),
         Flag.help,
         Flag(.version, ["v"], .none, .general, "Show the version"),
     ]
@@ -76,6 +78,13 @@ extension Flag {
             .noNewKeyring, [], .none, .isolation, "Keep the caller's session keyring instead of making a new one"),
     ]
 
+    /// crun takes it, which creates and runs containers in one way.
+    static let createAlone: [Flag] =
+        create + [
+            Flag(.noSubreaper, [], .none, .lifecycle, "What create does anyway: it never is a parent of orphans",
+                standing: .obsolete)
+        ]
+
     static let run: [Flag] =
         create + [
             detach,
@@ -101,6 +110,9 @@ extension Flag {
 
     static let spec: [Flag] = [
         Flag(.bundle, ["b"], .directory("DIR"), .bundle, "Where config.json is written", initial: "."),
+        Flag(
+            .file, ["f"], .file("FILE"), .bundle, "Another name for it, relative to DIR unless absolute",
+            initial: "config.json"),
         Flag(.rootless, [], .none, .bundle, "A configuration for a container that an ordinary user runs"),
     ]
 

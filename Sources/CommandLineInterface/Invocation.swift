@@ -52,7 +52,8 @@ extension Invocation {
                 options: GlobalOptions(
                     root: scan.matches.text(.root), log: log, cgroupManager: try CgroupManagerChoice(scan.matches),
                     rootless: scan.matches.choice(.rootless).flatMap { RootlessOption(rawValue: $0) } ?? .auto,
-                    timing: scan.matches.text(.timing)),
+                    timing: scan.matches.text(.timing),
+                    ignored: scan.matches.text(.criu) == nil ? [] : [.criu]),
                 action: try Action(global: scan))
         } catch {
             var logged = error
@@ -88,7 +89,8 @@ extension Action {
             flags: entry.flags, flagsEndAfter: entry.positionals.flagsEndAfter, command: command
         ).scan(arguments)
         if let reason = entry.availability.reason {
-            guard scan.matches.isOn(.help) else { throw UsageError.unavailable(command, reason) }
+            // Engines find out by the help of a command whether there is one; people have `help COMMAND`.
+            throw UsageError.unavailable(command, reason)
         } else if let problem = scan.problem {
             throw problem
         }

@@ -7,16 +7,19 @@ public struct GlobalOptions: Equatable, Sendable {
     public var rootless: RootlessOption
     /// Where the timeline of the command is written: a file, or `-` for standard error; nil: nowhere.
     public var timing: String?
+    /// Flags that were given and have no effect.
+    public var ignored: [FlagKey] = []
 
     public init(
         root: String? = nil, log: LogOptions = LogOptions(), cgroupManager: CgroupManagerChoice = .cgroupfs,
-        rootless: RootlessOption = .auto, timing: String? = nil
+        rootless: RootlessOption = .auto, timing: String? = nil, ignored: [FlagKey] = []
     ) {
         self.root = root
         self.log = log
         self.cgroupManager = cgroupManager
         self.rootless = rootless
         self.timing = timing
+        self.ignored = ignored
     }
 }
 
@@ -71,6 +74,8 @@ public struct CreateOptions: Equatable, Sendable {
     public var preserveFds: Int32 = 0
     public var noPivot = false
     public var noNewKeyring = false
+    /// Whether orphans of the container go to whoever they would go to without apus: of `create` they always do.
+    public var noSubreaper = false
 
     public init(id: String) { self.id = id }
 }
@@ -81,7 +86,6 @@ public struct RunOptions: Equatable, Sendable {
     public var detach = false
     /// Whether the container is kept when its process has ended.
     public var keep = false
-    public var noSubreaper = false
 
     public init(create: CreateOptions) { self.create = create }
 }
@@ -156,6 +160,8 @@ public struct ListOptions: Equatable, Sendable {
 public struct SpecOptions: Equatable, Sendable {
     /// Where `config.json` is written.
     public var bundle = "."
+    /// What it is called, relative to the bundle unless absolute.
+    public var file = "config.json"
     public var rootless = false
 
     public init() {}

@@ -65,6 +65,7 @@ extension CreateOptions {
         preserveFds = matches.number(.preserveFds) ?? preserveFds
         noPivot = matches.isOn(.noPivot)
         noNewKeyring = matches.isOn(.noNewKeyring)
+        noSubreaper = matches.isOn(.noSubreaper)
     }
 }
 
@@ -73,7 +74,6 @@ extension RunOptions {
         self.init(create: CreateOptions(id: id, matches))
         detach = matches.isOn(.detach)
         keep = matches.isOn(.keep)
-        noSubreaper = matches.isOn(.noSubreaper)
     }
 }
 
@@ -112,6 +112,7 @@ extension ListOptions {
 extension SpecOptions {
     init(_ matches: [Match]) {
         bundle = matches.text(.bundle) ?? bundle
+        file = matches.text(.file) ?? file
         rootless = matches.isOn(.rootless)
     }
 }

@@ -1,13 +1,14 @@
-// embed-init CLANG SOURCES INCLUDE OUTPUT
+// embed-init CLANG SOURCES INCLUDE OUTPUT [OPTION...]
 //
-// A build tool: compiles the freestanding apus-init with CLANG and writes it to OUTPUT as a Swift constant.
+// A build tool: compiles the freestanding apus-init with CLANG and its OPTIONs, and writes it to OUTPUT as a Swift
+// constant.
 import Foundation
 
 struct Failure: Error, CustomStringConvertible {
     let description: String
 }
 
-func compile(clang: String, sources: URL, include: String, to elf: URL) throws {
+func compile(clang: String, sources: URL, include: String, options: [String], to elf: URL) throws {
     let units = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
         .filter { $0.pathExtension == "c" }.map { $0.path }.sorted()
     let process = Process()
@@ -26,7 +27,7 @@ func compile(clang: String, sources: URL, include: String, to elf: URL) throws {
             "-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,norelro", "-Wl,-z,stack-size=65536",
             "-Wl,--gc-sections", "-Wl,-s",
             "-I", include, "-o", elf.path,
-        ] + units
+        ] + options + units
     try process.run()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
@@ -57,11 +58,19 @@ func literal(_ image: Data) -> String {
 
 let arguments = CommandLine.arguments
 do {
-    guard arguments.count == 5 else { throw Failure(description: "usage: embed-init CLANG SOURCES INCLUDE OUTPUT") }
+    guard arguments.count >= 5 else {
+        throw Failure(description: "usage: embed-init CLANG SOURCES INCLUDE OUTPUT [OPTION...]")
+    }
     let output = URL(fileURLWithPath: arguments[4])
     let elf = output.deletingLastPathComponent().appendingPathComponent("apus-init")
-    try compile(clang: arguments[1], sources: URL(fileURLWithPath: arguments[2]), include: arguments[3], to: elf)
-    try literal(Data(contentsOf: elf)).write(to: output, atomically: true, encoding: .utf8)
+    try compile(
+        clang: arguments[1], sources: URL(fileURLWithPath: arguments[2]), include: arguments[3],
+        options: Array(arguments.dropFirst(5)), to: elf)
+    let text = try literal(Data(contentsOf: elf))
+    // What says the same stays untouched: nothing is compiled again.
+    if (try? String(contentsOf: output, encoding: .utf8)) != text {
+        try text.write(to: output, atomically: true, encoding: .utf8)
+    }
 } catch {
     FileHandle.standardError.write(Data("embed-init: \(error)\n".utf8))
     exit(1)

@@ -75,6 +75,13 @@ public struct FileStatus: Sendable {
     public let links: UInt32
     public let kind: Kind
 
+    /// Major and minor number in ``specialDevice`` (makedev(3)).
+    public var deviceNumbers: (UInt32, UInt32) {
+        let major = (specialDevice >> 8) & 0xfff | (specialDevice >> 32) & ~0xfff
+        let minor = specialDevice & 0xff | (specialDevice >> 12) & ~0xff
+        return (UInt32(truncatingIfNeeded: major), UInt32(truncatingIfNeeded: minor))
+    }
+
     init(_ status: ck_status) {
         device = status.device
         inode = status.inode

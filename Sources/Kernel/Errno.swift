@@ -32,6 +32,7 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable {
     public static let directoryNotEmpty = Errno(rawValue: 39)
     public static let tooManyLinks = Errno(rawValue: 40)
     public static let badMessage = Errno(rawValue: 74)
+    public static let notSocket = Errno(rawValue: 88)
     public static let messageTooLong = Errno(rawValue: 90)
     public static let notSupported = Errno(rawValue: 95)
     public static let connectionReset = Errno(rawValue: 104)

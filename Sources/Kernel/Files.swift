@@ -234,6 +234,13 @@ public enum Files {
         try check(unsafe ck_filesystem_type_at(path), "statfs", path)
     }
 
+    /// The id, as /proc/self/mountinfo has it, of the mount that a path leads to (statx(2), `STATX_MNT_ID`).
+    public static func mountID(_ path: String) throws(SystemError) -> UInt64 {
+        var result: UInt64 = 0
+        _ = try check(unsafe ck_mount_id(path, &result), "statx", path)
+        return result
+    }
+
     public static func makeDirectory(
         _ path: String, mode: UInt32, at base: Base = .workingDirectory
     ) throws(SystemError) {

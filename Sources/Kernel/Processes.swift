@@ -207,6 +207,18 @@ public enum ThisProcess {
         _ = try check(ck_close_range(UInt32(first), .max, 4), "close_range")
     }
 
+    /// Gives every number of a range that no open descriptor has to one that leads nowhere and is close-on-exec, for as
+    /// long as this process lives. Nothing that is opened later gets such a number.
+    public static func occupyNumbers(_ numbers: ClosedRange<Int32>) throws(SystemError) {
+        let missing = numbers.filter { !isOpen($0) }
+        if missing.isEmpty { return }
+        let place = try Descriptor.open("/", [.path])
+        let filler = try check(ck_fcntl(place.number, F_DUPFD_CLOEXEC, Int(numbers.upperBound) + 1), "fcntl(F_DUPFD)")
+        let own = Descriptor(owning: filler)
+        _ = consume place
+        for number in missing { _ = try check(ck_fcntl(own.number, F_DUPFD_CLOEXEC, Int(number)), "fcntl(F_DUPFD)") }
+    }
+
     /// Whether descriptor `number` is open.
     public static func isOpen(_ number: Int32) -> Bool { ck_fcntl(number, F_GETFD, 0) >= 0 }
 
@@ -266,6 +278,8 @@ public struct ProcessStatus: Sendable {
     /// `R`, `S`, `D`, `Z` (ended, not reaped yet), `X` ...
     public let state: UInt8
     public let startTime: UInt64
+    /// Whether the kernel is taking the process down already (PF_EXITING, linux/sched.h).
+    public let isExiting: Bool
 
     public init(of pid: Int32) throws(SystemError) {
         let path = "/proc/\(pid)/stat"
@@ -277,17 +291,21 @@ public struct ProcessStatus: Sendable {
         // " S 1 ...": the state, field 3, is the first one after the name.
         var field = 2
         var start: UInt64 = 0
+        var flags: UInt64 = 0
         for byte in bytes[(end + 1)...] {
             if byte == UInt8(ascii: " ") {
                 field += 1
                 if field > 22 { break }
             } else if field == 22, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
                 start = start &* 10 &+ UInt64(byte - UInt8(ascii: "0"))
+            } else if field == 9 {
+                flags = flags &* 10 &+ UInt64(byte &- UInt8(ascii: "0"))
             }
         }
         guard field > 22, end + 2 < bytes.count else { throw SystemError("read", path, .invalidArgument) }
         state = bytes[end + 2]
         startTime = start
+        isExiting = flags & 4 != 0
     }
 
     /// Whether the process has ended, reaped or not.

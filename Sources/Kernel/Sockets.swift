@@ -6,6 +6,11 @@ public struct Message: Sendable {
     public let bytes: [UInt8]
     /// Descriptors that came along: the receiver owns them.
     public let descriptors: [Int32]
+
+    public init(bytes: [UInt8], descriptors: [Int32]) {
+        self.bytes = bytes
+        self.descriptors = descriptors
+    }
 }
 
 extension Descriptor {
@@ -41,8 +46,13 @@ extension Descriptor {
 
     /// Sends one message, with borrowed descriptors; never raises SIGPIPE.
     public borrowing func send(_ bytes: [UInt8], descriptors: [Int32] = []) throws(SystemError) {
-        let sent = unsafe ck_send(number, bytes, bytes.count, descriptors, descriptors.count)
-        _ = try check(sent, "sendmsg")
+        var sent = unsafe ck_send(number, bytes, bytes.count, descriptors, descriptors.count)
+        sent = try check(sent, "sendmsg")
+        // A stream takes less when a signal comes.
+        while sent < bytes.count {
+            let rest = Array(bytes[sent...])
+            sent += try check(unsafe ck_send(number, rest, rest.count, nil, 0), "sendmsg")
+        }
     }
 
     /// Receives one message of at most `capacity` bytes.

@@ -35,6 +35,13 @@ public struct TerminalMode: Sendable {
         return raw
     }
 
+    /// The mode in which the end of a line is printed as it is, without a carriage return in front of it (ONLCR).
+    public var plain: TerminalMode {
+        var plain = self
+        unsafe ck_terminal_mode_plain(&plain.mode)
+        return plain
+    }
+
     /// Makes it so, at once.
     public func apply(to descriptor: Int32) throws(SystemError) {
         var mode = mode

@@ -32,6 +32,27 @@ public enum Tree {
         return Descriptor(owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "fsmount", "tmpfs"))
     }
 
+    /// The id of the mount that `path` leads to, unique where the kernel has unique ones (Linux 6.8).
+    ///
+    /// - Parameter namespace: a borrowed descriptor of a mount namespace; nil: the caller's own.
+    public static func mountID(of path: String, in namespace: Int32? = nil) throws(SystemError) -> UInt64 {
+        var id: UInt64 = 0
+        _ = try check(unsafe ck_outer_mount_id(namespace ?? -1, path, &id), "statx", path)
+        return id
+    }
+
+    /// Unmounts one mount at `path`, with everything below it. It is no error if it is gone.
+    ///
+    /// - Parameters:
+    ///   - mount: its id; 0: whatever is mounted there above the mount with the id `before`.
+    ///   - namespace: a borrowed descriptor of a mount namespace; nil: the caller's own.
+    /// - Throws: EBUSY if another mount covers it.
+    public static func unmount(
+        _ path: String, above before: UInt64, mount: UInt64, in namespace: Int32? = nil
+    ) throws(SystemError) {
+        _ = try check(unsafe ck_unmount(namespace ?? -1, path, before, mount), "umount2", path)
+    }
+
     /// Whether the mount at `path` is read-only, nosuid, nodev or noexec on the host.
     public static func isRestricted(_ path: String) throws(SystemError) -> Bool {
         try check(unsafe ck_is_restricted(path), "statvfs", path) == 1

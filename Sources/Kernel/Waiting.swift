@@ -96,11 +96,16 @@ public struct SignalQueue: ~Copyable {
     private static let brokenPipe: Int32 = 13
 }
 
-/// Signals by which somebody asks for the end: HUP, INT, QUIT and TERM. They have to be blocked already.
+/// Signals by which somebody asks for the end: HUP, INT, QUIT and TERM.
 public final class TerminationSignals {
     public let descriptor: Descriptor
 
-    /// Queues them here from now on: whoever reads one takes it from every other queue.
+    /// Blocks those that this process does not ignore, and queues them here from now on.
+    public init(blocking _: Void) throws(SystemError) {
+        descriptor = Descriptor(owning: try check(ck_signalfd_heeded(), "signalfd"))
+    }
+
+    /// Queues them here from now on: whoever reads one takes it from every other queue. They have to be blocked already.
     public init() throws(SystemError) {
         descriptor = Descriptor(owning: try check(ck_signalfd_termination(), "signalfd"))
     }

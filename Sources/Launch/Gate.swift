@@ -53,45 +53,61 @@ public struct Gate: ~Copyable {
         return taken
     }
 
-    /// Gives the word, and waits until the process executes its program.
+    /// Gives the word to go on.
     ///
-    /// - Parameters:
-    ///   - descriptors: borrowed; what the steps behind the gate need.
-    ///   - interval: how often `meanwhile` is called while nothing happens (milliseconds); -1: never.
+    /// - Parameter descriptors: borrowed; what the steps behind the gate need.
+    public borrowing func open(descriptors: [Int32]) throws(LaunchError) {
+        do { try answer(descriptors) } catch { throw .system(error) }
+    }
+
+    /// Waits until the process executes its program, or asks to hand on the listener of its filter, which then is the
+    /// caller's; nil: it executes.
+    ///
+    /// - Parameter interval: how often `meanwhile` is called while nothing happens (milliseconds); -1: never.
     /// - Throws: `.step` with what the plan says of the step that failed.
-    public borrowing func open(
-        descriptors: [Int32], every interval: Int32 = -1, meanwhile: () -> Void = {}
-    ) throws(LaunchError) {
+    public borrowing func nextListener(
+        every interval: Int32 = -1, meanwhile: () -> Void = {}
+    ) throws(LaunchError) -> Int32? {
         do throws(SystemError) {
-            let word = apus_message(meeting: 0, value: 0)
-            try connection.sendUnlessReset(
-                unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
             // Close-on-exec closes the other end: the end of the stream is a successful exec, or a death.
             while true {
                 while interval >= 0, try Wait.readable([connection.number], milliseconds: interval).isEmpty {
                     meanwhile()
                 }
                 let message = try connection.receiveUntilReset()
-                if message.isEmpty { break }
+                for number in message.descriptors.dropFirst() { _ = Descriptor(owning: number) }
+                if let listener = message.descriptors.first { return listener }
+                if message.bytes.isEmpty { break }
                 // It has not understood the word, and waits for the next who comes.
-                if let errno = Self.failure(message) { throw SystemError("recvmsg", path, errno) }
+                if let errno = Self.failure(message.bytes) { throw SystemError("recvmsg", path, errno) }
             }
         } catch {
             throw .system(error)
         }
         let end = Report(report)
-        if end.phase == .executing { return }
+        if end.phase == .executing { return nil }
         let failure: StepFailure
         do { failure = try Notes(plan).failure(end) } catch { throw .system(error) }
         throw .step(failure)
+    }
+
+    /// Says that the listener has been handed on, or that the process has to give up.
+    public borrowing func answerListener(isTaken: Bool) throws(LaunchError) {
+        do { try answer([], value: isTaken ? 0 : 1) } catch { throw .system(error) }
+    }
+
+    private borrowing func answer(_ descriptors: [Int32], value: Int32 = 0) throws(SystemError) {
+        let word = apus_message(meeting: 0, value: value)
+        try connection.sendUnlessReset(
+            unsafe withUnsafeBytes(of: word) { unsafe [UInt8]($0) }, descriptors: descriptors)
     }
 }
 
 extension Descriptor {
     /// The next message; empty at the end, also where the other side died with something unread.
-    fileprivate borrowing func receiveUntilReset() throws(SystemError) -> [UInt8] {
-        do { return try receive().bytes } catch {
-            if error.errno == .connectionReset { return [] }
+    fileprivate borrowing func receiveUntilReset() throws(SystemError) -> Message {
+        do { return try receive() } catch {
+            if error.errno == .connectionReset { return Message(bytes: [], descriptors: []) }
             throw error
         }
     }

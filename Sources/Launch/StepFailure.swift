@@ -6,7 +6,7 @@ public struct StepFailure: Error, Sendable {
     /// Where in `config.json` the step comes from.
     public let field: String
     /// What the step does, as `plan` prints it.
-    public let step: String
+    public fileprivate(set) var step: String
     /// The kernel's answer; nil if the process died.
     public fileprivate(set) var errno: Errno?
     /// What the kernel or the step adds.
@@ -93,6 +93,49 @@ extension Plan {
         let what = program.map { "find \($0.name)" } ?? "\(step.operation)"
         var failure = StepFailure(field: step.origin.text, step: what, report: report, exit: exit, program: program)
         failure.path = step.operation.path
+        if failure.errno == .notDirectory, let places = mountPlaces(at: Int(report.step)) {
+            failure.step = "mount \(places.source) to \(places.destination)"
+            failure.path = places.destination
+        }
         return failure
+    }
+}
+
+extension Plan {
+    /// What is mounted where by the step that puts it there or looks for the place; nil for any other step.
+    fileprivate func mountPlaces(at index: Int) -> (source: String, destination: String)? {
+        let slot: Slot?
+        switch steps[index].operation {
+        case .moveMount(let mount, _): slot = mount
+        case .makeTarget(_, _, .like(let mount), _, _): slot = mount
+        case .makeTarget(_, _, .directory, _, _): slot = nil
+        default: return nil
+        }
+        guard let source = source(of: slot, before: index), let destination = destination(at: index) else { return nil }
+        return (source, destination)
+    }
+
+    /// - Parameter slot: where the mount is; nil: it is a file system that the same entry makes.
+    private func source(of slot: Slot?, before index: Int) -> String? {
+        for step in steps[..<index].reversed() {
+            switch step.operation {
+            case .openTree(nil, let path, let flags, let into) where into == slot && flags != 0: return path
+            case .openFileSystem(let type, _) where steps[index].origin == step.origin: return type
+            case .mount(_, let type, _, _) where steps[index].origin == step.origin: return type
+            default: break
+            }
+        }
+        for provision in provisions where provision.slot == slot {
+            if case .tree(let source) = provision.source { return source.path }
+            if case .mappedTree(let source, _) = provision.source { return source.path }
+        }
+        return nil
+    }
+
+    private func destination(at index: Int) -> String? {
+        for step in steps[...index].reversed() {
+            if case .makeTarget(_, let path, _, _, _) = step.operation { return path }
+        }
+        return nil
     }
 }

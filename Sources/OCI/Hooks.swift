@@ -65,12 +65,12 @@ public struct Hook: Sendable, Equatable {
     public var path: String
     /// Its whole `argv`; empty means that `path` is the only argument.
     public var args: [String]
-    /// Its whole environment, each `NAME=value`.
-    public var env: [String]
+    /// Its whole environment, each `NAME=value`; `nil` if the configuration says nothing of it.
+    public var env: [String]?
     /// Seconds after which the hook is killed, at least 1; `nil` waits for ever.
     public var timeout: UInt32?
 
-    public init(path: String, args: [String] = [], env: [String] = [], timeout: UInt32? = nil) {
+    public init(path: String, args: [String] = [], env: [String]? = nil, timeout: UInt32? = nil) {
         self.path = path
         self.args = args
         self.env = env

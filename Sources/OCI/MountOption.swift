@@ -77,6 +77,26 @@ public enum MountOption: String, CaseIterable, Sendable {
 }
 
 extension MountOption {
+    /// The options in one text, which commas separate, as in mount(8): but for commas in double quotes, and for those
+    /// behind a backslash, which are commas of the option itself.
+    static func parts(of text: String) -> [String] {
+        let comma = UInt8(ascii: ","), quote = UInt8(ascii: "\""), backslash = UInt8(ascii: "\\")
+        var parts: [[UInt8]] = [[]]
+        var isQuoted = false, isEscaped = false
+        for byte in text.utf8 {
+            if byte == comma, isEscaped {
+                parts[parts.count - 1].removeLast()
+            } else if byte == comma, !isQuoted {
+                parts.append([])
+                continue
+            }
+            if byte == quote { isQuoted.toggle() }
+            isEscaped = byte == backslash && !isEscaped
+            parts[parts.count - 1].append(byte)
+        }
+        return parts.map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// Makes a mount have this option; of contradicting options the last one counts.
     func apply(to mount: inout Mount) {
         switch self {

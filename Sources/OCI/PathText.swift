@@ -19,6 +19,9 @@ extension String {
         return true
     }
 
+    /// Whether two texts are the same bytes.
+    public func hasBytes(of other: String) -> Bool { utf8.count == other.utf8.count && begins(with: other) }
+
     /// Whether the bytes of another text are somewhere in this one.
     public func holds(_ part: String) -> Bool {
         let bytes = utf8.span

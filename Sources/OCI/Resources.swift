@@ -144,7 +144,7 @@ extension Resources {
 
     /// Number of tasks.
     public struct Pids: Sendable, Equatable {
-        /// -1 is unlimited; 0 is a limit of its own. `nil` leaves the kernel's value.
+        /// -1 is unlimited; 0 is a limit of its own, but see ``Resources/asMeant(in:)``. `nil` leaves what the kernel has.
         public var limit: Int64?
 
         public init(limit: Int64? = nil) {

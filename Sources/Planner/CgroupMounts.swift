@@ -3,12 +3,14 @@ internal import OCI
 extension PlanBuilder {
     /// A mount of type `cgroup`: what the container sees of its cgroups, in the version that the host has.
     mutating func mountCgroups(_ mount: Mount, _ origin: Origin) {
-        let slot = slot(for: mount)
-        if host.cgroups.isEmpty, !(host.cgroups.isUnifiedHost && spec.linux.separates(.cgroup)) {
+        let isCover = host.cgroups.isEmpty && !(host.cgroups.isUnifiedHost && spec.linux.separates(.cgroup))
+        let slot = isCover && isMountedIn(mount.destination) ? reserveSlot() : slot(for: mount)
+        if isCover {
             coverCgroups(mount, slot, origin)
         } else if host.cgroups.isV2 || mount.type == "cgroup2" {
             mountUnified(mount, slot, origin)
         } else {
+            finishCovered(.hierarchies)
             hold(.hierarchies, at: mount.destination)
             return mountHierarchies(mount, origin)
         }
@@ -34,11 +36,26 @@ extension PlanBuilder {
     /// to write to (CVE-2023-25809).
     private mutating func coverCgroups(_ mount: Mount, _ slot: Slot, _ origin: Origin) {
         add(.openFileSystem(type: "tmpfs", into: .fileSystem), origin)
-        add(.configure(.fileSystem, .flag("ro")), origin)
-        add(.configure(.fileSystem, .text(key: "nr_inodes", value: "2")), origin)
-        add(.configure(.fileSystem, .create), origin)
-        add(.createMount(.fileSystem, attributes: 0xf, into: slot), origin)  // ro, nosuid, nodev, noexec
+        let restricted: MountAttributes = [.noSUID, .noDev, .noExec]
+        if isMountedIn(mount.destination) {
+            // What the configuration mounts in there gets its mount points first.
+            add(.configure(.fileSystem, .text(key: "mode", value: "755")), origin)
+            add(.configure(.fileSystem, .create), origin)
+            add(.createMount(.fileSystem, attributes: restricted.rawValue, into: slot), origin)
+            lateReadOnly.append((slot, origin))
+        } else {
+            add(.configure(.fileSystem, .flag("ro")), origin)
+            add(.configure(.fileSystem, .text(key: "nr_inodes", value: "2")), origin)
+            add(.configure(.fileSystem, .create), origin)
+            add(.createMount(.fileSystem, attributes: restricted.union(.readOnly).rawValue, into: slot), origin)
+        }
         placeCgroup(mount, slot, origin)
+    }
+
+    /// Whether something is mounted below a destination, as far as the text of the paths tells.
+    private func isMountedIn(_ destination: String) -> Bool {
+        let below = lexicallyClean(destination) + "/"
+        return spec.mounts.contains { lexicallyClean($0.destination).begins(with: below) }
     }
 
     /// cgroup v1: a small tmpfs with a directory for each hierarchy.
@@ -65,7 +82,10 @@ extension PlanBuilder {
             add(.makeLink(.hierarchies, name: alias.name, target: alias.target), origin)
         }
         propagate(.hierarchies, mount, origin)
-        if mount.attributes.set.contains(.readOnly) {
+        guard mount.attributes.set.contains(.readOnly) else { return }
+        if isMountedIn(mount.destination) {
+            lateReadOnly.append((.hierarchies, origin))
+        } else {
             add(.setMountAttributes(.hierarchies, set: MountAttributes.readOnly.rawValue), origin)
         }
     }

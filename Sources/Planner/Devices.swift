@@ -17,17 +17,24 @@ extension PlanBuilder {
         attachHostDevices(origin)
         for device in Self.defaultDevices
         where !spec.linux.devices.contains(where: { lexicallyClean($0.path) == device.path }) {
-            makeDevice(device, origin)
+            makeDevice(device, origin, isDefault: true)
         }
         for (index, device) in spec.linux.devices.enumerated() where lexicallyClean(device.path) != "/dev/ptmx" {
-            makeDevice(device, .element("linux.devices", index))
+            let origin = Origin.element("linux.devices", index)
+            let path = lexicallyClean(device.path)
+            if let mount = spec.mounts.firstIndex(where: { lexicallyClean($0.destination).hasBytes(of: path) }) {
+                plan.warnings.append("\(origin.text): not made, since mounts[\(mount)] is there")
+            } else {
+                makeDevice(device, origin, from: host.devicePaths[index])
+            }
         }
         for (name, target) in Self.links where name != "core" || host.hasCore {
             add(.makeLink(.devices, name: name, target: target), origin, tolerating: [Tolerated.exists])
         }
         detachHostDevices(origin)
-        add(.remove(.devices, name: "ptmx"), origin, tolerating: [Tolerated.noEntry])
-        add(.makeLink(.devices, name: "ptmx", target: "pts/ptmx"), origin)
+        // What the configuration has mounted there stays.
+        add(.remove(.devices, name: "ptmx"), origin, tolerating: [Tolerated.noEntry, Tolerated.busy])
+        add(.makeLink(.devices, name: "ptmx", target: "pts/ptmx"), origin, tolerating: [Tolerated.exists])
     }
 
     /// Whether the bundle brings a /dev of its own.
@@ -41,12 +48,16 @@ extension PlanBuilder {
         guard !process.terminal, !host.nullStreams.isEmpty else { return }
         // Where it may be the host's own, or one that cannot be opened (nodev), the host sees to it first.
         let dev = spec.mounts.last { lexicallyClean($0.destination) == "/dev" }
-        let isCertain = dev?.action == .new && dev?.attributes.set.contains(.noDev) == false
+        let isCovered = spec.mounts.contains { lexicallyClean($0.destination) == "/dev/null" }
+        let isCertain = !isCovered && dev?.action == .new && dev?.attributes.set.contains(.noDev) == false
         if !isCertain { plan.hostStreams = host.nullStreams }
-        if hasForeignDev { return }
+        if hasForeignDev || isCovered { return }
         let origin = Origin.field("process")
+        let count = NullStreams.numbers.count { host.nullStreams[$0] != nil }
         add(.openPath(.devices, path: "null", flags: OpenFlag.path, into: .target), origin)
-        add(.verifyDevice(.target, mode: FileMode.character, major: 1, minor: 3), origin)
+        add(
+            .verifyDevice(.target, mode: FileMode.character, major: 1, minor: 3), origin,
+            tolerating: isCertain ? [] : [Tolerated.noDevice], skip: isCertain ? 0 : UInt8(2 * count))
         for number in NullStreams.numbers {
             guard let accessMode = host.nullStreams[number] else { continue }
             add(
@@ -76,7 +87,10 @@ extension PlanBuilder {
         ]
     }
 
-    private mutating func makeDevice(_ device: Device, _ origin: Origin) {
+    /// A default device is made where nothing else is: what the configuration has mounted there, or the image has.
+    private mutating func makeDevice(
+        _ device: Device, _ origin: Origin, isDefault: Bool = false, from source: String? = nil
+    ) {
         let (directory, name) = Self.split(lexicallyClean(device.path))
         var parent = Slot.devices
         if directory != "/dev" {
@@ -88,35 +102,40 @@ extension PlanBuilder {
             parent = .parent
         }
         if !makesNodes, device.kind != .fifo {
-            bindDevice(device, name: name, in: parent, origin)
+            bindDevice(device, name: name, in: parent, origin, isDefault: isDefault, from: source ?? device.path)
         } else {
             add(
                 .makeNode(
                     parent, name: name, mode: Self.type(of: device.kind) | (device.fileMode ?? 0o666),
-                    major: device.major, minor: device.minor, uid: device.uid ?? 0, gid: device.gid ?? 0), origin)
+                    major: device.major, minor: device.minor, uid: device.uid ?? 0, gid: device.gid ?? 0), origin,
+                tolerating: isDefault ? [Tolerated.exists] : [])
         }
     }
 
     /// A node that the process cannot make itself is bound: one that the host makes for it, or the host's own, if that is
     /// the device that is asked for. In the host's nobody can change anything: the mount is read-only, which is about the
     /// inode and not about the device.
-    private mutating func bindDevice(_ device: Device, name: String, in parent: Slot, _ origin: Origin) {
+    private mutating func bindDevice(
+        _ device: Device, name: String, in parent: Slot, _ origin: Origin, isDefault: Bool, from source: String
+    ) {
         var attributes: MountAttributes = [.noSUID, .noExec]
         if let nodes = hostDevices {
             add(.openTree(nodes, path: "\(plan.hostDevices.count)", flags: TreeFlag.clone, into: .mount), origin)
             plan.hostDevices.append(hostDevice(device))
         } else {
-            if origin != .field("linux.devices"), device.fileMode != nil || device.uid != nil || device.gid != nil {
+            if !isDefault, device.fileMode != nil || device.uid != nil || device.gid != nil {
                 plan.warnings.append("\(origin.text): the host's device is bound, with its mode and owner")
             }
-            add(.openTree(nil, path: device.path, flags: TreeFlag.clone, into: .mount), origin)
+            add(.openTree(nil, path: source, flags: TreeFlag.clone, into: .mount), origin)
             add(
                 .verifyDevice(.mount, mode: Self.type(of: device.kind), major: device.major, minor: device.minor),
                 origin)
             attributes.insert(.readOnly)
         }
         add(.setMountAttributes(.mount, set: attributes.rawValue), origin)
-        add(.makeTarget(root: parent, path: name, .file, into: .target), origin)
+        add(
+            .makeTarget(root: parent, path: name, .file, isDefault ? .notMounted : [], into: .target), origin,
+            tolerating: isDefault ? [Tolerated.exists] : [], skip: isDefault ? 1 : 0)
         add(.moveMount(.mount, to: .target), origin)
     }
 

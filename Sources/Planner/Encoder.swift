@@ -162,7 +162,13 @@ struct Encoder {
             append(
                 apus_meet(
                     step: h(.APUS_OPERATION_MEET, MemoryLayout<apus_meet>.size), meeting: meeting.code,
-                    send: Self.base(send), receive: receive.number, receive_count: UInt16(count), unused: (0, 0, 0)),
+                    send: Self.base(send), receive: receive.number, receive_count: UInt16(count),
+                    socket: Self.base(nil), unused: (0, 0)), to: &records)
+        case .handOver(let listener, let socket):
+            append(
+                apus_meet(
+                    step: h(.APUS_OPERATION_MEET, MemoryLayout<apus_meet>.size), meeting: Meeting.listener.code,
+                    send: listener.number, receive: 0, receive_count: 0, socket: Self.base(socket), unused: (0, 0)),
                 to: &records)
         case .writeFile(let base, let path, let value):
             append(
@@ -214,6 +220,11 @@ struct Encoder {
                 apus_create_mount(
                     step: h(.APUS_OPERATION_CREATE_MOUNT, MemoryLayout<apus_create_mount>.size),
                     attributes: attributes, from: from.number, into: into.number, unused: (0, 0)), to: &records)
+        case .mount(let source, let type, let data, let value):
+            append(
+                apus_mount(
+                    step: h(.APUS_OPERATION_MOUNT, MemoryLayout<apus_mount>.size), source: text(source),
+                    type: text(type), data: text(data), flags: value), to: &records)
         case .setMountAttributes(let base, let path, let set, let clear, let propagation, let isRecursive):
             append(
                 apus_mount_attributes(
@@ -352,20 +363,24 @@ struct Encoder {
                     receive: receive.number, receive_count: UInt16(count), notify: Self.base(notify),
                     unused: (0, 0, 0)), to: &records)
         case .runHook(let path, let arguments, let environment, let timeout, let confinement):
+            let (path, arguments) = (text(path), texts(arguments))
+            let environment = if let environment { texts(environment) } else { programEnvironment() }
             append(
                 apus_run_hook(
-                    step: h(.APUS_OPERATION_RUN_HOOK, MemoryLayout<apus_run_hook>.size), path: text(path),
-                    arguments: texts(arguments), environment: texts(environment), timeout: timeout,
+                    step: h(.APUS_OPERATION_RUN_HOOK, MemoryLayout<apus_run_hook>.size), path: path, arguments: arguments,
+                    environment: environment, timeout: timeout,
                     input: Slot.hookInput.number, output: Slot.hookOutput.number,
                     filter: filter(confinement.filter), filter_flags: confinement.filter?.flags ?? 0,
-                    limits_files: confinement.files == nil ? 0 : 1, soft: confinement.files?.soft ?? 0,
+                    limits_files: confinement.files == nil ? 0 : 1, errors: confinement.errors.number,
+                    soft: confinement.files?.soft ?? 0,
                     hard: confinement.files?.hard ?? 0), to: &records)
         case .closeOnExec(let first): number(.APUS_OPERATION_CLOSE_ON_EXEC, step, UInt32(first))
         case .loadSeccomp(let filter):
             append(
                 apus_seccomp(
                     step: h(.APUS_OPERATION_LOAD_SECCOMP, MemoryLayout<apus_seccomp>.size),
-                    program: self.filter(filter), flags: filter.flags, unused: 0), to: &records)
+                    program: self.filter(filter), flags: filter.flags, listener: Slot.listener.number, unused: 0),
+                to: &records)
         case .execute(let arguments, _):
             append(
                 apus_execute(
@@ -469,11 +484,14 @@ extension Meeting {
         switch self {
         case .idMaps: .APUS_MEETING_ID_MAPS
         case .cgroups: .APUS_MEETING_CGROUPS
+        case .networkDevices: .APUS_MEETING_NETWORK_DEVICES
         case .runtimeHooks: .APUS_MEETING_RUNTIME_HOOKS
         case .containerHooks: .APUS_MEETING_CONTAINER_HOOKS
         case .console: .APUS_MEETING_CONSOLE
         case .limits: .APUS_MEETING_LIMITS
         case .ready: .APUS_MEETING_READY
+        case .listener: .APUS_MEETING_LISTENER
+        case .mapIDs: .APUS_MEETING_MAP_IDS
         }
     }
 

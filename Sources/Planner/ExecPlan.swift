@@ -66,7 +66,7 @@ extension PlanBuilder {
             openTerminal(process, asConsole: false)
         }
         if !options.noNewKeyring { joinKeyring() }
-        ownStandardStreams(process)
+        shareStreams(process)
         becomeUser(process)
         let isFilteredEarly = entry.isTraced && entry.joins(.pid) && takesRightsForFilter(process)
         if isFilteredEarly { filterEarly(process, entry) }
@@ -91,14 +91,19 @@ extension PlanBuilder {
 
     /// Everything that a filter may forbid, and that can be done before, is done before.
     private mutating func filterEarly(_ process: Process, _ entry: ExecEntry) {
-        guard let filter = options.filter else { return }
-        setAffinity(process)
+        if options.filter == nil { return }
+        permitCPUs(process.execCPUAffinity?.final)
         setMemoryPolicy()
         findProgram(process)
         add(.closeOnExec(from: plan.firstUnkept), .field("process"))
-        add(.loadSeccomp(filter), .field("linux.seccomp"))
+        loadFilter()
         setCapabilities(process, untilExec: 0)
-        plan.callsBehindFilter = callsBehindFilter(process, entry)
+        plan.filterDemand = FilterDemand(
+            calls: callsBehindFilter(process, entry), caller: "exec",
+            advice: """
+                . In a container with CAP_SYS_PTRACE the filter is loaded before the new process can be traced; \
+                permit the call, set process.noNewPrivileges, or drop CAP_SYS_PTRACE
+                """)
     }
 
     /// What is called between the load of the filter and the program. Pointers count as 0.
@@ -149,7 +154,7 @@ extension PlanBuilder {
     /// them gives its rights for the others, and the caller's rights count as well.
     private mutating func enter(_ entry: ExecEntry) {
         let origin = Origin.field("linux.namespaces")
-        if entry.joins(.user) {
+        if entry.joins(.user), !annotations.keepsGroups {
             add(
                 .setGroups([]), .field("process.user.additionalGids"),
                 // A caller without root keeps his own, as the container's first process does.
@@ -176,16 +181,10 @@ extension PlanBuilder {
         }
     }
 
-    private mutating func setAffinity(_ process: Process) {
-        if let cpus = process.execCPUAffinity?.final {
-            add(.setAffinity(cpus: Self.mask(cpus)), .field("process.execCPUAffinity.final"))
-        }
-    }
-
     /// What depends on the cgroups, or is for the new process alone.
     private mutating func limitInside(_ process: Process, isFilteredEarly: Bool) {
         if !isFilteredEarly {
-            setAffinity(process)
+            permitCPUs(process.execCPUAffinity?.final)
             setMemoryPolicy()
         }
         for (index, limit) in process.rlimits.enumerated() where limit.kind == .nproc {

@@ -18,6 +18,9 @@ public struct HostFacts: Sendable {
     public var nullStreams = NullStreams()
     /// Whether the caller may make device nodes (CAP_MKNOD).
     public var makesNodes = true
+    /// Where the host has devices of `linux.devices` that are bound and not made, by index; those that are not here it has
+    /// where the container is to have them, or nowhere.
+    public var devicePaths: [Int: String] = [:]
 
     /// What whoever runs apus may do.
     public enum Caller: Sendable {

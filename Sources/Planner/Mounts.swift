@@ -9,7 +9,7 @@ extension PlanBuilder {
             let mount = withoutPrivileges(given)
             switch mount.action {
             case .bind, .recursiveBind: bind(mount, index)
-            case .remount: remount(mount, origin)
+            case .remount: try remount(mount, origin)
             case .bindRemount: changeMount(mount, origin)
             case .new:
                 switch mount.type {
@@ -35,6 +35,10 @@ extension PlanBuilder {
         let tree = takenSources[index] ?? openSource(source, mount, index)
         // What is copied as a link is no mount, and which of the two it is only the process sees.
         hold(mount.copySymlink ? .mount : tree, at: mount.destination)
+        if mountsOutside {
+            // As everywhere: what is mounted in there does not go to where it comes from.
+            add(.setMountAttributes(tree, propagation: PropagationKind.slave.rawValue, isRecursive: true), origin)
+        }
         setAttributes(of: tree, mount, origin)
         place(tree, mount, origin, kind: .like(tree))
         if let link { plan.steps[link].skip = UInt8(clamping: plan.steps.count - link - 1) }
@@ -51,8 +55,9 @@ extension PlanBuilder {
             guard mount.isBind else { continue }
             let source = bindSource(mount)
             let origin = Origin.element("mounts", index, ".source")
-            // What is to be copied as a link need not lead anywhere.
-            if mount.idMap != nil || mount.copySymlink { continue }
+            // What is to be copied as a link need not lead anywhere; and what an entry before makes is not there yet.
+            if mount.copySymlink || pathInMounts(source, before: index) != nil { continue }
+            if mount.idMap != nil, !mapsIDsLate { continue }
             // An ordinary user has no right to copy mounts on the host, and nobody is more powerful there than he is.
             guard isInUserNamespace, host.caller != .ordinaryUser else {
                 let slot = reserveSlot()
@@ -62,8 +67,25 @@ extension PlanBuilder {
             }
             let slot = provide(.tree(source), origin)
             copy(source, into: slot, origin, tolerating: [Tolerated.accessDenied])
+            if mount.idMap != nil { add(.meet(.mapIDs, send: slot), origin) }
             takenSources[index] = slot
         }
+    }
+
+    /// Whether the ids of a mount are mapped once the process has copied the source: in a user namespace only what the
+    /// process has copied there keeps its restrictions. The host does it, which alone may.
+    private var mapsIDsLate: Bool { isInUserNamespace && host.caller != .ordinaryUser }
+
+    /// Where in the container's root a source is, if it lies in what an entry before has mounted there; as text.
+    private func pathInMounts(_ source: BindSource, before index: Int) -> String? {
+        guard let path = pathInside(source.path) else { return nil }
+        let covers = spec.mounts[..<index].contains { mount in
+            let destination = lexicallyClean(mount.destination)
+            return !mount.isRemount && path.begins(with: destination)
+                && (destination == "/" || path.utf8.count == destination.utf8.count
+                    || path.begins(with: destination + "/"))
+        }
+        return covers ? path : nil
     }
 
     private func bindSource(_ mount: Mount) -> BindSource {
@@ -74,9 +96,21 @@ extension PlanBuilder {
     /// Copies a source that is detached into a slot. Ids are mapped by the host, which alone may do so.
     private mutating func openSource(_ source: BindSource, _ mount: Mount, _ index: Int) -> Slot {
         let origin = Origin.element("mounts", index, ".source")
-        if mount.idMap != nil { return provide(.mappedTree(source, index: index), origin) }
+        let inside = mount.copySymlink ? nil : pathInMounts(source, before: index)
+        if mount.idMap != nil, inside == nil, !mapsIDsLate {
+            return provide(.mappedTree(source, index: index), origin)
+        }
         let slot = slot(for: mount)
-        copy(source, into: slot, origin)
+        if let inside {
+            // What the container's root holds is looked for in there, and nowhere else.
+            let flags = OpenFlag.path | (source.noFollow ? OpenFlag.noFollow : 0)
+            add(.openPath(.root, path: inside, flags: flags, into: .parent), origin)
+            let tree = TreeFlag.clone | (source.isRecursive ? TreeFlag.recursive : 0)
+            add(.openTree(.parent, path: "", flags: tree, into: slot), origin)
+        } else {
+            copy(source, into: slot, origin)
+        }
+        if mount.idMap != nil { add(.meet(.mapIDs, send: slot), origin) }
         return slot
     }
 
@@ -100,9 +134,6 @@ extension PlanBuilder {
     // MARK: New file systems
 
     private mutating func mountNew(_ mount: Mount, _ origin: Origin) throws(PlanError) {
-        add(.openFileSystem(type: mount.type ?? "", into: .fileSystem), origin)
-        for setting in settings(of: mount) { configure(setting, origin) }
-        add(.configure(.fileSystem, .create), origin)
         var attributes = mount.attributes.set
         let slot = slot(for: mount)
         finishCovered(slot)
@@ -111,12 +142,11 @@ extension PlanBuilder {
             attributes.subtract(.readOnly)
             if staysWritable(mount) { lateReadOnly.append((slot, origin)) }
         }
-        add(.createMount(.fileSystem, attributes: attributes.rawValue, into: slot), origin)
+        try makeFileSystem(mount, attributes, into: slot, origin)
         // Found once: what is taken from there and what is put there is the same directory.
         add(.makeTarget(root: .root, path: mount.destination, .directory, rules(mount), into: .target), origin)
         if mount.type == "tmpfs", !mount.data.contains(where: { $0.hasPrefix("mode=") }) {
-            // A tmpfs over a directory of the image gets that directory's permissions; a directory that is made now has
-            // 0755.
+            // A tmpfs over a directory of the image gets that directory's permissions; else it has its own, 1777.
             add(.copyMode(from: .target, to: slot), origin)
         }
         setRecursiveAttributes(of: slot, mount, origin)
@@ -130,6 +160,68 @@ extension PlanBuilder {
         }
         add(.moveMount(slot, to: .target), origin)
         propagate(slot, mount, origin)
+    }
+
+    private mutating func makeFileSystem(
+        _ mount: Mount, _ attributes: MountAttributes, into slot: Slot, _ origin: Origin
+    ) throws(PlanError) {
+        let settings = settings(of: mount)
+        if settings.contains(where: { $0.isTooLong }) {
+            guard makesMounts else {
+                throw PlanError(
+                    field: "\(origin.text).options",
+                    message: "an option of more than \(Setting.longest) bytes needs a new mount namespace")
+            }
+            add(
+                .mount(
+                    source: mount.source ?? "", type: mount.type ?? "", data: try data(of: mount, origin),
+                    flags: flags(of: mount)), origin)
+            add(.openTree(nil, path: "/..", flags: 0, into: slot), origin)
+            if !attributes.isEmpty { add(.setMountAttributes(slot, set: attributes.rawValue), origin) }
+        } else {
+            add(.openFileSystem(type: mount.type ?? "", into: .fileSystem), origin)
+            for setting in settings { configure(setting, origin) }
+            add(.configure(.fileSystem, .create), origin)
+            add(.createMount(.fileSystem, attributes: attributes.rawValue, into: slot), origin)
+        }
+    }
+
+    /// The options as mount(2) takes them, all in one text.
+    private func data(of mount: Mount, _ origin: Origin) throws(PlanError) -> String {
+        var options = mount.data
+        if let label = labelOption(mount) { options.append("\(annotations.mountContext)=\"\(label)\"") }
+        let comma = UInt8(ascii: ",")
+        for (index, option) in options.enumerated()
+        where option.utf8.contains(comma) && !option.utf8.contains(UInt8(ascii: "\"")) {
+            guard mount.type == "overlay" else {
+                throw PlanError(
+                    field: "\(origin.text).options",
+                    message: "a comma in an option together with one of more than \(Setting.longest) bytes")
+            }
+            options[index] = option.utf8.split(separator: comma, omittingEmptySubsequences: false)
+                .map { String(Substring($0)) }.joined(separator: "\\,")
+        }
+        let data = options.joined(separator: ",")
+        guard data.utf8.count <= Self.longestData else {
+            throw PlanError(
+                field: "\(origin.text).options",
+                message: "\(data.utf8.count) bytes, and the kernel takes \(Self.longestData) (mount(2))")
+        }
+        return data
+    }
+
+    /// A page, with the byte that ends it.
+    private static let longestData = 4095
+
+    private func flags(of mount: Mount) -> UInt64 {
+        mount.superblock.set.subtracting(isLateReadOnly(mount) ? .readOnly : []).rawValue
+    }
+
+    private func labelOption(_ mount: Mount) -> String? {
+        guard let label = spec.linux.mountLabel, host.hasSELinux, mount.type != "proc", mount.type != "sysfs" else {
+            return nil
+        }
+        return label
     }
 
     /// The parameters of a file system, as fsconfig(2) takes them.
@@ -149,21 +241,31 @@ extension PlanBuilder {
         name(.iVersion, "iversion")
         name(.posixACL, "acl")
         settings += mount.data.map(Self.setting)
-        if let label = spec.linux.mountLabel, host.hasSELinux, mount.type != "proc", mount.type != "sysfs" {
-            settings.append(.text(key: "context", value: label))
-        }
+        if let label = labelOption(mount) { settings.append(.text(key: annotations.mountContext, value: label)) }
         return settings
     }
 
     static func setting(of option: String) -> Setting {
         guard let equals = option.utf8.firstIndex(of: UInt8(ascii: "=")) else { return .flag(option) }
-        return .text(key: String(option[..<equals]), value: String(option[option.utf8.index(after: equals)...]))
+        let key = String(option[..<equals])
+        let value = option[option.utf8.index(after: equals)...].utf8
+        let quote = UInt8(ascii: "\"")
+        // The quotes are for who reads a list of options: a label has commas in it.
+        guard value.count >= 2, value.first == quote, value.last == quote, key.hasSuffix("context") else {
+            return .text(key: key, value: String(Substring(value)))
+        }
+        return .text(key: key, value: String(Substring(value.dropFirst().dropLast())))
     }
 
     // MARK: Changes of what is mounted
 
     /// `remount`: the file system is configured anew, and the mount's attributes become exactly those asked for.
-    private mutating func remount(_ mount: Mount, _ origin: Origin) {
+    private mutating func remount(_ mount: Mount, _ origin: Origin) throws(PlanError) {
+        if settings(of: mount).contains(where: { !Self.isSource($0) && $0.isTooLong }) {
+            throw PlanError(
+                field: "\(origin.text).options",
+                message: "an option of more than \(Setting.longest) bytes cannot be changed by remount")
+        }
         let target = findMount(mount.destination, origin)
         add(.pickFileSystem(target, into: .fileSystem), origin)
         for setting in settings(of: mount) where !Self.isSource(setting) { configure(setting, origin) }
@@ -209,28 +311,30 @@ extension PlanBuilder {
 
     /// Attributes go onto the detached mount: nobody ever sees it without them.
     private mutating func setAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
-        var change = mount.attributes
-        if lacksHostPrivileges, change.clear.contains(.accessTime) {
-            // How access times are kept is locked where the host's root has set it; it protects nobody.
-            let times = AttributeChange(set: change.set.intersection(.accessTime), clear: .accessTime)
-            change.set.subtract(.accessTime)
-            change.clear.subtract(.accessTime)
-            add(
-                .setMountAttributes(slot, set: times.set.rawValue, clear: times.clear.rawValue), origin,
-                tolerating: [Tolerated.notPermitted])
-        }
-        if !change.isEmpty {
-            add(.setMountAttributes(slot, set: change.set.rawValue, clear: change.clear.rawValue), origin)
-        }
+        change(slot, mount.attributes, isRecursive: false, origin)
         setRecursiveAttributes(of: slot, mount, origin)
     }
 
     private mutating func setRecursiveAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
-        let change = mount.recursiveAttributes
+        change(slot, mount.recursiveAttributes, isRecursive: true, origin)
+    }
+
+    private mutating func change(_ slot: Slot, _ change: AttributeChange, isRecursive: Bool, _ origin: Origin) {
+        var change = change
+        let times: MountAttributes = [.accessTime, .noDirATime]
+        if lacksHostPrivileges, !change.set.union(change.clear).isDisjoint(with: times) {
+            // How access times are kept is locked where the host's root has set it; it protects nobody.
+            add(
+                .setMountAttributes(
+                    slot, set: change.set.intersection(times).rawValue, clear: change.clear.intersection(times).rawValue,
+                    isRecursive: isRecursive), origin, tolerating: [Tolerated.notPermitted])
+            change.set.subtract(times)
+            change.clear.subtract(times)
+        }
         guard !change.isEmpty else { return }
         add(
-            .setMountAttributes(slot, set: change.set.rawValue, clear: change.clear.rawValue, isRecursive: true),
-            origin)
+            .setMountAttributes(
+                slot, set: change.set.rawValue, clear: change.clear.rawValue, isRecursive: isRecursive), origin)
     }
 
     private mutating func place(_ slot: Slot, _ mount: Mount, _ origin: Origin, kind: TargetKind) {
@@ -253,17 +357,8 @@ extension PlanBuilder {
         var rules: TargetRules = mount.destinationNoFollow ? .noFollow : []
         let isKernelView = mount.action == .new && (mount.type == "proc" || mount.type == "sysfs")
         if isKernelView { rules.insert(.noLinks) }
-        if !isKernelView, !Self.mayCoverProc(mount.destination) { rules.insert(.notInProc) }
+        if !isKernelView, !Mount.isReplaceable(mount.destination) { rules.insert(.notInProc) }
         return rules
-    }
-
-    static func mayCoverProc(_ path: String) -> Bool {
-        switch path {
-        case "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
-            "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled":
-            true
-        default: false
-        }
     }
 
     private func absolute(_ path: String) -> String { path.isAbsolute ? path : "\(host.bundle)/\(path)" }

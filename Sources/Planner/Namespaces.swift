@@ -14,7 +14,17 @@ extension PlanBuilder {
         if count > Self.mostHierarchies {
             throw PlanError(field: "linux.cgroupsPath", message: "more than \(Self.mostHierarchies) cgroup hierarchies")
         }
-        if count > 0 {
+        var delegated: Slot?
+        if annotations.delegatedCgroup != nil {
+            let slot = reserveSlot()
+            delegated = slot
+            guard host.cgroups.isUnifiedHost, host.cgroups.unified != nil, host.cgroups.entrance != .stays else {
+                throw PlanError(
+                    field: CrunAnnotations.delegatedCgroupField,
+                    message: "only a cgroup of its own can be delegated, where cgroup v2 is alone in charge")
+            }
+            add(.meet(.cgroups, receive: slot, count: 1), origin)
+        } else if count > 0 {
             let slots = (0..<count).map { _ in reserveSlot() }
             add(.meet(.cgroups, receive: slots[0], count: count), origin)
             for slot in slots { add(.joinCgroup(slot), origin) }
@@ -25,6 +35,8 @@ extension PlanBuilder {
         if let index = index(of: .cgroup), spec.linux.creates(.cgroup) {
             add(.unshare(flags: NamespaceKind.cgroup.cloneFlag), .element("linux.namespaces", index))
         }
+        // Below the root of the namespace, which the container manages as well.
+        if let delegated { add(.joinCgroup(delegated), .field("annotations[\"run.oci.delegate-cgroup\"]")) }
     }
 
     /// As many descriptors as one message carries.
@@ -39,12 +51,14 @@ extension PlanBuilder {
             namespace.path == nil && isMadeByClone(namespace.kind) ? flags | namespace.kind.cloneFlag : flags
         }
         // Nobody's groups come along into a namespace that may not permit to drop them.
-        if joinsByPath(.user) {
+        if joinsByPath(.user), !annotations.keepsGroups {
             add(
                 .setGroups([]), .field("process.user.additionalGids"),
                 tolerating: host.caller == .root ? [] : [Tolerated.notPermitted])
         }
-        if forks(new: newFlags) {
+        if spec.linux.creates(.time), isInUserNamespace {
+            separateInside(newFlags)
+        } else if forks(new: newFlags) {
             makeTimeNamespace()
             joinNamespaces()
             fork(newFlags)
@@ -53,7 +67,30 @@ extension PlanBuilder {
             joinNamespaces()
         }
         makeNetworkNamespace()
-        if hasNewUserNamespace { getMapped() }
+        if hasNewUserNamespace, !spec.linux.creates(.time) { getMapped() }
+    }
+
+    /// A time namespace belongs to the user namespace in which it is made: that one is made, or joined, first, and
+    /// mapped, since whoever has no user in there has no rights over files in it either. Only a child is in the time
+    /// namespace; the others are made with it.
+    private mutating func separateInside(_ flags: UInt64) {
+        let user = NamespaceKind.user.cloneFlag
+        let joins = spec.linux.namespaces.contains { $0.path != nil }
+        // In a mount namespace that is joined /proc is that of somebody else.
+        let proc = joinsByPath(.mount) ? reserveSlot() : nil
+        if let proc {
+            add(.openPath(nil, path: "/proc", flags: OpenFlag.directoryPath, into: proc), .field("linux.timeOffsets"))
+        }
+        if hasNewUserNamespace, !joins { plan.cloneFlags = user }
+        joinNamespaces()
+        if hasNewUserNamespace {
+            if joins, let index = index(of: .user) { add(.unshare(flags: user), .element("linux.namespaces", index)) }
+            getMapped { $0.makeTimeNamespace(proc) }
+        } else {
+            makeTimeNamespace(proc)
+        }
+        if let proc { add(.close(proc), .field("linux.timeOffsets")) }
+        fork(flags & ~user)
     }
 
     /// Goes on in a sibling, in the namespaces that only a child enters.
@@ -73,11 +110,14 @@ extension PlanBuilder {
 
     /// The maps are files of the process, and those of one that is not dumpable belong to the host's root alone. Nobody
     /// but the host's processes can see this one.
-    private mutating func getMapped() {
+    ///
+    /// - Parameter inside: what is to be done as soon as the process has its maps, and files of its own in /proc.
+    private mutating func getMapped(_ inside: (inout PlanBuilder) -> Void = { _ in }) {
         let origin = Origin.field("linux.uidMappings")
         let isForRootAlone = host.caller == .root
         if !isForRootAlone { add(.setDumpable(true), origin) }
         add(.meet(.idMaps), origin)
+        inside(&self)
         if !isForRootAlone { add(.setDumpable(false), origin) }
     }
 
@@ -122,7 +162,9 @@ extension PlanBuilder {
     }
 
     /// The offsets are fixed once a process is in the namespace: they are written before the fork that enters it.
-    private mutating func makeTimeNamespace() {
+    ///
+    /// - Parameter proc: the host's /proc; nil: it is where it always is.
+    private mutating func makeTimeNamespace(_ proc: Slot? = nil) {
         guard let index = index(of: .time), spec.linux.creates(.time) else { return }
         add(.unshare(flags: NamespaceKind.time.cloneFlag), .element("linux.namespaces", index))
         let clocks = [("monotonic", spec.linux.timeOffsets?.monotonic), ("boottime", spec.linux.timeOffsets?.boottime)]
@@ -131,7 +173,9 @@ extension PlanBuilder {
         }
         guard !lines.isEmpty else { return }
         add(
-            .writeFile(nil, path: "/proc/self/timens_offsets", value: lines.joined()), .field("linux.timeOffsets"))
+            .writeFile(
+                proc, path: proc == nil ? "/proc/self/timens_offsets" : "self/timens_offsets", value: lines.joined()),
+            .field("linux.timeOffsets"))
     }
 
     /// With the maps written, the process becomes root inside: whatever it makes belongs to the container.
@@ -144,7 +188,9 @@ extension PlanBuilder {
     }
 
     mutating func becomeRootInside() {
-        add(.setGroups([]), .field("linux.gidMappings"), tolerating: [Tolerated.notPermitted])
+        if !annotations.keepsGroups {
+            add(.setGroups([]), .field("linux.gidMappings"), tolerating: [Tolerated.notPermitted])
+        }
         add(.setGroup(0), .field("linux.gidMappings"))
         add(.setUser(0), .field("linux.uidMappings"))
     }

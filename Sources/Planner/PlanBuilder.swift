@@ -14,7 +14,7 @@ extension Plan {
 
 /// Builds a plan. The order of everything stands in `planCreate`; the parts are extensions, by concern.
 struct PlanBuilder {
-    let spec: Spec
+    private(set) var spec: Spec
     let host: HostFacts
     let options: PlanOptions
     var plan = Plan()
@@ -39,18 +39,26 @@ struct PlanBuilder {
     var isFirstProcess = true
     /// Whether the process is in its cgroups at this point of the plan.
     var hasJoinedCgroups = false
+    /// What the configuration's annotations ask for.
+    let annotations: CrunAnnotations
     private var nextSlot = Slot.firstProvided
 
     init(spec: Spec, host: HostFacts, options: PlanOptions) {
         self.spec = spec
         self.host = host
         self.options = options
-        plan.steps.reserveCapacity(192)
+        annotations = CrunAnnotations(spec.annotations)
+        plan.steps.reserveCapacity(256)
     }
 
     /// The life of the first process up to its exec.
     mutating func planCreate() throws(PlanError) {
-        guard let process = spec.process else { throw PlanError(field: "process", message: "is missing") }
+        guard spec.process != nil || options.hasGate else {
+            throw PlanError(field: "process", message: "is missing")
+        }
+        // What waits at the gate for ever has no rights.
+        let process = spec.process ?? Process(args: [])
+        try findDestinations()
         try refuseUnavailable(process)
         try countKept()
 
@@ -78,17 +86,25 @@ struct PlanBuilder {
             plan.hostStreams = process.terminal ? NullStreams() : host.nullStreams
             try mountNotifySocket()
             openPrivateProc(process)
-            openRoot()
+            plan.mountsOutside = mountsOutside
+            if mountsOutside { coverRoot() } else { openRoot() }
             if host.caller == .ordinaryUser { try joinCgroups() }
             becomeRootOfUserNamespace()
+            if mountsOutside { try makeMounts() }
             try joinCgroups()
+            if mountsOutside { makeDevices() }
             meetForHooks()
             setSysctls()
+            if mountsOutside {
+                prepareMasks()
+                coverPaths()
+                detachMasks()
+            }
             enterRoot()
         }
         makeWorkingDirectory(process)
         if process.terminal {
-            openTerminal(process, asConsole: makesMounts)
+            openTerminal(process, asConsole: makesMounts || mountsOutside)
             controlTerminal()
         }
         finishRoot()
@@ -98,6 +114,36 @@ struct PlanBuilder {
         if nextSlot > Slot.count {
             throw PlanError(field: "mounts", message: "more than \(Slot.count) descriptors are needed at once")
         }
+    }
+
+    /// A destination that is written as a path of the host, below the root file system, is one inside the container (as
+    /// in runc).
+    private mutating func findDestinations() throws(PlanError) {
+        let roots = rootPaths
+        for index in spec.mounts.indices {
+            guard let inside = Self.path(spec.mounts[index].destination, inside: roots) else { continue }
+            spec.mounts[index].destination = inside
+            if let problem = spec.mounts[index].problemWithProc {
+                throw PlanError(field: "mounts[\(index)].\(problem.field)", message: problem.message)
+            }
+        }
+    }
+
+    /// What a path of the host is called in the container, if it is the root file system's or one below it, as text.
+    func pathInside(_ path: String) -> String? { Self.path(path, inside: rootPaths) }
+
+    /// What the root file system is called on the host: without links, and as the configuration names it.
+    private var rootPaths: (String, String) { (host.rootfs, lexicallyClean(spec.root.path)) }
+
+    private static func path(_ path: String, inside roots: (String, String)) -> String? {
+        let clean = lexicallyClean(path)
+        return rest(of: clean, below: roots.0) ?? rest(of: clean, below: roots.1)
+    }
+
+    private static func rest(of path: String, below root: String) -> String? {
+        guard root != "/", path.begins(with: root) else { return nil }
+        let rest = String(decoding: path.utf8.dropFirst(root.utf8.count), as: UTF8.self)
+        return rest.isEmpty ? "/" : rest.isAbsolute ? rest : nil
     }
 
     /// Where the process is born, and what it keeps.
@@ -117,6 +163,13 @@ struct PlanBuilder {
 
     /// Whether the container has a mount namespace of its own to arrange.
     var makesMounts: Bool { spec.linux.creates(.mount) }
+
+    /// Whether mounts are made in a mount namespace that the container shares with others.
+    var mountsOutside: Bool {
+        !makesMounts
+            && (!spec.mounts.isEmpty || !spec.linux.devices.isEmpty || !spec.linux.maskedPaths.isEmpty
+                || !spec.linux.readonlyPaths.isEmpty || spec.root.readonly)
+    }
 
     /// Whether the container gets a user namespace that is made for it.
     var hasNewUserNamespace: Bool { spec.linux.creates(.user) }
@@ -155,8 +208,6 @@ struct PlanBuilder {
             throw PlanError(
                 field: "linux.maskedPaths", message: "more than \(Self.mostCovered) masked and read-only paths")
         }
-        try refuse(!spec.linux.netDevices.isEmpty, "linux.netDevices", "moving network devices")
-        try refuse(spec.linux.seccomp?.notifies == true, "linux.seccomp", "SCMP_ACT_NOTIFY")
         try refuseForeignPidNamespace()
         if process.apparmorProfile != nil, !host.hasAppArmor {
             throw PlanError(field: "process.apparmorProfile", message: "AppArmor is not enabled on this host")
@@ -203,7 +254,9 @@ enum Tolerated {
     static let noEntry: UInt8 = 2
     static let badDescriptor: UInt8 = 9
     static let accessDenied: UInt8 = 13
+    static let busy: UInt8 = 16
     static let exists: UInt8 = 17
+    static let noDevice: UInt8 = 19
     static let already: UInt8 = 114
     static let notDirectory: UInt8 = 20
     static let invalidArgument: UInt8 = 22

@@ -62,8 +62,9 @@ extension Operation {
     /// What `plan` shows, and an error does not: an environment may hold secrets, and errors go to logs.
     public var printed: String {
         if case .execute(_, let environment) = self { return "\(self) with \(Self.list(environment))" }
-        if case .runHook(_, _, let environment, _, _) = self, !environment.isEmpty {
-            return "\(self) with \(Self.list(environment))"
+        if case .runHook(_, _, let environment, _, _) = self {
+            guard let environment else { return "\(self) with the program's environment" }
+            return environment.isEmpty ? description : "\(self) with \(Self.list(environment))"
         }
         return description
     }
@@ -82,6 +83,7 @@ extension Operation: CustomStringConvertible {
         case .joinNamespace(let slot, let flag): "setns \(slot.name) \(FlagNames.namespaces(flag))"
         case .unshare(let flags): "unshare \(FlagNames.namespaces(flags))"
         case .fork(let flags): "clone a sibling \(FlagNames.namespaces(flags))"
+        case .handOver(let listener, _): "\(Meeting.listener) (\(listener.name))"
         case .meet(let meeting, let send, _, let count):
             "meet \(meeting)\(send.map { " giving \($0.name)" } ?? "")"
                 + (count > 0 ? " taking \(count) descriptors" : "")
@@ -100,6 +102,8 @@ extension Operation: CustomStringConvertible {
         case .pickFileSystem(let slot, let into): "fspick \(slot.name) -> \(into.name)"
         case .configure(_, let setting): "fsconfig \(setting)"
         case .createMount(_, let attributes, let into): "fsmount \(FlagNames.attributes(attributes)) -> \(into.name)"
+        case .mount(let source, let type, let data, let flags):
+            "mount \(type) \(Self.quote(source)) flags \(FlagNames.hex(flags)) \(Self.quote(data))"
         case .setMountAttributes(let base, let path, let set, let clear, let propagation, let isRecursive):
             "mount_setattr \(Self.place(base, path))"
                 + FlagNames.change(set: set, clear: clear, propagation: propagation)
@@ -167,7 +171,7 @@ extension Operation: CustomStringConvertible {
         case .loadSeccomp(let filter):
             "load seccomp filter, \(filter.instructions.count / 8) instructions, flags \(filter.flags)"
         case .execute(let arguments, _): "execve \(Self.list(arguments))"
-        case .setAffinity(let cpus): "sched_setaffinity \(FlagNames.bytes(cpus))"
+        case .setAffinity(let cpus): "sched_setaffinity \(cpus.isEmpty ? "every CPU" : FlagNames.bytes(cpus))"
         case .close(let slot): "close \(slot.name)"
         case .release: "outlive the parent"
         case .reopen(let slot, let flags, let into): "open \(slot.name) anew\(Self.access(flags)) -> \(into.name)"
@@ -196,11 +200,14 @@ extension Meeting: CustomStringConvertible {
         switch self {
         case .idMaps: "the host to write the id maps"
         case .cgroups: "the host to make the cgroups"
+        case .networkDevices: "the host to move network devices in"
+        case .mapIDs: "the host to map ids"
         case .runtimeHooks: "the host to run its hooks"
         case .containerHooks: "the host for the state that hooks read"
         case .console: "the host to take the terminal"
         case .limits: "the host to set resource limits"
         case .ready: "the host: ready"
+        case .listener: "the host to hand the listener on"
         }
     }
 }
@@ -231,6 +238,7 @@ extension TargetRules: CustomStringConvertible {
     public var description: String {
         let names: [(TargetRules, String)] = [
             (.noLinks, "no links"), (.notInProc, "not in proc"), (.noFollow, "no follow"),
+            (.notMounted, "not mounted"),
         ]
         return "(" + names.filter { contains($0.0) }.map { $0.1 }.joined(separator: ", ") + ")"
     }
@@ -296,7 +304,10 @@ enum FlagNames {
         switch number {
         case Tolerated.notPermitted: "EPERM"
         case Tolerated.noEntry: "ENOENT"
+        case Tolerated.badDescriptor: "EBADF"
         case Tolerated.accessDenied: "EACCES"
+        case Tolerated.busy: "EBUSY"
+        case Tolerated.noDevice: "ENODEV"
         case Tolerated.exists: "EEXIST"
         case Tolerated.already: "EALREADY"
         case Tolerated.notDirectory: "ENOTDIR"

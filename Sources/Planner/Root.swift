@@ -30,6 +30,16 @@ extension PlanBuilder {
         add(.openPath(nil, path: host.rootfs, flags: OpenFlag.directoryPath, into: .root), .field("root.path"))
     }
 
+    /// The same in a mount namespace that others use: everything that is mounted for the container is below this one
+    /// mount, and goes with it. It is private: what is done below concerns nobody else.
+    mutating func coverRoot() {
+        let origin = Origin.field("root.path")
+        copyRoot()
+        add(.setMountAttributes(.root, propagation: PropagationKind.private.rawValue, isRecursive: true), origin)
+        add(.openPath(nil, path: host.rootfs, flags: OpenFlag.directoryPath, into: .target), origin)
+        add(.moveMount(.root, to: .target), origin)
+    }
+
     /// In a mount namespace that is not its own a container only changes its root directory. Not before the hooks,
     /// whose paths are the host's (config.md, "POSIX-platform Hooks").
     mutating func enterRoot() {
@@ -62,7 +72,7 @@ extension PlanBuilder {
 
     /// What is left to do to the root once everything is in place.
     mutating func finishRoot() {
-        guard makesMounts else { return }
+        guard makesMounts || mountsOutside else { return }
         for (slot, origin) in lateReadOnly {
             add(.setMountAttributes(slot, set: MountAttributes.readOnly.rawValue), origin)
         }
@@ -106,14 +116,28 @@ extension PlanBuilder {
         add(.openPath(.masks, path: "file", flags: OpenFlag.path, into: .maskFile), origin)
         add(.makeTarget(root: .masks, path: "directory", .directory, into: .maskDirectory), origin)
         add(.setMountAttributes(.masks, set: MountAttributes.readOnly.rawValue), origin)
-        add(.openPath(nil, path: "/dev", flags: OpenFlag.directoryPath, into: .target), origin)
+        if mountsOutside {
+            // Whoever holds the root looks below this mount.
+            add(.openPath(.root, path: "/", flags: OpenFlag.directoryPath, into: .target), origin)
+        } else {
+            add(.openPath(nil, path: "/dev", flags: OpenFlag.directoryPath, into: .target), origin)
+        }
         add(.moveMount(.masks, to: .target), origin)
+    }
+
+    /// Takes the file system of the masks away from the root again; what it was copied to stays.
+    mutating func detachMasks() {
+        guard !spec.linux.maskedPaths.isEmpty else { return }
+        let origin = Origin.field("linux.maskedPaths")
+        add(.enter(.masks), origin)
+        add(.detachMount(path: "."), origin)
     }
 
     /// Masked and read-only paths. Each is opened once, and what is mounted goes onto that very descriptor: a path
     /// that is swapped meanwhile changes nothing (GHSA-3q8j-pf29-vwv8).
     mutating func coverPaths() {
-        for (index, path) in spec.linux.readonlyPaths.enumerated() {
+        for index in Self.different(spec.linux.readonlyPaths) {
+            let path = spec.linux.readonlyPaths[index]
             let origin = Origin.element("linux.readonlyPaths", index)
             add(
                 .openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin,
@@ -123,7 +147,8 @@ extension PlanBuilder {
                 .setMountAttributes(.mount, set: MountAttributes.readOnly.rawValue, isRecursive: true), origin)
             add(.moveMount(.mount, to: .target), origin)
         }
-        for (index, path) in spec.linux.maskedPaths.enumerated() {
+        for index in Self.different(spec.linux.maskedPaths) {
+            let path = spec.linux.maskedPaths[index]
             let origin = Origin.element("linux.maskedPaths", index)
             add(
                 .openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin,
@@ -132,6 +157,23 @@ extension PlanBuilder {
             add(.moveMount(.mount, to: .target), origin)
         }
     }
+
+    /// The indices of paths that no earlier one says already, as texts.
+    private static func different(_ paths: [String]) -> [Int] {
+        let clean = paths.map(lexicallyClean)
+        if clean.count > fewPaths {
+            var seen: Set<[UInt8]> = []
+            return clean.indices.filter { seen.insert(Array(clean[$0].utf8)).inserted }
+        }
+        // Few are alike in size and in the last byte.
+        let marks = clean.map { $0.utf8.count << 8 | Int($0.utf8.last ?? 0) }
+        return clean.indices.filter { index in
+            !(0..<index).contains { marks[$0] == marks[index] && clean[$0].hasBytes(of: clean[index]) }
+        }
+    }
+
+    /// So many are compared with each other sooner than they are sorted into a set.
+    private static let fewPaths = 32
 
     /// The directory to start in is made if the image lacks it.
     mutating func makeWorkingDirectory(_ process: Process) {
@@ -148,8 +190,10 @@ enum OpenFlag {
     static let path: UInt64 = 0o10000000
     #if arch(arm64)
         static let directoryPath: UInt64 = 0o10000000 | 0o40000
+        static let noFollow: UInt64 = 0o100000
     #else
         static let directoryPath: UInt64 = 0o10000000 | 0o200000
+        static let noFollow: UInt64 = 0o400000
     #endif
     static let terminal: UInt64 = 0o2 | 0o400
 }

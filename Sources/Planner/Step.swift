@@ -13,6 +13,9 @@ public struct Plan: Sendable {
     public var gate: Int?
     /// The process keeps the descriptors below this one; at least 3.
     public var firstUnkept: Int32 = 3
+    /// Whether mounts are made in a mount namespace that is not the container's: all below one on its root file system,
+    /// which the host takes away again.
+    public var mountsOutside = false
     /// What the configuration asks for in vain, in words.
     public var warnings: [String] = []
     /// The cgroup2 directory that the process is born in (CLONE_INTO_CGROUP); nil if the host has none.
@@ -24,8 +27,10 @@ public struct Plan: Sendable {
     public var hostStreams = NullStreams()
     /// The device nodes of ``Provision/Source/devices``, each named by its index.
     public var hostDevices: [HostDevice] = []
-    /// What the process calls after it has loaded its filter, where it does so early; empty elsewhere.
-    public var callsBehindFilter: [FilteredCall] = []
+    /// What its filter has to permit for the sake of the process itself; nil: no more than the exec.
+    public var filterDemand: FilterDemand?
+    /// Whether the process's user is not the one to whom pipes of the caller's belong (see ``PlanBuilder/shareStreams(_:)``).
+    public var sharesPipes = false
     /// The scheduling that the host sets when the process is ready; nil: none, or a step of the plan sets it.
     public var hostScheduler: SchedulerAttributes?
 
@@ -34,6 +39,14 @@ public struct Plan: Sendable {
 
 /// A system call by its name, and the arguments that are known.
 public typealias FilteredCall = (name: StaticString, arguments: [UInt64])
+
+/// System calls between the load of a filter and the program.
+public struct FilterDemand: Sendable {
+    public var calls: [FilteredCall]
+    /// Who calls, and what to do about a filter that does not permit it.
+    public var caller: StaticString
+    public var advice: StaticString
+}
 
 /// One step of a plan: an operation, where in `config.json` it comes from, and which failures it lives with.
 public struct Step: Sendable {
@@ -101,13 +114,17 @@ public struct Slot: Sendable, Equatable {
     public static let hookInput = Slot(16)
     /// What hooks write. Always the slot after `hookInput`: both come in one message.
     public static let hookOutput = Slot(17)
-    /// The tmpfs that holds the cgroup v1 hierarchies.
-    public static let hierarchies = Slot(18)
+    /// Where the errors of hooks go, if not where their output goes; the slot after that.
+    public static let hookErrors = Slot(18)
     /// The process's own descriptors in the host's procfs (/proc/self/fd): what is held as a place is opened there for
     /// reading, once it is known what it is.
     public static let ownDescriptors = Slot(19)
     /// The file system that the masks are in.
     public static let masks = Slot(20)
+    /// The tmpfs that holds the cgroup v1 hierarchies.
+    public static let hierarchies = Slot(21)
+    /// The listener of a filter that asks an agent (seccomp_unotify(2)).
+    public static let listener = Slot(22)
     /// Slots from here on are for provisions of one plan.
     static let firstProvided: UInt16 = 24
     /// How many slots there are (APUS_SLOTS).
@@ -134,9 +151,11 @@ public struct Slot: Sendable, Equatable {
         case 15: "starter"
         case 16: "state"
         case 17: "output"
-        case 18: "hierarchies"
+        case 18: "errors"
         case 19: "own-fds"
         case 20: "masks"
+        case 21: "hierarchies"
+        case 22: "listener"
         default: "#\(number)"
         }
     }
@@ -197,6 +216,8 @@ public enum Meeting: Sendable, CaseIterable {
     case idMaps
     /// Hand over the `tasks` files of the cgroup v1 hierarchies, which were made meanwhile.
     case cgroups
+    /// Move the network devices in: the namespace is there, and nothing in it has been looked at.
+    case networkDevices
     /// Run `prestart` and `createRuntime` hooks.
     case runtimeHooks
     /// Hand over the state for `createContainer` hooks.
@@ -207,6 +228,10 @@ public enum Meeting: Sendable, CaseIterable {
     case limits
     /// Everything is done up to the gate.
     case ready
+    /// Hand the listener of the filter on, see ``Operation/handOver(_:through:)``.
+    case listener
+    /// Map the ids of the mount that comes along, as the entry of `mounts` says that the step comes from.
+    case mapIDs
 }
 
 /// What a missing mount point becomes.
@@ -227,6 +252,7 @@ public struct TargetRules: OptionSet, Sendable {
     public static let noLinks = TargetRules(rawValue: 1)
     public static let notInProc = TargetRules(rawValue: 2)
     public static let noFollow = TargetRules(rawValue: 4)
+    public static let notMounted = TargetRules(rawValue: 8)
 }
 
 /// One setting of a file system that is being made (fsconfig(2)).
@@ -235,6 +261,17 @@ public enum Setting: Sendable, Equatable {
     case text(key: String, value: String)
     case create
     case reconfigure
+
+    /// As many bytes of a key or a value fsconfig(2) takes, without the one that ends it.
+    static var longest: Int { 255 }
+
+    var isTooLong: Bool {
+        switch self {
+        case .flag(let key): key.utf8.count > Self.longest
+        case .text(let key, let value): key.utf8.count > Self.longest || value.utf8.count > Self.longest
+        case .create, .reconfigure: false
+        }
+    }
 }
 
 /// What a step does: a verb of the kernel. Slots are read before they are written.
@@ -244,6 +281,9 @@ public enum Operation: Sendable {
     case unshare(flags: UInt64)
     case fork(flags: UInt64)
     case meet(Meeting, send: Slot? = nil, receive: Slot = .hookInput, count: Int = 0)
+    /// A meeting of its own kind (``Meeting/listener``): the host takes the listener of a filter that asks an agent.
+    /// `through`: the socket of whoever opened the gate; nil where there is none.
+    case handOver(Slot, through: Slot?)
     case writeFile(Slot?, path: String, value: String)
     case setDumpable(Bool)
     case setGroups([UInt32])
@@ -257,6 +297,8 @@ public enum Operation: Sendable {
     case pickFileSystem(Slot, into: Slot)
     case configure(Slot, Setting)
     case createMount(Slot, attributes: UInt64, into: Slot)
+    /// Mounts onto the root of the namespace (mount(2)); what was mounted is found at `/..`.
+    case mount(source: String, type: String, data: String, flags: UInt64)
     case setMountAttributes(
         Slot?, path: String = "", set: UInt64 = 0, clear: UInt64 = 0, propagation: UInt64 = 0, isRecursive: Bool = false
     )
@@ -305,13 +347,14 @@ public enum Operation: Sendable {
     case findExecutable(name: String, path: String)
     /// `notify`: what whoever opens the gate is given.
     case waitAtGate(receive: Slot, count: Int, notify: Slot? = nil)
-    /// Kept apart: it is much larger than the others, which are copied often.
+    /// Kept apart: it is much larger than the others, which are copied often. Without an environment it gets the program's.
     indirect case runHook(
-        path: String, arguments: [String], environment: [String], timeout: UInt32,
+        path: String, arguments: [String], environment: [String]?, timeout: UInt32,
         confinement: HookConfinement = HookConfinement())
     case closeOnExec(from: Int32)
     case loadSeccomp(FilterProgram)
     case execute(arguments: [String], environment: [String])
+    /// No CPU at all means every one that the cgroups permit.
     case setAffinity(cpus: [UInt8])
     /// Opens anew, with flags of open(2), what a slot holds.
     case reopen(Slot, flags: UInt64, into: Slot)
@@ -327,6 +370,8 @@ public struct HookConfinement: Sendable, Equatable {
     public var filter: FilterProgram?
     /// RLIMIT_NOFILE, if it is set late.
     public var files: ResourceLimit?
+    /// Where its errors go.
+    public var errors = Slot.hookOutput
 
     public init(filter: FilterProgram? = nil, files: ResourceLimit? = nil) {
         self.filter = filter
@@ -357,6 +402,11 @@ public struct SchedulerAttributes: Sendable, Equatable {
 public struct FilterProgram: Sendable, Equatable {
     public var instructions: [UInt8]
     public var flags: UInt32
+    /// Whether loading it makes a listener, at which an agent decides about calls (seccomp_unotify(2)).
+    public var hasListener: Bool { flags & Self.newListener != 0 }
+
+    /// SECCOMP_FILTER_FLAG_NEW_LISTENER (Linux 5.0).
+    private static let newListener: UInt32 = 0x08
 
     public init(instructions: [UInt8], flags: UInt32) {
         self.instructions = instructions

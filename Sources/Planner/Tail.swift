@@ -1,54 +1,87 @@
 internal import OCI
 
 extension PlanBuilder {
-    /// Meetings and hooks between the mounts and the pivot.
+    /// Meetings and hooks between the mounts and the pivot. Hooks, and sysctls after them, find the network devices.
     mutating func meetForHooks() {
+        if !spec.linux.netDevices.isEmpty { add(.meet(.networkDevices), .field("linux.netDevices")) }
         if !spec.hooks.prestart.isEmpty || !spec.hooks.createRuntime.isEmpty {
             add(.meet(.runtimeHooks), .field(spec.hooks.prestart.isEmpty ? "hooks.createRuntime" : "hooks.prestart"))
         }
         guard !spec.hooks.createContainer.isEmpty else { return }
-        add(.meet(.containerHooks, receive: .hookInput, count: 2), .field("hooks.createContainer"))
-        runHooks(spec.hooks.createContainer, "hooks.createContainer")
+        add(.meet(.containerHooks, receive: .hookInput, count: hookDescriptors), .field("hooks.createContainer"))
+        // Programs of the host, which find themselves in the container's root. Their environment is their own: what the
+        // image asks for would be loaded into them (CVE-2025-23266).
+        add(.enter(.root), .field("hooks.createContainer"))
+        runHooks(spec.hooks.createContainer, "hooks.createContainer", withoutEnvironment: [])
     }
 
+    /// What hooks inside read, and where they write: the state, output, and errors if they go elsewhere.
+    private var hookDescriptors: Int { annotations.redirectsHooks ? 3 : 2 }
+
+    /// - Parameter withoutEnvironment: the environment of a hook that has none; nil: the program's.
     private mutating func runHooks(
-        _ hooks: [Hook], _ kind: StaticString, _ confinement: HookConfinement = HookConfinement()
+        _ hooks: [Hook], _ kind: StaticString, _ confinement: HookConfinement = HookConfinement(),
+        withoutEnvironment: [String]?
     ) {
+        var confinement = confinement
+        if annotations.redirectsHooks { confinement.errors = .hookErrors }
         for (index, hook) in hooks.enumerated() {
             add(
                 .runHook(
-                    path: hook.path, arguments: hook.args.isEmpty ? [hook.path] : hook.args, environment: hook.env,
-                    timeout: hook.timeout ?? 0, confinement: confinement), .element(kind, index))
+                    path: hook.path, arguments: hook.args.isEmpty ? [hook.path] : hook.args,
+                    environment: hook.env ?? withoutEnvironment, timeout: hook.timeout ?? 0,
+                    confinement: confinement), .element(kind, index))
         }
     }
 
     /// From a finished root to the exec: limits, identity, capabilities, the gate, the filter.
     mutating func planTail(_ process: Process) {
         limitResources(process)
+        permitCPUs(nil)
         if !schedulesLate(process) { schedule(process) }
         setPolicies(process)
         label(process)
-        ownStandardStreams(process)
+        shareStreams(process)
         becomeUser(process)
         tellPID()
-        findProgram(process)
+        if spec.process != nil { findProgram(process) }
         forbidNewPrivileges(process)
         waitForStart()
-        // Programs of the image, in the container: nothing that holds the container's program lets these go.
+        // Nobody opens the gate of a container without a process; behind it there is nothing but the end.
+        if spec.process == nil { return add(.closeOnExec(from: plan.firstUnkept), .field("process")) }
+        // Programs of the image, in the container: nothing that holds the container's program lets these go. An agent
+        // is told of one filter, which hooks and program have together.
+        let isShared = options.filter?.hasListener == true && !spec.hooks.startContainer.isEmpty
+        if isShared { loadFilter() }
         runHooks(
             spec.hooks.startContainer, "hooks.startContainer",
-            HookConfinement(filter: options.filter, files: Self.lateDescriptorLimit(process)))
+            HookConfinement(filter: isShared ? nil : options.filter, files: Self.lateDescriptorLimit(process)),
+            withoutEnvironment: nil)
         if schedulesLate(process) { schedule(process) }
-        execute(process)
+        execute(process, isFiltered: isShared)
     }
 
     /// The last steps, the same for the first process and for a later one.
-    mutating func execute(_ process: Process) {
+    mutating func execute(_ process: Process, isFiltered: Bool = false) {
         add(.closeOnExec(from: plan.firstUnkept), .field("process"))
         lowerDescriptorLimit(process)
         release()
-        if let filter = options.filter { add(.loadSeccomp(filter), .field("linux.seccomp")) }
+        if !isFiltered { loadFilter() }
         executeProgram(process)
+    }
+
+    /// Loads the filter. Its listener, if it has one, is with the agent before anything that may wait for the agent.
+    mutating func loadFilter() {
+        guard let filter = options.filter else { return }
+        let origin = Origin.field("linux.seccomp")
+        add(.loadSeccomp(filter), origin)
+        guard filter.hasListener else { return }
+        let hasStarter = isFirstProcess && options.hasGate
+        add(.handOver(.listener, through: hasStarter ? .gateConnection : nil), .field("linux.seccomp.listenerPath"))
+        add(.close(.listener), origin)
+        plan.filterDemand = FilterDemand(
+            calls: [("sendmsg", []), ("recvmsg", [])], caller: "handing the listener to the agent",
+            advice: "; permit the call")
     }
 
     /// Whoever waits at a gate has been let go there.
@@ -169,7 +202,11 @@ extension PlanBuilder {
     }
 
     /// The user can open /dev/stdout and its like again.
-    mutating func ownStandardStreams(_ process: Process) {
+    ///
+    /// In the foreground they stay the caller's: their owner is not the container's to change. Of its pipes, which nobody
+    /// can open who does not have them already, only the modes are opened, by the host.
+    mutating func shareStreams(_ process: Process) {
+        plan.sharesPipes = !process.terminal && (process.user.uid != 0 || isInUserNamespace)
         guard process.user.uid != 0, !process.terminal, options.givesStreams else { return }
         ownStream(.standardInput, process.user.uid)
         ownStream(.standardOutput, process.user.uid)
@@ -195,10 +232,12 @@ extension PlanBuilder {
         if opensOwn(process) { add(.close(.ownDescriptors), .field("process")) }
         add(.keepCapabilities, origin)
         let groups = process.user.additionalGids
-        add(
-            .setGroups(groups), .field("process.user.additionalGids"),
-            // A user namespace can forbid it (setgroups in user_namespaces(7)); there is no group left to drop then.
-            tolerating: groups.isEmpty && lacksHostPrivileges ? [Tolerated.notPermitted] : [])
+        if !annotations.keepsGroups {
+            add(
+                .setGroups(groups), .field("process.user.additionalGids"),
+                // A user namespace can forbid it (setgroups in user_namespaces(7)); no group is left to drop then.
+                tolerating: groups.isEmpty && lacksHostPrivileges ? [Tolerated.notPermitted] : [])
+        }
         add(.setGroup(process.user.gid), .field("process.user.gid"))
         add(.setUser(process.user.uid), .field("process.user.uid"))
         add(.setFileModeMask(process.user.umask ?? 0o022), .field("process.user.umask"))
@@ -232,7 +271,8 @@ extension PlanBuilder {
         if process.noNewPrivileges { add(.setNoNewPrivileges, .field("process.noNewPrivileges")) }
     }
 
-    /// The directories in which a program without a slash in its name is looked for, separated by `:`.
+    /// The directories in which a program without a slash in its name is looked for, separated by `:`. Without a PATH, as
+    /// by execvp(3), in those where programs usually are; the program itself is not told of them.
     static func searchPath(_ process: Process) -> String {
         process.env.last { $0.begins(with: "PATH=") }.map { String(decoding: $0.utf8.dropFirst(5), as: UTF8.self) }
             ?? defaultPath
@@ -243,7 +283,6 @@ extension PlanBuilder {
     private func environment(_ process: Process) -> [String] {
         var environment = Self.withoutDuplicates(process.env)
         if !Self.hasHome(process) { environment.removeAll { $0 == "HOME=" } }
-        if !environment.contains(where: { $0.begins(with: "PATH=") }) { environment.append("PATH=" + Self.defaultPath) }
         return withServices(environment)
     }
 
@@ -274,7 +313,7 @@ extension PlanBuilder {
     /// Everything up to here has been done: the host may say so, and `start` decides when it goes on.
     private mutating func waitForStart() {
         let hasHooks = !spec.hooks.startContainer.isEmpty
-        let count = hasHooks ? 2 : 0
+        let count = hasHooks ? hookDescriptors : 0
         if options.hasGate {
             add(.meet(.ready), .field("process"))
             plan.provisions.append(Provision(slot: .gateListener, source: .gateListener, origin: .field("process")))

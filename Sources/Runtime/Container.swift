@@ -74,6 +74,23 @@ struct Container {
         }
     }
 
+    /// Waits for the end of the first process if that is certain, and else for a moment: who has been told to end, or has
+    /// just come to its end, is not to be taken for one that runs because the machine is busy.
+    ///
+    /// - Returns: whether it has ended.
+    func hasEndedMeanwhile() throws(RuntimeError) -> Bool {
+        let isExiting = (try? ProcessStatus(of: record.pid))?.isExiting ?? true
+        return try hasEnded(within: isExiting || isToBeKilled ? 10_000 : 100)
+    }
+
+    /// Whether a signal is the end of the first process, whatever that is: SIGKILL, and what apus-init ends of while it waits
+    /// for `start` (`ending_signals` there).
+    func isEnded(by signal: Int32) throws(RuntimeError) -> Bool {
+        if signal == 9 { return true }
+        guard [1, 2, 3, 6, 15, 16].contains(signal), try isWaiting() else { return false }
+        return try !isFrozen()
+    }
+
     /// Whether its processes stand still.
     func isFrozen() throws(RuntimeError) -> Bool {
         do { return try cgroup.isFrozen() } catch { throw .cgroup(error) }
@@ -89,13 +106,15 @@ struct Container {
         do { try cgroup.signalAll(signal) } catch { throw .cgroup(error) }
     }
 
-    /// Sends a signal to the first process.
-    func signalFirst(_ signal: Int32) throws(RuntimeError) {
+    /// Sends a signal to the first process, which is returned.
+    @discardableResult
+    func signalFirst(_ signal: Int32) throws(RuntimeError) -> Kernel.Process {
         guard let process = try process() else { throw Self.notRunning }
         do { try process.signal(signal) } catch {
             if error.errno == .noProcess { throw Self.notRunning }
             throw .system(error, field: "")
         }
+        return process
     }
 
     private static var notRunning: RuntimeError { .status("container not running") }

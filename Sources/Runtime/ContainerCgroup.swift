@@ -14,6 +14,8 @@ struct ContainerCgroup {
     private let resources: Resources?
     private let annotations: [Annotation]
     private let owner: UInt32?
+    /// A cgroup below this one in which the process goes on.
+    private let delegated: String?
     private var birthplace: Birthplace?
     private var unit: UnitStart?
     private var cgroup: Cgroup?
@@ -24,6 +26,7 @@ struct ContainerCgroup {
         resources = preparation.spec.linux.resources
         annotations = preparation.spec.annotations
         owner = Cgroup.owner(for: preparation.spec)
+        delegated = CrunAnnotations(preparation.spec.annotations).delegatedCgroup
     }
 
     /// Whether systemd moves the process while it works.
@@ -86,12 +89,16 @@ struct ContainerCgroup {
         return cgroup
     }
 
-    /// The `tasks` files of the v1 hierarchies, in the order of the plan.
+    /// What the process enters by itself, in the order of the plan: the `tasks` files of the v1 hierarchies, or
+    /// `cgroup.procs` of the cgroup that it is to manage.
     func openTasks(into table: inout DescriptorTable) throws(RuntimeError) -> [Int32] {
         var numbers: [Int32] = []
         do {
             for index in location.view.hierarchies.indices {
                 if let cgroup { numbers.append(table.add(try cgroup.openTasks(index))) }
+            }
+            if let delegated, let cgroup {
+                numbers.append(table.add(try cgroup.makeDelegated(delegated, owner: owner)))
             }
         } catch {
             throw .cgroup(error)

@@ -24,6 +24,8 @@ struct Creation: ~Copyable {
     private(set) var notifications: NotifySocket?
     /// What the hooks inside the container read and write.
     private var hookFiles: HookFiles?
+    /// Those that the container has by now.
+    private var networkDevices: NetworkDevices?
     /// Whether the process has got the word to go on to its program already.
     private var hasBeenLetGo = false
     private var hasAdjustedOOMScore = false
@@ -50,12 +52,16 @@ struct Creation: ~Copyable {
         record.hooks.startContainer = spec.hooks.startContainer
         record.cgroup = preparation.location.stateText
         record.keepsKeyring = request.noNewKeyring
+        let mountsOutside = preparation.plan.mountsOutside
+        record.lacksProcess = spec.process == nil
+        record.hasAddedUserNamespace = preparation.addsUserNamespace
         var resctrl: ResctrlGroup?
         do throws(RuntimeError) {
             do { resctrl = try Resctrl.group(for: spec.linux.intelRdt, id: record.id) } catch {
                 throw RuntimeError.cgroup(error)
             }
             record.resctrl = resctrl?.stateText ?? []
+            if mountsOutside { record.outerRoot = try OuterRoot(spec.linux, rootfs: record.rootfs) }
             // What the state names, `delete` kills and removes: a cgroup that belongs to somebody else never gets
             // there.
             do { try preparation.location.requireUnused() } catch { throw RuntimeError.cgroup(error) }
@@ -110,6 +116,7 @@ struct Creation: ~Copyable {
         terminal = nil
         self.notifications = notifications
         hookFiles = nil
+        networkDevices = nil
     }
 
     /// A container with a gate is listened to from its start on.
@@ -125,6 +132,7 @@ struct Creation: ~Copyable {
     private static func launch(
         _ preparation: Preparation, _ provider: borrowing Provider, _ birthplace: consuming Descriptor?
     ) throws(RuntimeError) -> Child {
+        if preparation.plan.sharesPipes { CallerPipes.admitEverybody() }
         let streams: StandardStreams
         do { streams = try preparation.plan.hostStreams.replaced() } catch {
             throw .system(error, field: "process")
@@ -220,7 +228,7 @@ struct Creation: ~Copyable {
     /// Whether the process needs nothing from the host between being ready and its program (`run`), or the gate.
     private var mayGoOnByItself: Bool {
         let process = preparation.spec.process
-        return request.pidFile == nil && request.pidfdSocket == nil && process?.oomScoreAdj == nil
+        return request.pidFile == nil && preparation.pidfdReceiver == nil && process?.oomScoreAdj == nil
             && preparation.plan.gate == nil && preparation.spec.hooks.startContainer.isEmpty && resctrl == nil
     }
 
@@ -251,6 +259,8 @@ struct Creation: ~Copyable {
                 try answerCgroups()
             }
             return
+        case .networkDevices: try moveNetworkDevices()
+        case .mapIDs: try mapIDs(descriptors)
         case .runtimeHooks:
             let runner = HookRunner(
                 state: state(.creating, pid: child.process.pid), container: child.process.descriptor.number,
@@ -278,8 +288,24 @@ struct Creation: ~Copyable {
                 }
             }
         case .ready: return
+        case .listener: try giveToAgent(descriptors)
+            return
         }
         try reply([])
+    }
+
+    /// The process has copied the tree where its restrictions are locked; the right to map ids is this side's. The report
+    /// says at which step the process is, and so for which mount.
+    private borrowing func mapIDs(_ descriptors: [Int32]) throws(RuntimeError) {
+        let step = Int(child.currentReport().step)
+        guard let number = descriptors.first, preparation.plan.steps.indices.contains(step),
+            case .element(_, let index, _) = preparation.plan.steps[step].origin,
+            preparation.spec.mounts.indices.contains(index)
+        else { throw explainEnd() }
+        let tree = Descriptor(owning: number)
+        do { try preparation.spec.mounts[index].idMap?.apply(to: tree, preparation.spec.linux) } catch {
+            throw .system(error, field: "mounts[\(index)].source")
+        }
     }
 
     borrowing func reply(_ descriptors: [Int32]) throws(RuntimeError) {
@@ -293,9 +319,8 @@ struct Creation: ~Copyable {
     /// Hands over the state that hooks inside the container read: there the process has the pid that it sees itself.
     private mutating func replyWithHookFiles(_ status: ContainerStatus, _ field: String) throws(RuntimeError) {
         let pid = Lifecycle.pidInside(child.process.pid)
-        let files: HookFiles
-        do { files = try HookFiles(state: state(status, pid: pid)) } catch { throw .system(error, field: field) }
-        try reply([files.input.number, files.output.number])
+        let files = try HookFiles(inside: state(status, pid: pid), field)
+        try reply(files.descriptors)
         hookFiles = consume files
     }
 
@@ -308,8 +333,7 @@ struct Creation: ~Copyable {
         guard let number = descriptors.first else { throw explainEnd() }
         let master = Descriptor(owning: number)
         guard let path = request.consoleSocket else {
-            // The program finds the size that it will have.
-            CallerTerminal.copySize(to: master.number)
+            CallerTerminal.prepare(master.number)
             terminal = consume master
             return
         }
@@ -329,9 +353,13 @@ struct Creation: ~Copyable {
     /// Makes it known that the process is ready: the gate gets its name, and the pid file is written.
     mutating func publish() throws(RuntimeError) {
         try adjustOOMScore()
+        if record.outerRoot != nil {
+            record.outerRoot?.note(record.pid)
+            try entry.write(record)
+        }
         do { try resctrl?.add(record.pid) } catch { throw .cgroup(error) }
-        if let path = request.pidfdSocket {
-            try Handover.send(child.process.descriptor.number, "pidfd", to: path, "--pidfd-socket")
+        if let receiver = preparation.pidfdReceiver {
+            try Handover.send(child.process.descriptor.number, "pidfd", to: receiver.path, receiver.field)
         }
         do {
             if preparation.plan.gate != nil {
@@ -362,12 +390,41 @@ struct Creation: ~Copyable {
             try reply([])
         }
         let start = Timeline.now
-        guard case .ended = try nextRequest(), child.currentReport().phase == .executing, child.isFollowed else {
+        var request = try nextRequest()
+        while case .meeting(.listener, let descriptors) = request {
+            try giveToAgent(descriptors)
+            request = try nextRequest()
+        }
+        guard case .ended = request, child.currentReport().phase == .executing, child.isFollowed else {
             throw explainEnd()
         }
         Timeline.add("last steps, exec", since: start, pid: child.process.pid)
         closeHookFiles()
         try entry.unmark()
+    }
+
+    private mutating func moveNetworkDevices() throws(RuntimeError) {
+        let namespace: Descriptor
+        do { namespace = try Descriptor.open("/proc/\(child.process.pid)/ns/net", []) } catch {
+            throw .system(error, field: "linux.netDevices")
+        }
+        networkDevices = try NetworkDevices.move(preparation.spec.linux.netDevices, into: namespace)
+    }
+
+    /// The devices go back before their namespace is gone, which would end those that are no hardware.
+    private borrowing func giveNetworkDevicesBack() -> [String] {
+        switch networkDevices {
+        case .some(let devices): devices.giveBack()
+        case .none: []
+        }
+    }
+
+    private borrowing func giveToAgent(_ descriptors: [Int32]) throws(RuntimeError) {
+        guard let number = descriptors.first else { throw explainEnd() }
+        let listener = Descriptor(owning: number)
+        let agent = SeccompAgent(preparation.spec.linux.seccomp)
+        try agent.take(listener, of: child.process.pid, in: state(.created, pid: child.process.pid))
+        try reply([])
     }
 
     /// Why the process did not come to its next meeting.
@@ -397,11 +454,18 @@ struct Creation: ~Copyable {
 
     /// Takes everything back: no process, cgroup or state remains. What the poststop hooks say is in vain.
     borrowing func undo() -> [String] {
+        var warnings = giveNetworkDevicesBack()
         _ = child.kill()
         group.discard()
         try? resctrl?.remove()
-        try? entry.remove()
-        return HookRunner(state: state(.stopped, pid: 0)).runAll(record.hooks.poststop, .poststop)
+        do {
+            try record.outerRoot?.remove(rootfs: record.rootfs)
+            try? entry.remove()
+        } catch {
+            // The state stays, so that `delete` can try again.
+            warnings.append("\(error)")
+        }
+        return warnings + HookRunner(state: state(.stopped, pid: 0)).runAll(record.hooks.poststop, .poststop)
     }
 }
 

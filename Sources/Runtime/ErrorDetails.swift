@@ -20,6 +20,7 @@ extension ErrorDetails {
         case .otherByteOrder: hint = "leave the architecture out"
         case .contradiction: hint = "leave one of the two rules out"
         case .tooLong: hint = "name fewer calls or architectures"
+        case .unknownCall: hint = "leave it out, or the annotation run.oci.seccomp_fail_unknown_syscall"
         case .argumentIndex, .flagWithoutNotify: break
         }
     }

@@ -8,7 +8,8 @@ extension Lifecycle {
     /// Runs one more process in a container; in the foreground, returns its exit status (128 + signal).
     public func exec(_ request: ExecRequest) throws(RuntimeError) -> Int32 {
         try requireRights()
-        try Preparation.checkDescriptors(preserved: request.preservedDescriptors)
+        var request = request
+        request.preservedDescriptors = try Preparation.keepDescriptors(preserved: request.preservedDescriptors)
         let container = try Container(try Self.checked(request.id), in: store)
         let preparation = try ExecPreparation(request, container, cache: filterCache)
         preparation.warnings.forEach(warn)
@@ -52,7 +53,8 @@ struct Execution: ~Copyable {
     ) throws(RuntimeError) -> Execution {
         if let cpus = preparation.process.execCPUAffinity?.initial {
             do { try ThisProcess.setAffinity(Plan.mask(of: cpus)) } catch {
-                throw .system(error, field: "process.execCPUAffinity.initial")
+                let hint = error.errno == .invalidArgument ? "none of these CPUs is in the cpuset of apus" : ""
+                throw .system(error, field: "process.execCPUAffinity.initial", hint: hint)
             }
         }
         let clone = Timeline.begin("plan encoded, clone")
@@ -61,7 +63,7 @@ struct Execution: ~Copyable {
         var execution = Execution(
             child: child, expectsTerminal: preparation.process.terminal)
         do {
-            try execution.keepMeetings(request, preparation.plan, preparation.container.resctrl, interruption)
+            try execution.keepMeetings(request, preparation, interruption)
         } catch {
             _ = execution.child.kill()
             throw error
@@ -80,6 +82,7 @@ struct Execution: ~Copyable {
     private static func launch(_ preparation: borrowing ExecPreparation) throws(RuntimeError) -> Child {
         var table = DescriptorTable()
         let descriptors = try open(preparation, into: &table)
+        if preparation.plan.sharesPipes { CallerPipes.admitEverybody() }
         let streams = try streams(preparation)
         let cgroup = try unified(preparation.cgroup)
         do { return try clone(preparation.plan, descriptors, streams, cgroup) } catch {
@@ -156,10 +159,10 @@ struct Execution: ~Copyable {
     // MARK: Meetings
 
     private mutating func keepMeetings(
-        _ request: ExecRequest, _ plan: Plan, _ resctrl: ResctrlGroup?, _ interruption: Int32?
+        _ request: ExecRequest, _ preparation: borrowing ExecPreparation, _ interruption: Int32?
     ) throws(RuntimeError) {
         do {
-            if plan.asksNothing { try child.answerForkAhead() }
+            if preparation.plan.asksNothing { try child.answerForkAhead() }
         } catch {
             throw failedReply(error)
         }
@@ -179,13 +182,14 @@ struct Execution: ~Copyable {
                 return
             case .meeting(let meeting, let descriptors):
                 Timeline.add("steps up to meeting: \(meeting)", since: start, pid: child.process.pid)
-                try keep(meeting, descriptors, request, plan, resctrl)
+                try keep(meeting, descriptors, request, preparation)
             }
         }
     }
 
     private mutating func keep(
-        _ meeting: Meeting, _ descriptors: [Int32], _ request: ExecRequest, _ plan: Plan, _ resctrl: ResctrlGroup?
+        _ meeting: Meeting, _ descriptors: [Int32], _ request: ExecRequest,
+        _ preparation: borrowing ExecPreparation
     ) throws(RuntimeError) {
         var received = DescriptorTable()
         for number in descriptors.dropFirst() { received.add(Descriptor(owning: number)) }
@@ -195,9 +199,15 @@ struct Execution: ~Copyable {
             expectsTerminal = false
             try takeTerminal(first, request.consoleSocket)
         case .ready:
-            do { try resctrl?.add(child.process.pid) } catch { throw .cgroup(error) }
-            try announce(request, plan)
-        case .console, .idMaps, .cgroups, .runtimeHooks, .containerHooks, .limits: break  // A new container's.
+            do { try preparation.container.resctrl?.add(child.process.pid) } catch { throw .cgroup(error) }
+            try announce(request, preparation.plan)
+        case .listener:
+            guard let listener = first else { throw explainEnd() }
+            let container = preparation.container
+            try preparation.agent.take(
+                listener, of: child.process.pid, in: container.state(.running, pid: container.record.pid))
+        // A new container's.
+        case .console, .idMaps, .cgroups, .networkDevices, .runtimeHooks, .containerHooks, .limits, .mapIDs: break
         }
         do { try child.reply() } catch { throw failedReply(error) }
     }
@@ -211,7 +221,9 @@ struct Execution: ~Copyable {
     private borrowing func announce(_ request: ExecRequest, _ plan: Plan) throws(RuntimeError) {
         if let scheduler = plan.hostScheduler {
             do { try child.process.setScheduling(SchedulingAttributes(scheduler)) } catch {
-                throw .system(error, field: "process.scheduler")
+                let hint = SchedulingHint.text(
+                    for: error.errno, hasDeadline: scheduler.policy == SchedulerPolicy.deadline.rawValue)
+                throw .system(error, field: "process.scheduler", hint: hint ?? "")
             }
         }
         if let path = request.pidfdSocket {
@@ -230,8 +242,7 @@ struct Execution: ~Copyable {
         if let socket {
             try Handover.send(master.number, "/dev/ptmx", to: socket, "--console-socket")
         } else {
-            // The program finds the size that it will have.
-            CallerTerminal.copySize(to: master.number)
+            CallerTerminal.prepare(master.number)
             terminal = consume master
         }
     }
@@ -255,7 +266,16 @@ struct Execution: ~Copyable {
 extension Plan {
     /// Whether the host has nothing to do between the clone and the program, but to learn of a fork.
     fileprivate var asksNothing: Bool {
-        forks && !steps.contains { step in if case .meet = step.operation { true } else { false } }
+        forks && !steps.contains { $0.operation.isMeeting }
+    }
+}
+
+extension Operation {
+    fileprivate var isMeeting: Bool {
+        switch self {
+        case .meet, .handOver: true
+        default: false
+        }
     }
 }
 

@@ -14,6 +14,7 @@ struct ExecPreparation: ~Copyable {
     /// Where the new process goes.
     let cgroup: Cgroup
     let warnings: [String]
+    let agent: SeccompAgent
 
     init(_ request: ExecRequest, _ container: Container, cache: String) throws(RuntimeError) {
         let state = Timeline.begin("state")
@@ -21,11 +22,17 @@ struct ExecPreparation: ~Copyable {
         Timeline.end(state)
         let parse = Timeline.begin("parse")
         var spec = try container.configuration(Spec.decodeForExec)
-        guard let own = spec.process else { throw Self.broken(container, "there is no process in it") }
+        guard let own = spec.process ?? (request.processFile == nil ? nil : OCI.Process(args: [])) else {
+            throw .status(
+                "container \(container.record.id) has no process in its configuration to go by: describe the whole one"
+                    + " with --process")
+        }
+        if container.record.hasAddedUserNamespace { spec.linux.namespaces.append(Namespace(.user)) }
         let made = try ExecProcess(request, in: own)
         try Preparation.checkTerminal(
             made.process.terminal, detaches: request.detaches, socket: request.consoleSocket)
         spec.process = made.process
+        spec.annotations = container.record.annotations
         Timeline.end(parse)
         let facts = Timeline.begin("host")
         let cgroup = try Self.cgroup(request.cgroups, of: container)
@@ -58,29 +65,17 @@ struct ExecPreparation: ~Copyable {
                 || container.resctrl != nil)
         let plan: Plan
         do { plan = try Plan.exec(spec, on: host, options: options, entry: entry) } catch { throw .plan(error) }
-        try Self.requirePermitted(plan.callsBehindFilter, by: filter)
+        try plan.requirePermitted(by: filter)
+        let agent = SeccompAgent(spec.linux.seccomp)
+        if filter?.hasListener == true { try agent.requirePresence() }
         Timeline.end(planning)
         self.container = container
         self.plan = plan
+        self.agent = agent
         self.cgroup = cgroup
         process = made.process
         self.target = target
         warnings = made.warnings
-    }
-
-    /// A filter that is loaded early must let through what comes after it.
-    private static func requirePermitted(
-        _ calls: [FilteredCall], by filter: FilterProgram?
-    ) throws(RuntimeError) {
-        guard let filter, !calls.isEmpty else { return }
-        let machine = FilterMachine(filter.instructions)
-        guard let forbidden = calls.first(where: { !machine.permits($0.name, $0.arguments) }) else { return }
-        throw .plan(
-            PlanError(
-                field: "linux.seccomp",
-                message: "exec needs \(forbidden.name), which the filter does not permit. In a container with"
-                    + " CAP_SYS_PTRACE the filter is loaded before the new process can be traced;"
-                    + " permit the call, set process.noNewPrivileges, or drop CAP_SYS_PTRACE"))
     }
 
     private static func broken(_ container: Container, _ reason: String) -> RuntimeError {
@@ -112,6 +107,10 @@ struct ExecPreparation: ~Copyable {
         do {
             var places: [SubCgroup] = []
             for text in texts where !text.isEmpty { places.append(try SubCgroup(text)) }
+            // A container that manages its own cgroup has its processes below it.
+            if places.isEmpty, CrunAnnotations(container.record.annotations).delegatedCgroup != nil {
+                return try container.cgroup.unified(of: container.record.pid)
+            }
             return try container.cgroup.replacing(places)
         } catch {
             throw .cgroup(error)

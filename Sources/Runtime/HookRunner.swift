@@ -59,10 +59,11 @@ struct HookRunner {
     private func outcome(of hook: Hook, _ kind: HookKind, _ index: Int) throws(RuntimeError) -> HookFailure? {
         let end: End
         let output: String
+        let targets = try HookTargets(state.annotations)
         let mark = Timeline.begin("hook")
         do {
             let files = try HookFiles(state: state)
-            end = try run(hook, files, directory: state.bundle)
+            end = try run(hook, files, targets, directory: state.bundle)
             output = end.reason == nil ? "" : files.writtenText()
             files.close()
         } catch {
@@ -83,14 +84,14 @@ struct HookRunner {
     /// A hook gets its own environment and no other: what the container's process or apus has in
     /// its environment is none of a hook's business (CVE-2025-23266).
     private func run(
-        _ hook: Hook, _ files: borrowing HookFiles, directory: String
+        _ hook: Hook, _ files: borrowing HookFiles, _ targets: borrowing HookTargets, directory: String
     ) throws(SystemError) -> End {
         var spawn = Spawn(.path(hook.path), arguments: hook.args.isEmpty ? [hook.path] : hook.args)
-        spawn.environment = hook.env
+        spawn.environment = hook.env ?? []
         spawn.directory = directory
         spawn.standardInput = files.input.number
-        spawn.standardOutput = files.output.number
-        spawn.standardError = files.output.number
+        spawn.standardOutput = targets.outputNumber ?? files.output.number
+        spawn.standardError = targets.errorNumber ?? files.output.number
         // Nobody waits for it any more when this process is killed.
         spawn.parentDeathSignal = 9
         let process: Kernel.Process

@@ -61,7 +61,7 @@ private indirect enum Node {
             current = next
         }
         var result = current
-        for _ in 0..<min((most ?? places.count) - least, places.count) where current.contains(true) {
+        for _ in 0..<min(most.map { $0 - least } ?? .max, places.count) where current.contains(true) {
             current = part.after(current, in: bytes)
             result = union(result, current)
         }
@@ -166,8 +166,8 @@ private struct Parser {
             return inner
         case "[": return bracket()
         case ".": return .byte(.any)
-        case "^": return .start
-        case "$": return .end
+        case "^": return isRepeated ? nil : .start
+        case "$": return isRepeated ? nil : .end
         case "*", "+", "?", "{": return nil
         case "\\":
             guard let escaped = next, !ByteSet.named("alnum")!.contains(escaped) else { return nil }
@@ -178,6 +178,9 @@ private struct Parser {
         default: return .byte(ByteSet([byte]))
         }
     }
+
+    /// Whether a repetition follows. That of a place is refused.
+    private var isRepeated: Bool { next.map { "*+?{".utf8.contains($0) } ?? false }
 
     private mutating func repeated(_ atom: Node) -> Node? {
         var result = atom
@@ -232,6 +235,8 @@ private struct Parser {
             guard last >= byte, last != UInt8(ascii: "[") else { return nil }
             position += 2
             for member in byte...last { set.insert(member) }
+            // What ends one range begins no other.
+            if next == UInt8(ascii: "-"), position + 1 < bytes.count, bytes[position + 1] != UInt8(ascii: "]") { return nil }
         }
         position += 1
         return .byte(isNegated ? set.complement : set)

@@ -22,14 +22,40 @@ public struct Lifecycle: Sendable {
     /// Makes a container whose process waits for `start`.
     public func create(_ request: CreateRequest) throws(RuntimeError) {
         try requireRights()
-        try Preparation.checkDescriptors(request)
+        let request = try keepingDescriptors(request)
         let preparation = try prepare(request, hasGate: true)
         try preparation.checkTerminal(request, detaches: true)
-        try create(request, preparation)
+        try untilSignalled(preparation) { interruption throws(RuntimeError) in
+            try create(request, preparation, interruption: interruption)
+        }
     }
 
-    func create(_ request: CreateRequest, _ preparation: Preparation) throws(RuntimeError) {
-        var creation = try Creation.begin(request, preparation, in: store, warn: warn)
+    /// What may take long because of its hooks ends, and is taken back, when a signal asks for the end. Without hooks it is
+    /// over before anybody could want that; and who waits for a service ends by the signal itself.
+    ///
+    /// - Parameter body: gets a borrowed descriptor that is readable then.
+    func untilSignalled(
+        _ preparation: Preparation, _ body: (Int32?) throws(RuntimeError) -> Void
+    ) throws(RuntimeError) {
+        if preparation.spec.hooks.isEmpty || preparation.manager != nil { return try body(nil) }
+        let termination: TerminationSignals
+        do { termination = try TerminationSignals(blocking: ()) } catch { throw .system(error, field: "") }
+        do { try body(termination.descriptor.number) } catch {
+            if let signal = termination.next() { throw .interrupted(signal: signal, error) }
+            throw error
+        }
+    }
+
+    func keepingDescriptors(_ request: CreateRequest) throws(RuntimeError) -> CreateRequest {
+        var request = request
+        request.preservedDescriptors = try Preparation.keepDescriptors(preserved: request.preservedDescriptors)
+        return request
+    }
+
+    func create(
+        _ request: CreateRequest, _ preparation: Preparation, interruption: Int32? = nil
+    ) throws(RuntimeError) {
+        var creation = try Creation.begin(request, preparation, in: store, interruption: interruption, warn: warn)
         do {
             try creation.keepMeetings()
             try creation.publish()
@@ -71,9 +97,34 @@ public struct Lifecycle: Sendable {
         var notifications: NotifySocket?
         let container = try openGate(try Self.checked(id), manager, &notifications)
         // Hooks run without the lock: they may well call apus for this very container.
-        try runPoststart(container)
+        do { try runPoststart(container) } catch {
+            stop(container)
+            throw error
+        }
         guard let notifications, let process = try container.process() else { return }
         try notifications.awaitReadiness(of: process)
+    }
+
+    /// Ends a container whose start has failed after all: nothing runs in it any more, its cgroups are gone, and its poststop
+    /// hooks have run. What is left is its state, for `delete`. What goes wrong here is a warning: the start's error is the
+    /// one to tell.
+    private func stop(_ container: Container) {
+        do throws(RuntimeError) {
+            let entry = try store.lock(container.record.id)
+            var record = try store.record(of: container.record.id)
+            // Somebody may have deleted it, and made another one of its name.
+            guard record.created == container.record.created else { return }
+            try container.endAll()
+            try container.removeCgroups()
+            // They run once.
+            record.hooks.poststop = []
+            try entry.write(record)
+            HookRunner(state: container.state(.stopped, pid: 0)).runAll(container.record.hooks.poststop, .poststop)
+                .forEach(warn)
+        } catch {
+            if case .unknownContainer = error { return }
+            warn("\(error)")
+        }
     }
 
     private func openGate(
@@ -87,6 +138,9 @@ public struct Lifecycle: Sendable {
         case .paused: throw .status("cannot start a container in the paused state")
         case .stopped: throw .status("cannot start a container that has stopped")
         case .creating: throw .status("cannot start a container that is being created")
+        }
+        if container.record.lacksProcess {
+            throw .status("cannot start container \(id): its configuration has no process, so there is nothing to run")
         }
         try openGate(of: container, entry, manager, &notifications)
         do { try Files.remove(Entry.gateName, at: .directory(entry.directory.number)) } catch {
@@ -108,6 +162,7 @@ public struct Lifecycle: Sendable {
         do throws(RuntimeError) {
             if container.record.hooks.startContainer.isEmpty {
                 do { try gate.open(descriptors: []) } catch { throw RuntimeError(error) }
+                try awaitProgram(gate, container)
             } else {
                 try openWithHooks(gate, container)
             }
@@ -125,27 +180,44 @@ public struct Lifecycle: Sendable {
         }
     }
 
-    private func hookFiles(_ container: Container) throws(RuntimeError) -> HookFiles {
-        do {
-            return try HookFiles(state: container.state(.created, pid: Self.pidInside(container.record.pid)))
-        } catch {
-            throw .system(error, field: "hooks.startContainer")
-        }
-    }
-
     private func openWithHooks(_ gate: borrowing Gate, _ container: Container) throws(RuntimeError) {
-        let files = try hookFiles(container)
-        do {
-            try gate.open(
-                descriptors: [files.input.number, files.output.number], every: HookFiles.interval,
-                meanwhile: { files.trim() })
+        let files = try HookFiles(
+            inside: container.state(.created, pid: Self.pidInside(container.record.pid)), "hooks.startContainer")
+        do throws(RuntimeError) {
+            do { try gate.open(descriptors: files.descriptors) } catch { throw RuntimeError(error) }
+            try awaitProgram(gate, container, every: HookFiles.interval, meanwhile: { files.trim() })
         } catch {
-            guard case .step(var failure) = error else { throw RuntimeError(error) }
+            guard case .step(var failure) = error else { throw error }
             failure.output = files.writtenText()
             files.close()
             throw .step(failure)
         }
         files.close()
+    }
+
+    /// Waits until the process executes its program. On the way there its filter may need an agent.
+    private func awaitProgram(
+        _ gate: borrowing Gate, _ container: Container, every interval: Int32 = -1, meanwhile: () -> Void = {}
+    ) throws(RuntimeError) {
+        while let number = try Self.nextListener(gate, interval, meanwhile) {
+            let listener = Descriptor(owning: number)
+            do throws(RuntimeError) {
+                let profile = try container.configuration(Spec.decodeForExec).linux.seccomp
+                let pid = container.record.pid
+                try SeccompAgent(profile).take(listener, of: pid, in: container.state(.created, pid: pid))
+            } catch {
+                try? gate.answerListener(isTaken: false)
+                _ = try? container.hasEnded(within: 1000)
+                throw error
+            }
+            do { try gate.answerListener(isTaken: true) } catch { throw RuntimeError(error) }
+        }
+    }
+
+    private static func nextListener(
+        _ gate: borrowing Gate, _ interval: Int32, _ meanwhile: () -> Void
+    ) throws(RuntimeError) -> Int32? {
+        do { return try gate.nextListener(every: interval, meanwhile: meanwhile) } catch { throw RuntimeError(error) }
     }
 
     /// The pid that the process has in its own pid namespace: the last of NSpid in /proc/PID/status.
@@ -165,7 +237,7 @@ public struct Lifecycle: Sendable {
             let state = container.state(.running, pid: container.record.pid)
             try HookRunner(state: state, interruption: interruption).run(hooks, .poststart)
         } catch {
-            try? container.signalFirst(9)  // It may have ended by itself.
+            _ = try? container.signalFirst(9)  // It may have ended by itself.
             throw error
         }
     }
@@ -180,6 +252,7 @@ public struct Lifecycle: Sendable {
     /// The states of all containers; one that cannot be read is a warning.
     public func list() throws(RuntimeError) -> [State] {
         var states: [State] = []
+        try store.requireRoot()
         for id in try store.ids() {
             do {
                 let container = try Container(id, in: store)
@@ -200,6 +273,23 @@ public struct Lifecycle: Sendable {
     /// Sends a signal to the first process, or to all; SIGKILL to all also where the kernel does not see to it itself.
     public func kill(_ id: String, signal: Int32, all: Bool) throws(RuntimeError) {
         let container = try Container(try Self.checked(id), in: store)
+        // As in runc there is nobody left to be signalled, which is no error of who means everybody.
+        if all, try container.status() == .stopped, container.cgroup.isAbsent { return }
+        let isEnd = try container.isEnded(by: signal)
+        let process = try send(signal, to: container, all: all)
+        if !isEnd { return }
+        // Whoever asks next is to find what has happened, and not what is about to.
+        do { _ = try process?.hasEnded(within: Self.certainEnd) } catch { throw .system(error, field: "") }
+    }
+
+    /// How long a signal that ends a process is given to do so, in milliseconds. A process that the kernel cannot interrupt
+    /// takes longer, and is no reason for `kill` to fail.
+    private static var certainEnd: Int32 { 1000 }
+
+    /// - Returns: the first process; nil if it has ended.
+    private func send(
+        _ signal: Int32, to container: Container, all: Bool
+    ) throws(RuntimeError) -> Kernel.Process? {
         if container.cgroup.isAbsent {
             // Nobody knows who belongs to the container; but a pid namespace dies with its first process.
             if all, signal != 9 || Self.pidInside(container.record.pid) != 1 { _ = try container.requireCgroup() }
@@ -207,10 +297,15 @@ public struct Lifecycle: Sendable {
         }
         var reachesAll = all
         if !all, signal == 9 { reachesAll = try container.outlivesItsFirstProcess() }
-        if reachesAll { return try container.signalAll(signal) }
-        try container.signalFirst(signal)
+        if reachesAll {
+            let process = try container.process()
+            try container.signalAll(signal)
+            return process
+        }
+        let process = try container.signalFirst(signal)
         // On cgroup v1 a frozen process dies only when it is thawed; a cgroup that is gone needs no thawing.
         if signal == 9, try container.isFrozen() { try container.thaw() }
+        return process
     }
 
     // MARK: delete
@@ -237,7 +332,7 @@ public struct Lifecycle: Sendable {
         case .stopped, .created: break
         // Whoever made it is gone, and its process is not: nobody knows how far it has come.
         case .creating, .running, .paused:
-            if !force {
+            if !force, try !container.hasEndedMeanwhile() {
                 throw .status("cannot delete container \(id) that is not stopped: \(status.rawValue)")
             }
         }
@@ -263,7 +358,7 @@ public struct Lifecycle: Sendable {
             if attempt == 0, let record = try? store.record(of: id) {
                 let container = Container(record, in: store)
                 // It is being made or removed by somebody else: what is there ends.
-                try? container.signalFirst(9)  // It may have ended meanwhile.
+                _ = try? container.signalFirst(9)  // It may have ended meanwhile.
                 do { try container.signalAll(9) } catch { failure = ": \(error)" }
             }
             Wait.sleep(milliseconds: 10)
@@ -278,6 +373,7 @@ public struct Lifecycle: Sendable {
         let mark = Timeline.begin("processes and cgroup removed")
         try container.endAll()
         try container.removeCgroups()
+        try container.record.outerRoot?.remove(rootfs: container.record.rootfs)
         Timeline.end(mark)
         let runner = HookRunner(state: container.state(.stopped, pid: 0), interruption: interruption)
         runner.runAll(container.record.hooks.poststop, .poststop).forEach(warn)

@@ -51,6 +51,10 @@ public struct Preparation {
     /// What of the limits has no effect because there is no cgroup.
     let cgroupNotes: [Problem]
     let rights: Rights
+    /// Whether the container gets a user namespace that the document does not name.
+    let addsUserNamespace: Bool
+    /// A socket that is sent a pidfd of the process, and what asks for it.
+    let pidfdReceiver: (path: String, field: String)?
     /// The service manager that is to learn when the container is ready; nil: nobody.
     let manager: String?
 
@@ -70,13 +74,22 @@ public struct Preparation {
         do { id = try ContainerID(request.id) } catch { throw .invalidID(error) }
         let bundle = try Self.realPath(request.bundle, "--bundle")
         let parse = Timeline.begin("parse")
-        (spec, document) = try Self.readSpec(bundle: bundle, config: request.config)
+        var (spec, document) = try Self.readSpec(bundle: bundle, config: request.config)
         Timeline.end(parse)
-        guard spec.process != nil else {
+        // It is only needed for a start (config.md, "Process").
+        guard spec.process != nil || hasGate else {
             throw .plan(PlanError(field: "process", message: "is missing: there is nothing to run"))
         }
         let rights = isOnlyPlanned ? rights.planning(spec) : rights
-        try rights.check(spec)
+        addsUserNamespace = rights.needsUserNamespace(spec)
+        spec.warnings += try DefaultMappings.complete(&spec, addsNamespace: addsUserNamespace)
+        let annotations = CrunAnnotations(spec.annotations)
+        pidfdReceiver =
+            request.pidfdSocket.map { ($0, "--pidfd-socket") }
+            ?? annotations.pidfdReceiver.map { ($0, CrunAnnotations.pidfdReceiverField) }
+        if annotations.failsOnUnknownCalls { try Self.requireKnownCalls(spec) }
+        self.spec = spec
+        self.document = document
         self.rights = rights
         let root = spec.root.path
         let rootfs = try Self.realPath(root.isAbsolute ? root : "\(bundle)/\(root)", "root.path")
@@ -85,9 +98,11 @@ public struct Preparation {
         do {
             location = try CgroupLocation(
                 cgroupsPath: spec.linux.cgroupsPath, id: id.text, manager: request.cgroupManager,
-                permissive: rights.goesWithoutCgroups, needsDeviceRules: rights.caller == .root)
+                permissive: rights.goesWithoutCgroups, needsDeviceRules: rights.caller == .root,
+                subgroup: annotations.subgroup)
             cgroupNotes =
-                request.cgroupManager == .disabled ? try CgroupLocation.refuseLimits(spec.linux.resources) : []
+                request.cgroupManager == .disabled
+                ? try CgroupLocation.refuseLimits(spec.linux.resources) : location.notes
         } catch {
             throw .cgroup(error)
         }
@@ -98,6 +113,7 @@ public struct Preparation {
             hasCore: Files.exists("/proc/kcore"), caller: rights.caller)
         if !isOnlyPlanned { host.nullStreams = NullStreams.ofCaller(rights.caller) }
         host.makesNodes = isOnlyPlanned || Self.mayMakeNodes
+        if rights.caller != .root || !host.makesNodes { host.devicePaths = DevicePaths.find(spec.linux.devices) }
         self.host = host
         manager = try NotifySocket.manager()
         let listened = try Self.listenDescriptors()
@@ -114,6 +130,8 @@ public struct Preparation {
             notifyDirectory: manager.map { _ in "\(states)/\(request.id)/\(NotifySocket.directoryName)" },
             filter: filter)
         do { self.plan = try Plan.create(spec, on: host, options: options) } catch { throw .plan(error) }
+        try self.plan.requirePermitted(by: filter)
+        if filter?.hasListener == true, !isOnlyPlanned { try SeccompAgent(spec.linux.seccomp).requirePresence() }
         Timeline.end(plan)
     }
 
@@ -140,9 +158,15 @@ public struct Preparation {
         do { return (try Spec.decode(bytes), bytes) } catch { throw .config(path: path, error) }
     }
 
+    /// Refuses system calls that nobody knows, instead of leaving them out.
+    private static func requireKnownCalls(_ spec: Spec) throws(RuntimeError) {
+        guard let profile = spec.linux.seccomp else { return }
+        do { try SeccompFilter.requireKnownCalls(in: profile) } catch { throw .seccomp(error) }
+    }
+
     /// The compiled filter: from the cache if the very same profile was compiled before.
     static func filter(_ spec: Spec, cache: String?) throws(RuntimeError) -> FilterProgram? {
-        guard let profile = spec.linux.seccomp, !profile.notifies else { return nil }
+        guard let profile = spec.linux.seccomp else { return nil }
         do {
             let filter: SeccompFilter
             if let cache {
@@ -181,21 +205,30 @@ public struct Preparation {
         }
     }
 
-    /// Every descriptor from 3 on that is not to be passed on gets close-on-exec; those that are have to be open. To be
-    /// called before anything is opened that could be taken for one of them.
-    static func checkDescriptors(_ request: CreateRequest) throws(RuntimeError) {
-        try checkDescriptors(preserved: request.preservedDescriptors)
-    }
-
-    static func checkDescriptors(preserved: Int32) throws(RuntimeError) {
+    /// Every descriptor from 3 on that is not to be passed on gets close-on-exec. To be called before anything is opened
+    /// that could be taken for one of them.
+    ///
+    /// Those of `LISTEN_FDS` have to be open: whoever gets them counts on that (sd_listen_fds(3)). Of the others those are
+    /// passed on that are open, under their numbers; what is opened from here on has other numbers than the missing ones.
+    ///
+    /// - Parameter preserved: how many the caller wants to be passed on.
+    /// - Returns: how many there are up to the last one that is open.
+    static func keepDescriptors(preserved: Int32) throws(RuntimeError) -> Int32 {
         guard preserved <= 65_536 else {
             throw .usage("--preserve-fds: more than 65536 descriptors")
         }
-        let kept = try listenDescriptors() + preserved
-        for number in 3..<(3 + kept) where !ThisProcess.isOpen(number) {
+        let first = 3 + (try listenDescriptors())
+        for number in 3..<first where !ThisProcess.isOpen(number) {
             throw .usage("descriptor \(number) is to be passed on to the container, and is not open")
         }
-        do { try ThisProcess.closeOnExec(from: 3 + kept) } catch { throw .system(error, field: "") }
+        let last = (first..<(first + preserved)).last { ThisProcess.isOpen($0) } ?? first - 1
+        do {
+            try ThisProcess.closeOnExec(from: last + 1)
+            if last >= first { try ThisProcess.occupyNumbers(first...last) }
+        } catch {
+            throw .system(error, field: "--preserve-fds")
+        }
+        return last + 1 - first
     }
 }
 

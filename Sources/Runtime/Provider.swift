@@ -104,20 +104,22 @@ struct Provider: ~Copyable {
     private static func mappedTree(
         _ source: BindSource, _ map: MountIDMap?, _ linux: Linux
     ) throws(SystemError) -> Descriptor {
-        if linux.separates(.user), try Tree.isRestricted(source.path) {
-            throw SystemError("mount_setattr(MOUNT_ATTR_IDMAP)", source.path, .notPermitted)
-        }
         let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
         try Tree.becomeSlave(tree)
-        guard let map else { return tree }
-        if map.usesContainerMappings, let path = linux.namespace(.user)?.path {
-            try Tree.mapIDs(of: tree, through: try Descriptor.open(path, [.readOnly]), recursive: map.isRecursive)
-            return tree
-        }
-        let uids = map.usesContainerMappings ? linux.uidMappings : map.uidMappings
-        let gids = map.usesContainerMappings ? linux.gidMappings : map.gidMappings
-        let namespace = try Tree.userNamespace(uidMap: IDMaps.text(uids), gidMap: IDMaps.text(gids))
-        try Tree.mapIDs(of: tree, through: namespace, recursive: map.isRecursive)
+        if let map { try map.apply(to: tree, linux) }
         return tree
+    }
+}
+
+extension MountIDMap {
+    /// Maps the ids of a detached tree: through the container's user namespace, or one that is made for these mappings.
+    func apply(to tree: borrowing Descriptor, _ linux: Linux) throws(SystemError) {
+        if usesContainerMappings, let path = linux.namespace(.user)?.path {
+            return try Tree.mapIDs(of: tree, through: try Descriptor.open(path, [.readOnly]), recursive: isRecursive)
+        }
+        let uids = usesContainerMappings ? linux.uidMappings : uidMappings
+        let gids = usesContainerMappings ? linux.gidMappings : gidMappings
+        let namespace = try Tree.userNamespace(uidMap: IDMaps.text(uids), gidMap: IDMaps.text(gids))
+        try Tree.mapIDs(of: tree, through: namespace, recursive: isRecursive)
     }
 }

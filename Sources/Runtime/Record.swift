@@ -28,6 +28,12 @@ struct Record {
     var resources: RecordedResources?
     /// Whether its processes stay in their caller's session keyring (`--no-new-keyring`).
     var keepsKeyring = false
+    /// What is mounted for it in a mount namespace of others.
+    var outerRoot: OuterRoot?
+    /// Whether its configuration has no process: it can be created, and never started.
+    var lacksProcess = false
+    /// Whether the container has a user namespace that its configuration does not name.
+    var hasAddedUserNamespace = false
     var annotations: [Annotation] = []
     /// The hooks that later commands run.
     var hooks = Hooks()
@@ -55,6 +61,12 @@ struct Record {
                 resources.encode(to: &writer)
             }
             if keepsKeyring { writer.member("keepsKeyring", true) }
+            if let outerRoot {
+                writer.name("outerRoot")
+                outerRoot.encode(to: &writer)
+            }
+            if lacksProcess { writer.member("lacksProcess", true) }
+            if hasAddedUserNamespace { writer.member("hasAddedUserNamespace", true) }
             writer.name("annotations")
             Annotation.encode(annotations, to: &writer)
             writer.name("hooks")
@@ -92,9 +104,12 @@ struct Record {
         pid = try member("pid", Self.number)
         startTime = try member("startTime", Self.number)
         keepsKeyring = try optional("keepsKeyring", Self.flag) ?? false
+        lacksProcess = try optional("lacksProcess", Self.flag) ?? false
+        hasAddedUserNamespace = try optional("hasAddedUserNamespace", Self.flag) ?? false
         exitStatus = try optional("exitStatus", Self.number)
         cgroup = try member("cgroup", Self.texts)
         resctrl = try member("resctrl", Self.texts)
+        outerRoot = try optional("outerRoot") { node throws(JSONMismatch) in try OuterRoot(decoding: node) }
         if let node = root["resources"] { resources = .unread(node) }
         do {
             annotations = try Annotation.decode(member: "annotations", of: root)

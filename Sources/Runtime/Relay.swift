@@ -17,7 +17,7 @@ final class Relay {
     private var printed: [UInt8] = []
     private var inputIsOpen = true
     private var outputIsOpen = true
-    /// The caller's terminal is gone, and with it the container's.
+    /// The caller's terminal, or the reader of the output, is gone, and with it the container's terminal.
     private var isGone = false
     /// Nobody in the container has the terminal open. Somebody may open it again, which cannot be waited for.
     private var isUnused = false
@@ -170,7 +170,8 @@ final class Relay {
         typed = [character]
     }
 
-    /// The caller's terminal is gone. The container's goes too: its programs get SIGHUP and the end of the input.
+    /// The caller's terminal is gone, or whoever read what was printed. The container's goes too: its programs get SIGHUP
+    /// and the end of the input, and cannot print any more.
     private func hangUp() {
         inputIsOpen = false
         outputIsOpen = false
@@ -207,7 +208,8 @@ final class Relay {
         return true
     }
 
-    /// A reader that has gone away, or output that fails, is no reason to end the container.
+    /// Output that fails is no reason to end the container. Without anybody to read it there is no terminal any more: who
+    /// writes on there is told so, as everywhere.
     private func writeOutput() {
         guard !printed.isEmpty else { return }
         do {
@@ -217,9 +219,13 @@ final class Relay {
             case .none: printed.removeFirst(try Streams.write(Array(printed.prefix(4096)), to: 1))
             }
         } catch {
-            if error.errno == .tryAgain { return }
-            outputIsOpen = false
-            printed = []
+            switch error.errno {
+            case .tryAgain: return
+            case .brokenPipe, .connectionReset, .inputOutput: hangUp()
+            default:
+                outputIsOpen = false
+                printed = []
+            }
         }
     }
 
@@ -296,6 +302,15 @@ struct CallerTerminal {
         JobControl.allowsStops(false)
         try? original.apply(to: descriptor)  // A terminal that is gone needs nothing.
         JobControl.allowsStops(true)
+    }
+
+    /// Makes a container's terminal what its program is to find: as large as the caller's, and without carriage returns
+    /// in what it prints where that goes to no terminal.
+    static func prepare(_ terminal: Int32) {
+        copySize(to: terminal)
+        if Terminal.isTerminal(1) { return }
+        // A terminal that prints them works as well.
+        try? TerminalMode(of: terminal).plain.apply(to: terminal)
     }
 
     /// Gives another terminal the size of the caller's: of the first standard stream that is a terminal with a size.

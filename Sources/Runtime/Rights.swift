@@ -59,9 +59,7 @@ struct Rights: Sendable {
     }
 
     /// An ordinary user can do nothing without a user namespace.
-    func check(_ spec: Spec) throws(RuntimeError) {
-        if caller == .ordinaryUser, !spec.linux.separates(.user) { throw .needsUserNamespace }
-    }
+    func needsUserNamespace(_ spec: Spec) -> Bool { caller == .ordinaryUser && !spec.linux.separates(.user) }
 
     // MARK: Explanations
 

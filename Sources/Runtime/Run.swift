@@ -15,20 +15,22 @@ extension Lifecycle {
     /// Creates and starts a container; in the foreground, returns the exit status of its process (128 + signal).
     public func run(_ request: CreateRequest, _ attachment: Attachment) throws(RuntimeError) -> Int32 {
         try requireRights()
-        try Preparation.checkDescriptors(request)
+        let request = try keepingDescriptors(request)
         switch attachment {
         case .detached:
             let preparation = try prepare(request, hasGate: false)
             try preparation.checkTerminal(request, detaches: true)
-            let creation = try begin(request, preparation)
-            do {
-                try creation.unlock()
-                try runPoststart(creation.container)
-            } catch {
-                creation.undo().forEach(warn)
-                throw error
+            try untilSignalled(preparation) { interruption throws(RuntimeError) in
+                let creation = try begin(request, preparation, interruption: interruption)
+                do throws(RuntimeError) {
+                    try creation.unlock()
+                    try runPoststart(creation.container, interruption: interruption)
+                } catch {
+                    creation.undo().forEach(warn)
+                    throw error
+                }
+                try creation.notifications?.awaitReadiness(of: creation.child.process)
             }
-            try creation.notifications?.awaitReadiness(of: creation.child.process)
             return 0
         case .foreground(let keep, let subreaper):
             let preparation = try prepare(request, hasGate: false, givesStreams: false)

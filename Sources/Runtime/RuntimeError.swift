@@ -24,8 +24,6 @@ public enum RuntimeError: Error, Sendable {
     case hook(HookFailure)
     /// A flag that goes against the configuration, or against the caller's state.
     case usage(String)
-    /// An ordinary user asks for a container without a user namespace.
-    case needsUserNamespace
     /// newuidmap or newgidmap refused.
     case idMapHelper(IDMapFailure)
     case oldKernel(release: String)
@@ -77,7 +75,6 @@ extension RuntimeError: CustomStringConvertible {
         case .status(let text): text
         case .hook(let failure): "\(failure)"
         case .usage(let text): text
-        case .needsUserNamespace: "rootless container requires user namespaces"
         case .idMapHelper(let failure): "\(failure)"
         case .oldKernel(let release): "Linux 5.14 or newer is needed, and this is \(release)"
         case .interrupted(let signal, let error): "interrupted by signal \(signal): \(error.text)"
@@ -133,9 +130,6 @@ extension RuntimeError: CustomStringConvertible {
             details.path = failure.path
             details.errno = failure.errno?.name
             details.field = failure.field
-        case .needsUserNamespace:
-            details.field = "linux.namespaces"
-            details.hint = "an entry of type user and mappings are missing; apus spec --rootless writes them"
         case .idMapHelper(let failure):
             details.field = failure.field
             details.hint = failure.hint
@@ -194,7 +188,28 @@ extension StepFailure {
         case .noSpace where step.hasPrefix("unshare "): "user.max_\(step.dropFirst(8))_namespaces in /proc/sys is reached"
         case .notPermitted where step.hasPrefix("setgroups"): "the user namespace forbids setgroups"
         case .notPermitted where step.hasPrefix("setrlimit"): Rights.limitHint
+        case let errno? where step.hasPrefix("sched_setattr "):
+            SchedulingHint.text(for: errno, hasDeadline: step.hasPrefix("sched_setattr policy 6 "))
+        case .invalidArgument where step.hasPrefix("sched_setaffinity "): SchedulingHint.affinity
         case .accessDenied where step.hasPrefix("verify that"): "the working directory lies outside of the root"
+        default: nil
+        }
+    }
+}
+
+/// What the kernel means when it refuses to schedule a process in some way (sched(7), sched_setattr(2)).
+enum SchedulingHint {
+    static let affinity = "none of these CPUs is in the container's cpuset: linux.resources.cpu.cpus, or one above"
+
+    static func text(for errno: Errno, hasDeadline: Bool) -> String? {
+        switch errno {
+        case .notPermitted where hasDeadline:
+            "SCHED_DEADLINE takes CAP_SYS_NICE, and all CPUs of a scheduling domain: a cpuset"
+                + " (linux.resources.cpu.cpus, or one above) that leaves fewer has to be an exclusive one"
+        case .notPermitted: "it takes CAP_SYS_NICE"
+        case .busy where hasDeadline: "the CPUs have no room left for this runtime in each period"
+        case .invalidArgument where hasDeadline:
+            "does the period lie between kernel.sched_deadline_period_min_us and kernel.sched_deadline_period_max_us?"
         default: nil
         }
     }

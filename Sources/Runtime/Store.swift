@@ -4,6 +4,8 @@ internal import OCI
 /// The directory that holds the state of all containers (`--root`): one directory for each, mode 0700.
 public struct Store: Sendable {
     public let root: String
+    /// Whether the caller has named it. Otherwise it is made by the first container.
+    private let isNamed: Bool
     /// Whether it is in `$XDG_RUNTIME_DIR`.
     private let isInRuntimeDirectory: Bool
 
@@ -15,6 +17,7 @@ public struct Store: Sendable {
         {
             runtime = directory + "/apus"
         }
+        isNamed = root != nil
         isInRuntimeDirectory = runtime != nil
         self.root = root ?? runtime ?? "/run/apus"
     }
@@ -158,6 +161,11 @@ public struct Store: Sendable {
             }
         }
         return try Record(decoding: bytes, path: path)
+    }
+
+    /// Fails for a directory that was named and is not there: a mistake in the name is not to look like no containers.
+    func requireRoot() throws(RuntimeError) {
+        if isNamed, !Files.exists(root) { throw .system(SystemError("open", root, .noEntry), field: "--root") }
     }
 
     /// The ids of all containers, sorted.

@@ -18,6 +18,7 @@ extension Lifecycle {
         case .created, .running, .paused: break
         case .creating, .stopped: throw .status("container not running")
         }
+        let change = change.asMeant(in: container.record.ociVersion)
         let asked = try container.askedResources()
         let wanted = asked.updated(with: change)
         if let problem = wanted.contradictions().first {

@@ -33,4 +33,10 @@ extension SeccompFilter {
         }
         return unknown
     }
+
+    /// Refuses a profile that names a system call which libseccomp does not know.
+    public static func requireKnownCalls(in profile: SeccompProfile) throws(SeccompError) {
+        guard let unknown = unknownCalls(in: profile).first else { return }
+        throw SeccompError(unknown.field, .unknownCall(unknown.name))
+    }
 }

@@ -8,6 +8,8 @@ public struct SeccompError: Error, Sendable, CustomStringConvertible {
         case unknownArchitecture(SeccompArchitecture)
         /// The architecture has the other byte order: one filter cannot serve both it and the machine.
         case otherByteOrder(SeccompArchitecture)
+        /// The linked libseccomp knows no system call of this name.
+        case unknownCall(String)
         /// A system call has the arguments 0 to 5.
         case argumentIndex(UInt32)
         /// An earlier rule has the same system call and the same conditions, but another action.
@@ -41,6 +43,7 @@ extension SeccompError.Cause: CustomStringConvertible {
             "\(architecture.rawValue) is unknown to libseccomp \(SeccompSupport.libraryVersion)"
         case .otherByteOrder(let architecture):
             "\(architecture.rawValue) has another byte order than this machine"
+        case .unknownCall(let name): "no system call is known to libseccomp \(SeccompSupport.libraryVersion) as \(name)"
         case .argumentIndex(let index): "must be 0 to 5: \(index)"
         case .contradiction(let name):
             "an earlier rule has the same conditions for \(name), but another action"

@@ -57,13 +57,16 @@ CHECK(apus_text_step) { return sound_text(init, s->text); }
 CHECK(apus_keyring) { return sound_text(init, s->name); }
 CHECK(apus_find_executable) { return sound_text(init, s->name) && sound_text(init, s->path); }
 CHECK(apus_groups) { return sound_bytes(init, s->groups); }
-CHECK(apus_meet) { return sound_base(s->send) && sound_slots(s->receive, s->receive_count); }
+CHECK(apus_meet) {
+    return sound_base(s->send) && sound_base(s->socket) && sound_slots(s->receive, s->receive_count);
+}
 CHECK(apus_write_file) { return sound_base(s->base) && sound_text(init, s->path) && sound_text(init, s->value); }
 CHECK(apus_open_path) { return sound_base(s->base) && sound_slot(s->into) && sound_text(init, s->path); }
 CHECK(apus_open_tree) { return sound_base(s->base) && sound_slot(s->into) && sound_text(init, s->path); }
 CHECK(apus_open_file_system) { return sound_slot(s->into) && sound_text(init, s->type); }
 CHECK(apus_configure) { return sound_slot(s->slot) && sound_text(init, s->key) && sound_text(init, s->value); }
 CHECK(apus_create_mount) { return sound_slot(s->from) && sound_slot(s->into); }
+CHECK(apus_mount) { return sound_text(init, s->source) && sound_text(init, s->type) && sound_text(init, s->data); }
 CHECK(apus_mount_attributes) {
     return sound_base(s->base) && sound_base(s->user_namespace) && sound_text(init, s->path);
 }
@@ -108,10 +111,10 @@ static bool sound_filter(const struct init *init, struct apus_bytes program) {
 }
 
 CHECK(apus_run_hook) {
-    return sound_slot(s->input) && sound_slot(s->output) && sound_text(init, s->path) &&
+    return sound_slot(s->input) && sound_slot(s->output) && sound_slot(s->errors) && sound_text(init, s->path) &&
            sound_texts(init, s->arguments) && sound_texts(init, s->environment) && sound_filter(init, s->filter);
 }
-CHECK(apus_seccomp) { return sound_filter(init, s->program); }
+CHECK(apus_seccomp) { return sound_filter(init, s->program) && sound_slot(s->listener); }
 CHECK(apus_execute) { return sound_texts(init, s->arguments) && sound_texts(init, s->environment); }
 
 static bool sound_step(const struct init *init, const struct apus_step *step) {

@@ -1,8 +1,10 @@
 // Copies of what an image has: a tree into a fresh tmpfs (tmpcopyup), and a link of the host into the container.
 #include "init.h"
 
+#include <asm/statfs.h>
+
 #define DEEPEST 256
-#define DT_DIR 4
+#define ST_NODEV 4
 
 struct entry {
     uint64_t inode;
@@ -21,7 +23,7 @@ struct place {
 
 /// One tree on its way.
 struct copying {
-    const struct init *init;
+    struct init *init;
     unsigned descriptors;
 };
 
@@ -81,6 +83,21 @@ static long copy_symbolic_link(const struct place *place, const struct statx *st
         ? size : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
 }
 
+/// Where the image's devices do not work (nodev), copies that do would be more than the image had.
+static long copy_node(const struct place *place, const struct statx *status) {
+    uint32_t kind = status->stx_mode & S_IFMT;
+    if (kind == S_IFCHR || kind == S_IFBLK) {
+        struct statfs system;
+        long result = sys(fstatfs, place->from, &system);
+        if (result < 0) return result;
+        if (system.f_flags & ST_NODEV) return -EPERM;
+    }
+    uint64_t device = device_number(status->stx_rdev_major, status->stx_rdev_minor);
+    long result = sys(mknodat, place->to, place->name, status->stx_mode, device);
+    return result < 0
+        ? result : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
+}
+
 static long copy_entry(const struct copying *copying, const struct place *place, unsigned depth) {
     struct statx status;
     long result = status_of(place->from, place->name, AT_SYMLINK_NOFOLLOW, &status);
@@ -89,7 +106,7 @@ static long copy_entry(const struct copying *copying, const struct place *place,
     case S_IFREG: return copy_regular(copying, place, &status);
     case S_IFDIR: return copy_subdirectory(copying, place, &status, depth);
     case S_IFLNK: return copy_symbolic_link(place, &status);
-    default: return 0;  // Devices, sockets and FIFOs of an image are no content.
+    default: return copy_node(place, &status);
     }
 }
 
@@ -106,13 +123,18 @@ static long copy_directory(const struct copying *copying, int from, int to, unsi
             if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]))) continue;
             struct place place = {.from = from, .to = to, .name = name};
             long result = copy_entry(copying, &place, depth);
-            if (result < 0) return result;
+            if (result >= 0) continue;
+            // The innermost name is the one that tells.
+            if (!copying->init->report->detail_length) explain(copying->init, name, length_of(name));
+            return result;
         }
     }
 }
 
 /// Gives a fresh file system the permissions of the directory that it will cover.
 long copy_mode(struct init *init, const struct apus_two_slots *s) {
+    // The one that was just made for it has none to give.
+    if (init->has_made_target) return 0;
     struct statx status;
     long result = status_of(init->slots[s->from], "", AT_EMPTY_PATH, &status);
     if (result < 0) return result;

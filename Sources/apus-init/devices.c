@@ -5,11 +5,6 @@
 #define TIOCGPTPEER 0x5441
 #define TIOCSWINSZ 0x5414
 
-static uint64_t device_number(uint32_t major, uint32_t minor) {
-    return ((uint64_t)(major & 0xfffff000) << 32) | ((uint64_t)(major & 0xfff) << 8) |
-           ((uint64_t)(minor & 0xffffff00) << 12) | (minor & 0xff);
-}
-
 static bool is_device(const struct statx *status, uint32_t mode, uint32_t major, uint32_t minor) {
     return (status->stx_mode & S_IFMT) == (mode & S_IFMT) && status->stx_rdev_major == major &&
            status->stx_rdev_minor == minor;

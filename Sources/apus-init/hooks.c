@@ -23,7 +23,7 @@ struct child_info {
 /// The child's way to its program.
 static long become_hook(struct init *init, const struct apus_run_hook *s) {
     int input = init->slots[s->input];
-    int output = init->slots[s->output];
+    int output = init->slots[s->output], errors = init->slots[s->errors];
     sys(umask, 022);
     // It ends with this process; nobody would wait for it any more.
     sys(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -32,7 +32,7 @@ static long become_hook(struct init *init, const struct apus_run_hook *s) {
     long result = sys(lseek, input, 0, 0);
     if (result >= 0) result = sys(dup3, input, 0, 0);
     if (result >= 0) result = sys(dup3, output, 1, 0);
-    if (result >= 0) result = sys(dup3, output, 2, 0);
+    if (result >= 0) result = sys(dup3, errors, 2, 0);
     if (result >= 0) result = sys(close_range, 3, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
     if (result >= 0 && s->limits_files) result = sys(prlimit64, 0, 7 /* RLIMIT_NOFILE */, &s->soft, NULL);
     if (result >= 0 && s->filter.size) result = set_filter(init, s->filter, s->filter_flags);

@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 
 #define X_OK 1
+#define MOST_CPUS 8192  ///< of any kernel (CONFIG_NR_CPUS)
 #define LARGEST_PASSWD (1 << 20)
 
 long set_scheduler(const struct apus_scheduler *s) {
@@ -22,6 +23,13 @@ long set_scheduler(const struct apus_scheduler *s) {
         .sched_period = s->period,
     };
     return sys(sched_setattr, 0, &attributes, 0);
+}
+
+long set_affinity(const struct init *init, const struct apus_affinity *s) {
+    if (s->cpus.size) return sys(sched_setaffinity, 0, s->cpus.size, init->base + s->cpus.offset);
+    uint64_t every[MOST_CPUS / 64];
+    memset(every, 0xff, sizeof every);
+    return sys(sched_setaffinity, 0, sizeof every, every);
 }
 
 long drop_bounding(const struct apus_flags *s) {
@@ -199,4 +207,7 @@ long set_filter(const struct init *init, struct apus_bytes program, uint32_t fla
     return sys(seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
 }
 
-long load_seccomp(struct init *init, const struct apus_seccomp *s) { return set_filter(init, s->program, s->flags); }
+long load_seccomp(struct init *init, const struct apus_seccomp *s) {
+    long result = set_filter(init, s->program, s->flags);
+    return result >= 0 && s->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER ? put(init, s->listener, result) : result;
+}

@@ -15,6 +15,8 @@ struct init {
     int slots[APUS_SLOTS];
     char executable[APUS_PATH_MAX]; ///< what FIND_EXECUTABLE found
     bool has_directory;             ///< the last CHANGE_DIRECTORY succeeded
+    bool has_made_target;           ///< the last MAKE_TARGET found nothing, and made it
+    unsigned covers;                ///< the slot of the root that the last target itself is; APUS_NO_SLOT: it is none
     bool is_released;               ///< it no longer ends with who made it: it has been through the gate
 };
 
@@ -57,6 +59,15 @@ long open_again(const struct init *init, int descriptor, uint64_t flags, unsigne
 /// Adds to the report what the kernel or the operation has to say beyond errno.
 void explain(struct init *init, const char *detail, size_t length);
 
+/// What mknod(2) takes, of a device that statx(2) shows.
+static inline uint64_t device_number(uint32_t major, uint32_t minor) {
+    return ((uint64_t)(major & 0xfffff000) << 32) | ((uint64_t)(major & 0xfff) << 8) |
+           ((uint64_t)(minor & 0xffffff00) << 12) | (minor & 0xff);
+}
+
+/// Whether a descriptor holds a directory: 1 or 0.
+long is_directory(int descriptor);
+
 /// Whether the plan is sound: bounds, sizes, slots and terminators of everything in it. Turns the offsets in
 /// lists of texts into pointers.
 bool plan_is_sound(struct init *init, size_t size);
@@ -76,6 +87,7 @@ long open_file_system(struct init *, const struct apus_open_file_system *);
 long pick_file_system(struct init *, const struct apus_two_slots *);
 long configure(struct init *, const struct apus_configure *);
 long create_mount(struct init *, const struct apus_create_mount *);
+long mount_at_root(struct init *, const struct apus_mount *);
 long set_mount_attributes(struct init *, const struct apus_mount_attributes *);
 long make_target(struct init *, const struct apus_make_target *);
 long move_mount_step(struct init *, const struct apus_two_slots *);
@@ -96,6 +108,7 @@ long set_window(struct init *, const struct apus_window *);
 long set_owner(struct init *, const struct apus_owner *);
 long duplicate(struct init *, const struct apus_duplicate *);
 long set_scheduler(const struct apus_scheduler *);
+long set_affinity(const struct init *, const struct apus_affinity *);
 long join_session_keyring(struct init *, const struct apus_keyring *);
 long drop_bounding(const struct apus_flags *);
 long set_capabilities(const struct apus_capabilities *);

@@ -28,16 +28,22 @@ __attribute__((always_inline)) static inline long call6(long n, long a, long b, 
                      : "rcx", "r11", "memory");
     return result;
 }
+
+/// A system call without arguments in a function without a frame.
+#define bare_sys(n) __asm__("mov %0, %%eax\n syscall" : : "i"(__NR_##n))
 #elif defined(__aarch64__)
+// The number is loaded right before: Tests/Binary/check.py reads it there.
 __attribute__((always_inline)) static inline long call6(long n, long a, long b, long c, long d, long e, long f) {
-    register long x8 __asm__("x8") = n;
     register long x0 __asm__("x0") = a;
     register long x1 __asm__("x1") = b;
     register long x2 __asm__("x2") = c;
     register long x3 __asm__("x3") = d;
     register long x4 __asm__("x4") = e;
     register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+    __asm__ volatile("mov x8, %1\n\tsvc #0"
+                     : "+r"(x0)
+                     : "i"(n), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                     : "x8", "memory");
     return x0;
 }
 #else

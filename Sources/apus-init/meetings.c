@@ -68,9 +68,9 @@ static long receive_message(struct init *init, int socket, void *bytes, size_t s
 }
 
 /// Waits for the host's answer. A host that is gone, or gives up, ends this process too: nothing is left behind.
-static long await_reply(struct init *init, unsigned first, unsigned most) {
+static long await_reply(struct init *init, int socket, unsigned first, unsigned most) {
     struct apus_message reply;
-    long size = receive_message(init, init->plan->control, &reply, sizeof reply, first, most);
+    long size = receive_message(init, socket, &reply, sizeof reply, first, most);
     if (size < 0) return size;
     if (size != sizeof reply || reply.value != 0) sys(exit_group, 1);
     return 0;
@@ -88,8 +88,9 @@ long meet(struct init *init, const struct apus_meet *s) {
     if (s->meeting == APUS_MEETING_READY && has_gate) come_to_gate(init);
     struct apus_message message = {.meeting = s->meeting};
     int descriptor = s->send == APUS_NO_SLOT ? -1 : init->slots[s->send];
-    long result = send_message(init->plan->control, &message, sizeof message, &descriptor, descriptor >= 0);
-    return result < 0 ? result : await_reply(init, s->receive, s->receive_count);
+    int socket = s->socket == APUS_NO_SLOT ? init->plan->control : init->slots[s->socket];
+    long result = send_message(socket, &message, sizeof message, &descriptor, descriptor >= 0);
+    return result < 0 ? result : await_reply(init, socket, s->receive, s->receive_count);
 }
 
 /// Goes on in another process, a child of the same parent: what setns(2) for a pid namespace and unshare(2) for
@@ -108,7 +109,7 @@ long fork_child(struct init *init, const struct apus_flags *s) {
     int descriptor = (int)pidfd;
     long result = send_message(init->plan->control, &message, sizeof message, &descriptor, 1);
     sys(close, pidfd);
-    return result < 0 ? result : await_reply(init, 0, 0);
+    return result < 0 ? result : await_reply(init, init->plan->control, 0, 0);
 }
 
 /// A failure to answer who has come is no reason to end: the next one may have more luck. The kernel may be short of

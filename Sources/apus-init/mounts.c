@@ -13,6 +13,7 @@ static void explain_from(struct init *init, int file_system) {
 }
 
 long open_path(struct init *init, const struct apus_open_path *s) {
+    init->covers = APUS_NO_SLOT;
     return put(init, s->into, open_beneath(base_of(init, s->base), text(init, s->path), s->flags, s->resolve));
 }
 
@@ -43,6 +44,11 @@ long create_mount(struct init *init, const struct apus_create_mount *s) {
     return put(init, s->into, mount);
 }
 
+long mount_at_root(struct init *init, const struct apus_mount *s) {
+    const char *data = s->data.length ? text(init, s->data) : NULL;
+    return sys(mount, text(init, s->source), "/", text(init, s->type), s->flags, data);
+}
+
 long set_mount_attributes(struct init *init, const struct apus_mount_attributes *s) {
     struct mount_attr attributes = {.attr_set = s->set, .attr_clr = s->clear, .propagation = s->propagation};
     if (s->user_namespace != APUS_NO_SLOT) attributes.userns_fd = (uint64_t)init->slots[s->user_namespace];
@@ -52,7 +58,14 @@ long set_mount_attributes(struct init *init, const struct apus_mount_attributes 
 
 long move_mount_step(struct init *init, const struct apus_two_slots *s) {
     unsigned flags = s->flags | MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-    return sys(move_mount, init->slots[s->from], "", init->slots[s->to], "", flags);
+    int from = init->slots[s->from], to = init->slots[s->to];
+    long result = sys(move_mount, from, "", to, "", flags);
+    // A directory goes onto a directory, anything else onto anything else: mount(2) has an errno for that.
+    if (result == -EINVAL && is_directory(from) != is_directory(to)) return -ENOTDIR;
+    if (result == 0 && init->covers != APUS_NO_SLOT)
+        result = put(init, init->covers, sys(fcntl, from, F_DUPFD_CLOEXEC, 0));
+    init->covers = APUS_NO_SLOT;
+    return result;
 }
 
 /// pivot_root(".", ".") stacks the old root onto the new one, and the old one may be a stack itself: all of it goes,

@@ -8,6 +8,7 @@
 #define SOCK_DGRAM 2
 #define SOCK_CLOEXEC 02000000
 #define IFF_UP 1
+#define LONGEST_KEYRING 512  ///< as KEYCTL_DESCRIBE gives it: the longest name of a directory, and what stands around it
 
 /// struct ifreq of netdevice(7), as far as flags go; linux/if.h wants the C library.
 struct interface_flags {
@@ -32,7 +33,11 @@ long join_namespace(struct init *init, const struct apus_namespace *s) {
     return result;
 }
 
-long unshare_namespaces(struct init *init, const struct apus_flags *s) { return sys(unshare, s->flags); }
+long unshare_namespaces(struct init *init, const struct apus_flags *s) {
+    long result = sys(unshare, s->flags);
+    // A new user namespace comes with new rights.
+    return s->flags & 0x10000000 /* CLONE_NEWUSER */ ? guard(init, result) : result;
+}
 
 long write_file(struct init *init, const struct apus_write_file *s) {
     long file = open_beneath(base_of(init, s->base), text(init, s->path), O_WRONLY, s->resolve);
@@ -45,7 +50,7 @@ long write_file(struct init *init, const struct apus_write_file *s) {
 long join_session_keyring(struct init *init, const struct apus_keyring *s) {
     long keyring = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, text(init, s->name), 0, 0, 0);
     if (keyring < 0) return keyring;
-    char description[256];
+    char description[LONGEST_KEYRING];
     long length = sys(keyctl, KEYCTL_DESCRIBE, keyring, description, sizeof description, 0);
     if (length < 0) return length;
     if (length > (long)sizeof description) return -EOVERFLOW;

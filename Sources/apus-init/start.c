@@ -99,6 +99,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     case APUS_OPERATION_PICK_FILE_SYSTEM: return pick_file_system(init, record);
     case APUS_OPERATION_CONFIGURE: return configure(init, record);
     case APUS_OPERATION_CREATE_MOUNT: return create_mount(init, record);
+    case APUS_OPERATION_MOUNT: return mount_at_root(init, record);
     case APUS_OPERATION_SET_MOUNT_ATTRIBUTES: return set_mount_attributes(init, record);
     case APUS_OPERATION_MAKE_TARGET: return make_target(init, record);
     case APUS_OPERATION_MOVE_MOUNT: return move_mount_step(init, record);
@@ -162,10 +163,7 @@ static long perform(struct init *init, const struct apus_step *step) {
         init->report->phase = APUS_PHASE_EXECUTING;
         return sys(execve, init->executable, texts(init, execute->arguments), texts(init, execute->environment));
     }
-    case APUS_OPERATION_SET_AFFINITY: {
-        const struct apus_affinity *affinity = record;
-        return sys(sched_setaffinity, 0, affinity->cpus.size, init->base + affinity->cpus.offset);
-    }
+    case APUS_OPERATION_SET_AFFINITY: return set_affinity(init, record);
     case APUS_OPERATION_REOPEN: return reopen(init, record);
     case APUS_OPERATION_CLOSE: drop(init, slot->slot); return 0;
     case APUS_OPERATION_RELEASE: return release(init);
@@ -213,6 +211,7 @@ static long load(struct init *init, int descriptor) {
     init->base = (char *)address;
     init->plan = (struct apus_plan *)address;
     init->plan_descriptor = descriptor;
+    init->covers = APUS_NO_SLOT;
     if (!plan_is_sound(init, (size_t)size)) return EXIT_BROKEN_PLAN;
     address = sys(mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, init->plan->report, 0);
     if (address < 0 && address > -4096) return -address;
@@ -221,10 +220,41 @@ static long load(struct init *init, int descriptor) {
     return 0;
 }
 
-/// What the caller ignores, the container's process would ignore too: dispositions survive an exec.
-static void reset_signals(void) {
-    const uint64_t deliver_by_default[4] = {0};  // struct sigaction of the kernel: SIG_DFL, no flags
-    for (int signal = 1; signal <= 64; signal++) sys(rt_sigaction, signal, deliver_by_default, NULL, 8);
+#define SIGNALS(first, last) ((~0ull >> (64 - (last))) & ~((1ull << ((first) - 1)) - 1))
+#define SIGNAL(number) SIGNALS(number, number)
+
+/// HUP, INT, QUIT, ABRT, TERM, STKFLT: they end this process, and its container with it, also where it is process 1,
+/// which the kernel lets ignore what it does not handle. Nothing has been run yet that could care.
+static const uint64_t ending_signals = SIGNALS(1, 3) | SIGNAL(6) | SIGNALS(15, 16);
+
+/// USR1, USR2, PIPE, ALRM, XCPU, XFSZ, VTALRM, PROF, IO, PWR and the real-time ones: what they mean is between others and
+/// the program, which is not there yet. Where this process is not process 1 they would end it.
+static const uint64_t passing_signals = SIGNAL(10) | SIGNALS(12, 14) | SIGNALS(24, 27) | SIGNALS(29, 30) | SIGNALS(34, 64);
+
+static void end_of(int signal) { sys(exit_group, 128 + signal); }
+
+static void pass(int signal) { (void)signal; }
+
+#if defined(__x86_64__)
+#define HANDLER_FLAGS (0x10000000 /* SA_RESTART */ | 0x04000000 /* SA_RESTORER */)
+/// What a handler returns to. The kernel finds what it needs where the stack pointer is: nothing may be pushed before.
+__attribute__((naked)) static void return_from_signal(void) { bare_sys(rt_sigreturn); }
+#else
+#define HANDLER_FLAGS 0x10000000
+#define return_from_signal NULL
+#endif
+
+/// What the caller ignores, the container's process would ignore too: dispositions survive an exec. Handlers do not, so
+/// the program finds every signal as it is by default. Faults keep their default: they are this program's own.
+static void set_signals(void) {
+    for (int signal = 1; signal <= 64; signal++) {
+        uint64_t bit = SIGNAL(signal);
+        void (*handler)(int) = bit & ending_signals ? end_of : bit & passing_signals ? pass : NULL;
+        // struct sigaction of the kernel: the handler, flags, where it returns to, the signals that are blocked meanwhile.
+        const uint64_t action[4] = {
+            (uint64_t)handler, handler ? HANDLER_FLAGS : 0, handler ? (uint64_t)return_from_signal : 0, 0};
+        sys(rt_sigaction, signal, action, NULL, 8);
+    }
 }
 
 static int decimal(const char *digits) {
@@ -252,7 +282,7 @@ __attribute__((noreturn, noinline)) static void init_main(const long *stack) {
         // What the host gave is for this program alone.
         sys(close_range, init.plan->first_unkept, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
         sys(umask, 0);
-        reset_signals();
+        set_signals();
         run(&init);
         sys(exit_group, 1);
     }

@@ -91,7 +91,7 @@ static long create_target(int root, struct path *path, bool file, unsigned mode,
     return parent;
 }
 
-static long is_directory(int descriptor) {
+long is_directory(int descriptor) {
     struct statx status;
     long result = status_of(descriptor, "", AT_EMPTY_PATH, &status);
     return result < 0 ? result : (status.stx_mode & S_IFMT) == S_IFDIR;
@@ -104,19 +104,65 @@ static long lies_in_proc(int descriptor) {
     return result < 0 ? result : *(long *)status == PROC_SUPER_MAGIC;
 }
 
+/// Whether a path leads to something below its root, if it meets no link: it has no `..`, and says more than `.` does.
+static bool is_below(const char *path) {
+    bool is_named = false;
+    while (*path) {
+        size_t length = 0;
+        while (path[length] && path[length] != '/') length++;
+        if (length == 2 && path[0] == '.' && path[1] == '.') return false;
+        if (length > 1 || (length == 1 && path[0] != '.')) is_named = true;
+        path += path[length] ? length + 1 : length;
+    }
+    return is_named;
+}
+
+/// Whether two descriptors hold the same place of the same mount: 1 or 0.
+static long is_same_place(int a, int b) {
+    struct statx first, second;
+    long result = sys(statx, a, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &first);
+    if (result == 0) result = sys(statx, b, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &second);
+    return result < 0 ? result : first.stx_mnt_id == second.stx_mnt_id && first.stx_ino == second.stx_ino;
+}
+
+/// Opens the target inside its root, and finds out whether it is the root. Hardly any path has links in it: they are
+/// looked at only then.
+static long open_target(struct init *init, const struct apus_make_target *s, const char *path, uint64_t resolve) {
+    uint64_t flags = O_PATH | (s->rules & APUS_TARGET_NO_FOLLOW ? O_NOFOLLOW : 0);
+    int root = init->slots[s->root];
+    init->covers = APUS_NO_SLOT;
+    if (is_below(path)) {
+        long target = open_beneath(root, path, flags, resolve | RESOLVE_NO_SYMLINKS);
+        if (target != -ELOOP || resolve & RESOLVE_NO_SYMLINKS) return target;
+    }
+    long target = open_beneath(root, path, flags, resolve);
+    if (target < 0) return target;
+    long is_root = is_same_place((int)target, root);
+    if (is_root > 0) init->covers = s->root;
+    if (is_root >= 0) return target;
+    sys(close, target);
+    return is_root;
+}
+
+static long is_mount_point(int descriptor) {
+    struct statx status;
+    long result = status_of(descriptor, "", AT_EMPTY_PATH, &status);
+    return result < 0 ? result : (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 long make_target(struct init *init, const struct apus_make_target *s) {
     int root = init->slots[s->root];
     uint64_t resolve = RESOLVE_INSIDE | (s->rules & APUS_TARGET_NO_LINKS ? RESOLVE_NO_SYMLINKS : 0);
     const char *path = s->path.length ? text(init, s->path) : ".";
-    uint64_t flags = O_PATH | (s->rules & APUS_TARGET_NO_FOLLOW ? O_NOFOLLOW : 0);
     long kind = s->kind;
     if (kind == APUS_TARGET_LIKE_SOURCE) {
         kind = is_directory(init->slots[s->source]);
         if (kind < 0) return kind;
         kind = kind ? APUS_TARGET_DIRECTORY : APUS_TARGET_FILE;
     }
-    long target = open_beneath(root, path, flags, resolve);
-    if (target == -ENOENT && kind != APUS_TARGET_EXISTING) {
+    long target = open_target(init, s, path, resolve);
+    init->has_made_target = target == -ENOENT && kind != APUS_TARGET_EXISTING;
+    if (init->has_made_target) {
         struct path work;
         work.length = s->path.length;
         memcpy(work.bytes, path, s->path.length + 1);
@@ -129,6 +175,10 @@ long make_target(struct init *init, const struct apus_make_target *s) {
     if (s->rules & APUS_TARGET_NOT_IN_PROC) result = lies_in_proc((int)target);
     if (result != 0) result = result < 0 ? result : -EPERM;
     else if (kind == APUS_TARGET_DIRECTORY && is_directory((int)target) == 0) result = -ENOTDIR;
+    else if (s->rules & APUS_TARGET_NOT_MOUNTED && !init->has_made_target) {
+        result = is_mount_point((int)target);
+        if (result > 0) result = -EEXIST;
+    }
     if (result == 0) return put(init, s->into, target);
     sys(close, target);
     return result;

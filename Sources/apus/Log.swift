@@ -17,11 +17,17 @@ struct Log: Sendable {
         arguments.dropFirst().prefix { $0 != "exec" }.joined(separator: " ")
     }
 
-    /// Fails where there is no log of the system that `--log` asks for, before anything is done that it should tell of.
+    /// Fails where there is no log as `--log` asks for, before anything is done that it should tell of.
     func check() throws(RuntimeError) {
         let path: String
         switch options.destination {
-        case .standardError, .file: return
+        case .standardError: return
+        case .file(let path):
+            do { _ = try Self.open(path) } catch {
+                let hint = error.errno == .noEntry ? "the directory is not there; make it, or give --log another file" : ""
+                throw .system(error, field: "--log", hint: hint)
+            }
+            return
         case .journal: path = SystemLogs.journal
         case .systemLog: path = SystemLogs.systemLog
         }
@@ -87,8 +93,11 @@ struct Log: Sendable {
     }
 
     private func append(_ line: String, to path: String) throws(SystemError) {
-        let file = try Descriptor.open(path, [.writeOnly, .create, .append, .noControllingTerminal], mode: 0o644)
-        try file.write(Array(line.utf8))
+        try Self.open(path).write(Array(line.utf8))
+    }
+
+    private static func open(_ path: String) throws(SystemError) -> Descriptor {
+        try Descriptor.open(path, [.writeOnly, .create, .append, .noControllingTerminal], mode: 0o644)
     }
 
     private static func fields(_ details: ErrorDetails) -> [LogField] {

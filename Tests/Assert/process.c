@@ -157,6 +157,9 @@ void facts_privileges(void) {
     json_flag("dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1);
     json_number("securebits", prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
     json_number("keepCapabilities", prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0));
+    json_number("timerSlack", prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
+    json_flag("withoutHugePages", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
+    json_flag("subreaper", ({ int isOne = 0; prctl(PR_GET_CHILD_SUBREAPER, &isOne); isOne; }));
     json_number("parentDeathSignal", ({ int signal = 0; prctl(PR_GET_PDEATHSIG, &signal); signal; }));
 
     status_line("seccomp", "\nSeccomp:\t"); /* prctl itself may be filtered */

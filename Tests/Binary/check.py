@@ -2,7 +2,8 @@
 """check.py APUS: what the two programs are, in their files and while they run.
 
 `apus`, and `apus-init` as a container at its gate runs it: which pages can be written or executed, what the compilers
-protect, and which system calls apus-init makes. Needs root, busybox and binutils.
+protect, and which system calls apus-init makes. Needs root, busybox and binutils. Tests/Arm calls the same checks for a
+program of another processor, whose processes run in an emulated machine.
 """
 
 import contextlib
@@ -12,6 +13,8 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -22,6 +25,7 @@ from ground import Ground
 SOURCES = TESTS.parent / "Sources"
 LIST = TESTS / "Binary/system-calls.txt"
 PATIENCE = 30  # seconds
+DISASSEMBLER = os.environ.get("OBJDUMP", "objdump")
 
 # Sections of apus. Who adds one decides where it belongs.
 CODE = {".text", ".text.hot", ".text.unlikely", ".text.startup", ".text.exit", ".text.unknown", ".text.split", ".init",
@@ -36,6 +40,15 @@ PROTECTED = {"become", "ck_send", "ck_receive", "ck_realpath", "ck_bpf_name", "c
 PROTECTED_SWIFT = r"\$[se]6Kernel"
 # What the C library checks for code that was compiled with _FORTIFY_SOURCE.
 FORTIFIED = {"open_socket": "__memcpy_chk", "ck_send": "__memcpy_chk"}
+
+# Of the kernels that there are, by the machine (EM_X86_64, EM_AARCH64).
+LARGEST_PAGE = {62: 4096, 183: 65536}
+
+# What must not be linked in: each start would pay for its set-up, and each process for its pages.
+ABSENT = {
+    "Foundation": r"\$[se](10Foundation|20FoundationEssentials)",
+    "concurrency": r"(libdispatch_init|swift_task_create)$",
+}
 
 NAMELESS = {"", "[stack]", "[heap]", "[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"}
 MEMORY_FILES = {"/memfd:apus-init (deleted)", "/memfd:apus-plan (deleted)", "/memfd:apus-report (deleted)"}
@@ -66,7 +79,8 @@ def check_apus(program: elf.Elf) -> None:
     check_segments("apus", program)
     require(program.kind == elf.EXEC and not program.all(elf.DYNAMIC), "apus: it is not a static program")
     relro = program.all(elf.RELRO)
-    require(len(relro) == 1 and (relro[0].address + relro[0].size) % elf.PAGE == 0, "apus: no RELRO in whole pages")
+    page = LARGEST_PAGE[program.machine]
+    require([one.address % page or one.size % page for one in relro] == [0], "apus: no RELRO in whole pages")
     for section in filter(lambda section: section.is_loaded, program.sections):
         segment = program.segment_of(section)
         require(segment is not None, f"apus: {section.name} is in no segment")
@@ -75,6 +89,14 @@ def check_apus(program: elf.Elf) -> None:
         require(segment.rights == right, f"apus: {section.name} is {segment.rights}, not {right}")
         require(is_in_relro == (section.name in WRITTEN_ONCE),
                 f"apus: {section.name} is {'' if is_in_relro else 'not '}read-only after the start")
+
+
+def check_symbols(program: elf.Elf) -> None:
+    symbols = program.symbols()
+    require(len(symbols) > 1000, "apus: it is stripped")
+    for what, pattern in ABSENT.items():
+        found = sorted(filter(re.compile(pattern).match, symbols))
+        require(not found, f"apus: {what} is linked in: {found[:1]}")
 
 
 def check_init(program: elf.Elf) -> None:
@@ -92,18 +114,18 @@ def check_init(program: elf.Elf) -> None:
 # ---- Code
 
 def disassembly(path: str | Path) -> str:
-    return subprocess.run(["objdump", "-d", "--no-show-raw-insn", str(path)], check=True, capture_output=True,
+    return subprocess.run([DISASSEMBLER, "-d", "--no-show-raw-insn", str(path)], check=True, capture_output=True,
                           text=True).stdout
 
 
 def callers(code: str, *callees: str) -> dict[str, set[str]]:
-    """Which functions call which of these."""
+    """Which functions call which of these, be it by a second name."""
     found: dict[str, set[str]] = {callee: set() for callee in callees}
     caller = ""
     for line in code.splitlines():
         if line.endswith(">:"):
             caller = line[line.index("<") + 1:-2]
-        elif line.endswith(">") and (callee := line[line.rindex("<") + 1:-1]) in found:
+        elif line.endswith(">") and (callee := line[line.rindex("<") + 1:-1].removesuffix("_local")) in found:
             found[callee].add(caller)
     return found
 
@@ -127,48 +149,80 @@ def listed_calls() -> list[str]:
 
 
 def calls_in_sources() -> set[str]:
-    """The names in `sys(NAME, ...)` and `retry(NAME, ...)`. Only kernel.h may enter the kernel by another way."""
+    """The names in `sys(NAME, ...)`, `retry(NAME, ...)` and `bare_sys(NAME)`. Only kernel.h may enter the kernel by another way."""
     names = set()
     for file in sorted((SOURCES / "apus-init").glob("*.[ch]")):
         code = re.sub(r"///?.*|/\*.*?\*/", "", file.read_text())
-        names.update(name for name in re.findall(r"\b(?:sys|retry)\(\s*(\w+)", code) if name != "__VA_ARGS__")
+        names.update(name for name in re.findall(r"\b(?:sys|retry|bare_sys)\(\s*(\w+)", code) if name not in ("__VA_ARGS__", "n"))
         ways = re.findall(r"\bcall6\(|\bsyscall\b|\bsvc\b", code)
         require(file.name == "kernel.h" or not ways, f"{file.name}: a system call that is not made with sys()")
     return names
 
 
-def number_of_calls() -> dict[int, str]:
-    macros = subprocess.run(["cc", "-dM", "-E", "-include", "asm/unistd.h", "-x", "c", "/dev/null"], check=True,
+def number_of_calls(compiler: list[str]) -> dict[int, str]:
+    macros = subprocess.run([*compiler, "-dM", "-E", "-include", "asm/unistd.h", "-x", "c", "/dev/null"], check=True,
                             capture_output=True, text=True).stdout
-    return {int(number): name for name, number in re.findall(r"#define __NR_(\w+) (\d+)$", macros, re.M)}
+    values = dict(re.findall(r"#define (__NR\w*?_\w+) (\w+)$", macros, re.M))
+    # Some numbers of aarch64 have a second name: __NR_fcntl is __NR3264_fcntl.
+    numbers = {name: values.get(value, value) for name, value in values.items() if name.startswith("__NR_")}
+    return {int(number): name.removeprefix("__NR_") for name, number in numbers.items() if number.isdecimal()}
 
 
 def instructions_of(path: Path) -> list[tuple[int, str, str]]:
     """Address, name and operands of each instruction."""
-    return [(int(address, 16), name, operands.split("#")[0].split("<")[0].strip()) for address, name, operands
+    return [(int(address, 16), name, re.split(r"# |//|<", operands)[0].strip()) for address, name, operands
             in re.findall(r"^\s*([0-9a-f]+):\s+(\S+)[ \t]*(.*)$", disassembly(path), re.M)]
 
 
-def check_guards(path: Path) -> None:
+@dataclass(frozen=True)
+class Processor:
+    """The instructions of a processor that enter the kernel, end the program, call, and may go elsewhere; and where the
+    number of a system call is before the one that enters the kernel."""
+
+    entry: str
+    trap: str
+    call: str
+    jumps: str
+    number_before: Callable[[list[tuple[int, str, str]], set[int], int], int]
+
+
+def address_in(operands: str) -> int | None:
+    """The address that a jump or a call names; it comes last."""
+    last = operands.split(",")[-1].strip()
+    return int(last, 16) if re.fullmatch(r"(0x)?[0-9a-f]+", last) else None
+
+
+def check_guards(path: Path, processor: Processor) -> None:
     """Many functions of apus-init call the one that is nothing but a trap: __stack_chk_fail."""
     instructions = instructions_of(path)
-    traps = {address for address, name, _ in instructions if name == "ud2"}
-    calls = [operands for _, name, operands in instructions if name == "call" and int(operands, 16) in traps]
+    traps = {address for address, name, _ in instructions if name == processor.trap}
+    calls = [operands for _, name, operands in instructions if name == processor.call and address_in(operands) in traps]
     require(len(calls) > 20, f"apus-init: only {len(calls)} functions have a stack protector")
 
 
-def calls_in_program(path: Path) -> set[str]:
-    """The number that each `syscall` instruction is given: the last value of eax before it, which must be a constant,
-    and nothing may jump in between."""
+def calls_in_program(path: Path, processor: Processor, compiler: list[str]) -> set[str]:
+    """The number that each instruction which enters the kernel is given. It must be a constant, and nothing may jump in
+    between."""
     instructions = instructions_of(path)
-    targets = {int(operands, 16) for _, name, operands in instructions
-               if re.match(r"j|call", name) and re.fullmatch(r"[0-9a-f]+", operands)}
-    names, entries = number_of_calls(), [i for i, one in enumerate(instructions) if one[1] == "syscall"]
+    targets = {address_in(operands) for _, name, operands in instructions if re.match(processor.jumps, name)}
+    entries = [i for i, one in enumerate(instructions) if one[1] == processor.entry]
     require(len(entries) > 50, f"apus-init: only {len(entries)} system calls found in its code")
-    return {names[number_before(instructions, targets, entry)] for entry in entries}
+    names = number_of_calls(compiler)
+    return {names[processor.number_before(instructions, targets, entry)] for entry in entries}
 
 
-def number_before(instructions: list[tuple[int, str, str]], targets: set[int], entry: int) -> int:
+def number_in_x8(instructions: list[tuple[int, str, str]], targets: set[int], entry: int) -> int:
+    """aarch64: the instruction before puts it there (kernel.h)."""
+    address, _, operands = instructions[entry]
+    _, name, before = instructions[entry - 1]
+    constant = re.fullmatch(r"x8, #(0x[0-9a-f]+|\d+)", before)
+    require(operands in ("#0", "#0x0") and name == "mov" and constant is not None and address not in targets,
+            f"apus-init: the system call at {address:#x} has no number of its own: {name} {before}")
+    return int(constant[1], 0)
+
+
+def number_in_rax(instructions: list[tuple[int, str, str]], targets: set[int], entry: int) -> int:
+    """x86-64: the last value of eax before it."""
     place = f"apus-init: the number of the system call at {instructions[entry][0]:#x}"
     for index in range(entry, 0, -1):
         require(instructions[index][0] not in targets, f"{place} depends on the way there")
@@ -186,34 +240,55 @@ def number_before(instructions: list[tuple[int, str, str]], targets: set[int], e
     raise Failure(f"{place} is missing")
 
 
-def check_calls(init: Path) -> int:
+PROCESSORS = {
+    62: Processor("syscall", "ud2", "call", r"j|call", number_in_rax),  # EM_X86_64
+    183: Processor("svc", "brk", "bl", r"(b|bl|b\..+|cbn?z|tbn?z)$", number_in_x8),  # EM_AARCH64
+}
+
+
+def check_calls(init: Path, machine: int, compiler: list[str]) -> int:
     listed, written = set(listed_calls()), calls_in_sources()
     require(written == listed, f"{LIST.name} and the sources differ: {', '.join(sorted(written ^ listed))}")
-    if os.uname().machine == "x86_64":
-        made = calls_in_program(init)
-        require(made == listed, f"{LIST.name} and apus-init differ: {', '.join(sorted(made ^ listed))}")
-        check_guards(init)
+    processor = PROCESSORS[machine]
+    made = calls_in_program(init, processor, compiler)
+    require(made == listed, f"{LIST.name} and apus-init differ: {', '.join(sorted(made ^ listed))}")
+    check_guards(init, processor)
     return len(listed)
 
 
 # ---- Processes
 
-def mappings(pid: int) -> list[tuple[int, int, str, str]]:
-    """Start, end, rights and name of each mapping of a process."""
-    lines = [line.split(None, 5) + [""] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
-    return [(*(int(end, 16) for end in line[0].split("-")), line[1], line[5]) for line in lines]
+class Process:
+    """What can be seen of a process of this machine."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+
+    def read(self, file: str) -> bytes:
+        """A file in its directory of procfs."""
+        return Path(f"/proc/{self.pid}/{file}").read_bytes()
+
+    def memory(self, address: int, size: int) -> bytes:
+        with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
+            memory.seek(address)
+            return memory.read(size)
+
+    def mappings(self) -> list[tuple[int, int, str, str]]:
+        """Start, end, rights and name of each mapping."""
+        lines = [line.split(None, 5) + [""] for line in self.read("maps").decode().splitlines()]
+        return [(*(int(end, 16) for end in line[0].split("-")), line[1], line[5]) for line in lines]
 
 
-def check_mappings(name: str, pid: int) -> None:
-    found = mappings(pid)
+def check_mappings(name: str, process: Process) -> None:
+    found = process.mappings()
     require(len(found) > 5, f"{name}: only {len(found)} mappings")
     for start, _, rights, what in found:
         require(not ("w" in rights and "x" in rights), f"{name}: {rights} at {start:#x} {what}")
 
 
-def check_constants(name: str, pid: int, program: elf.Elf) -> None:
+def check_constants(name: str, process: Process, program: elf.Elf) -> None:
     """What the file says of RELRO has been done: every constant is read-only in the process."""
-    found = mappings(pid)
+    found = process.mappings()
     for section in filter(lambda section: section.is_loaded and section.name not in CODE | WRITTEN, program.sections):
         rights = [rights for start, end, rights, _ in found if start <= section.address < end]
         require(rights == ["r--p"], f"{name}: {section.name} is mapped {rights}")
@@ -249,18 +324,18 @@ def check_processes(apus: str, ground: Ground) -> tuple[Path, str]:
     try:
         with waiting(runtime.command("run", "--bundle", str(bundle.path), running),
                      lambda: runtime.state(running).get("status") == "running") as pid:
-            check_mappings("apus run", pid)
-            check_constants("apus run", pid, program)
+            check_mappings("apus run", Process(pid))
+            check_constants("apus run", Process(pid), program)
         for name in (first, second):
             outcome = runtime.call("create", "--bundle", str(bundle.path), name)
             require(outcome.succeeded, f"create: {outcome.err}")
             pid = runtime.state(name)["pid"]
-            check_mappings("apus-init", pid)
-            addresses.add(check_gate(pid))
+            check_mappings("apus-init", Process(pid))
+            addresses.add(check_gate(Process(pid)))
             copy.write_bytes(Path(f"/proc/{pid}/exe").read_bytes())
         with waiting(runtime.command("wait", first), lambda: True) as pid:
-            check_mappings("apus wait", pid)
-            check_constants("apus wait", pid, program)
+            check_mappings("apus wait", Process(pid))
+            check_constants("apus wait", Process(pid), program)
     finally:
         for name in (running, first, second):
             runtime.call("delete", "--force", name)
@@ -269,27 +344,26 @@ def check_processes(apus: str, ground: Ground) -> tuple[Path, str]:
     return copy, "a random address" if is_random else "an address that this host does not randomise"
 
 
-def check_gate(pid: int) -> int:
+def check_gate(process: Process) -> int:
     """Nothing of the host's memory or environment is in the process that waits at the gate. Gives its address."""
-    found = mappings(pid)
+    found = process.mappings()
     others = {what for _, _, _, what in found} - NAMELESS - MEMORY_FILES
     require(not others, f"apus-init: it maps {', '.join(sorted(others))}")
-    environment = Path(f"/proc/{pid}/environ").read_bytes()
+    environment = process.read("environ")
     require(environment == b"", f"apus-init: it has an environment: {environment!r}")
     image = [mapping for mapping in found if mapping[3].startswith("/memfd:apus-init")]
-    check_guard(pid, [mapping for mapping in found if mapping[0] == image[-1][1]][0])
+    # On Arm others may lie between the code and the data.
+    start, end, *_ = next(mapping for mapping in found if mapping[0] >= image[-1][1] and mapping[2:] == ("rw-p", ""))
+    check_guard(process, start, end)
     return image[0][0]
 
 
-def check_guard(pid: int, data: tuple[int, int, str, str]) -> None:
+def check_guard(process: Process, start: int, end: int) -> None:
     """The stack protector's guard: the kernel's random bytes (AT_RANDOM, getauxval(3)), the first of them 0."""
-    vector = Path(f"/proc/{pid}/auxv").read_bytes()
+    vector = process.read("auxv")
     entries = dict(struct.iter_unpack("<QQ", vector[:len(vector) // 16 * 16]))
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        memory.seek(entries[25])
-        guard = b"\0" + memory.read(8)[1:]
-        memory.seek(data[0])
-        require(guard in memory.read(data[1] - data[0]), "apus-init: its stack protector has no guard of its own")
+    guard = b"\0" + process.memory(entries[25], 8)[1:]
+    require(guard in process.memory(start, end - start), "apus-init: its stack protector has no guard of its own")
 
 
 def main() -> int:
@@ -302,18 +376,20 @@ def main() -> int:
     try:
         program = elf.Elf.read(apus)
         check_apus(program)
+        check_symbols(program)
         check_protection(apus)
         init, place = check_processes(apus, ground)
         image = elf.Elf.read(init)
         check_init(image)
-        calls = check_calls(init)
+        calls = check_calls(init, image.machine, ["cc"])
     except Failure as failure:
         print(f"{apus}: {failure}", file=sys.stderr)
         return 1
     finally:
         ground.close()
     relro = program.all(elf.RELRO)[0].size // 1024
-    print(f"{apus}: no page is writable and executable, constants are read-only, {relro} KiB of them after the start")
+    print(f"{apus}: static, without Foundation and concurrency; no page is writable and executable; constants are "
+          f"read-only, {relro} KiB of them after the start")
     print(f"apus-init: {len(image.image)} bytes at {place}, no relocations, {calls} system calls, all on the list")
     return 0
 

@@ -9,7 +9,6 @@ LOAD, DYNAMIC, INTERPRETER, STACK, RELRO = 1, 2, 3, 0x6474E551, 0x6474E552
 X, W, R = 1, 2, 4
 ALLOCATED, TLS = 0x2, 0x400  # SHF_ALLOC, SHF_TLS
 NOBITS, RELOCATIONS = 8, {4: "RELA", 9: "REL", 19: "RELR"}
-PAGE = 4096
 
 
 @dataclass
@@ -58,6 +57,15 @@ class Elf:
     @classmethod
     def read(cls, path: str | Path) -> "Elf":
         return cls(Path(path).read_bytes())
+
+    def symbols(self) -> set[str]:
+        """The names in the table of symbols; none in a stripped file."""
+        sections = {section.name: section for section in self.sections}
+        if ".symtab" not in sections:
+            return set()
+        table, names = sections[".symtab"], sections[".strtab"].offset
+        return {self._text(names + struct.unpack_from("<I", self.image, at)[0])
+                for at in range(table.offset, table.offset + table.size, 24)}
 
     def _segment(self, at: int) -> Segment:
         kind, flags, _, address, _, _, size = struct.unpack_from("<IIQQQQQ", self.image, at)

@@ -31,7 +31,7 @@ import Testing
         arguments: [
             (nil, nil, nil), (nil, 100, nil), (nil, -1, -1), (-1, nil, -1), (-1, 100, -1), (-1, -1, -1),
             (300, 100, 200),
-            (100, 100, 0),
+            (100, 100, 0), (300, -1, 300), (0, -1, 0),
         ] as [(Int64?, Int64?, Int64?)])
     func `swap alone is what is left of both`(both: Int64?, memory: Int64?, expected: Int64?) throws {
         #expect(try MemoryV2.swapAlone(both: both, memory: memory) == expected)
@@ -40,7 +40,6 @@ import Testing
     @Test(
         arguments: [
             (300, nil, "unable to set swap limit without memory limit"),
-            (300, -1, "unable to set swap limit without memory limit"),
             (100, 300, "memory+swap limit should be >= memory limit: 100 < 300"),
         ] as [(Int64?, Int64?, String)])
     func `a limit of both needs a limit of memory that is not higher`(both: Int64?, memory: Int64?, reason: String) {
@@ -50,6 +49,23 @@ import Testing
     @Test(arguments: [(-1, "max"), (0, "1"), (1, "1"), (100, "100")] as [(Int64, String)])
     func `no further task is a limit of one`(limit: Int64, expected: String) {
         #expect(Pids.value(limit) == expected)
+    }
+
+    @Test(
+        arguments: [
+            (33_333, 100_000, 34_000), (34_000, 100_000, 34_000), (50_000, 100_000, 50_000), (1, 100_000, 1000),
+            (10_000, 30_000, 10_200), (250_000, 100_000, 250_000), (-1, 100_000, -1), (.max, 1, .max),
+        ] as [(Int64, UInt64, Int64)])
+    func `a quota under systemd is a whole percentage, rounded up`(quota: Int64, period: UInt64, rounded: Int64) {
+        #expect(UnitQuota.rounded(quota, period: period) == rounded)
+    }
+
+    @Test(arguments: [
+        ("33333 100000", "34000 100000"), ("33333", "34000"), ("max", "max"), ("max 50000", "max 50000"), ("", ""),
+        ("1 2 3", "1 2 3"), ("5 x", "5 x"),
+    ])
+    func `so is that of a line`(line: String, rounded: String) {
+        #expect(UnitQuota.rounded(line: line, period: 100_000) == rounded)
     }
 
     @Test func `RDMA limits that are not given are not written`() {

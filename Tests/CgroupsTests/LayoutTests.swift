@@ -70,6 +70,33 @@ import Testing
                     unified: Hierarchy(label: "", mountPoint: "/sys/fs/cgroup/unified", ownPath: "")))
     }
 
+    @Test func `mounts that nobody can reach are none`() {
+        let mounts = """
+            31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+            32 31 0:33 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+            33 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 none rw
+            40 31 0:60 / /sys/fs/cgroup rw - tmpfs none rw
+            41 40 0:33 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+
+            """
+        var parser = LayoutParser(cgroup: Array("8:pids:/\n0::/\n".utf8)) { $0.id > 40 }
+        if !parser.append(Array(mounts.utf8)) { parser.finish() }
+        #expect(parser.mounts == [LayoutParser.Mount(id: 41, parent: 40, mountPoint: "/sys/fs/cgroup/pids")])
+        #expect(parser.unified == nil)
+    }
+
+    @Test(arguments: [("/c/pids", true), ("/c/pids/inner", false), ("/c/pids2", false)])
+    func `what is mounted right over a hierarchy is seen`(place: String, isOver: Bool) {
+        let mounts = "32 31 0:33 / /c/pids rw - cgroup cgroup rw,pids\n40 32 0:60 / \(place) rw - tmpfs none rw\n"
+        for size in [1, 1000] {
+            var parser = LayoutParser(cgroup: Array("8:pids:/\n0::/\n".utf8))
+            for start in stride(from: 0, to: mounts.utf8.count, by: size) {
+                _ = parser.append(Array(mounts.utf8.dropFirst(start).prefix(size)))
+            }
+            #expect(parser.mounts.map { $0.isOverlaid } == [isOver])
+        }
+    }
+
     @Test func `without a cgroup file system there is none`() {
         #expect(parse("22 1 0:21 / /proc rw - proc proc rw\n", "0::/\n") == .none)
         #expect(parse("", "") == .none)

@@ -20,6 +20,7 @@ import Testing
     func `the mount is found by its type`(line: String, path: String?) {
         let before = "23 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
         #expect(Resctrl.mountPoint(in: Array((before + line + "\n").utf8)) == path)
+        #expect(Resctrl.mountPoint(in: Array((before + line + "\n").utf8)) { _ in false } == nil)
     }
 
     @Test(.enabled(if: (try? Resctrl.mounted()) == nil, "this host has resctrl"))

@@ -6,7 +6,7 @@ import Testing
     @Test(arguments: [
         (
             "run -d --keep --no-subreaper c",
-            Action.run(run("c") { ($0.detach, $0.keep, $0.noSubreaper) = (true, true, true) })
+            Action.run(run("c") { ($0.detach, $0.keep, $0.create.noSubreaper) = (true, true, true) })
         ),
         (
             "run c -b b -f x.json --preserve-fds=2",
@@ -53,8 +53,8 @@ import Testing
 
     @Test func specAndPlanOptions() throws {
         var spec = SpecOptions()
-        (spec.bundle, spec.rootless) = ("/b", true)
-        #expect(try action("spec --rootless -b /b") == .spec(spec))
+        (spec.bundle, spec.rootless, spec.file) = ("/b", true, "f.json")
+        #expect(try action("spec --rootless -b /b -f f.json") == .spec(spec))
         var plan = PlanOptions()
         (plan.bundle, plan.format) = ("/b", .json)
         #expect(try action("plan /b --format json") == .plan(plan))

@@ -200,7 +200,7 @@ def a_new_size_is_told_to_the_program():
 @case
 def the_configured_size_holds_where_the_caller_has_no_terminal():
     done = subprocess.run(command("stty size", size=(33, 121)), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    check(done.stdout == b"33 121\r\n", done)
+    check(done.stdout == b"33 121\n", done)
 
 
 @case
@@ -486,25 +486,25 @@ def piped(script, data, seconds=60):
 @case
 def the_end_of_piped_input_reaches_the_program():
     done = piped("stty -echo; cat; echo the end", b"one\ntwo\n")
-    check(done.returncode == 0 and done.stdout.endswith(b"one\r\ntwo\r\nthe end\r\n"), done)
+    check(done.returncode == 0 and done.stdout.endswith(b"one\ntwo\nthe end\n"), done)
 
 
 @case
 def the_end_of_piped_input_comes_after_an_unfinished_line_too():
     done = piped("stty -echo; cat; echo; echo the end", b"one\ntwo")
-    check(done.returncode == 0 and done.stdout.endswith(b"one\r\ntwo\r\nthe end\r\n"), done)
+    check(done.returncode == 0 and done.stdout.endswith(b"one\ntwo\nthe end\n"), done)
 
 
 @case
 def an_interactive_shell_ends_with_its_piped_input():
     done = piped("exec sh -i", b"echo he''llo\nsleep 0.3\nexit_status() { return 6; }; exit_status\n")
-    check(b"\nhello\r\n" in done.stdout and done.returncode == 6, done)
+    check(b"\nhello\n" in done.stdout and done.returncode == 6, done)
 
 
 @case
 def every_reader_finds_the_end_of_piped_input():
     done = piped("stty -echo; cat; cat; cat; echo the end", b"")
-    check(done.returncode == 0 and done.stdout == b"the end\r\n", done)
+    check(done.returncode == 0 and done.stdout == b"the end\n", done)
 
 
 @case
@@ -517,14 +517,14 @@ def output_after_the_end_of_piped_input_is_not_lost():
 @case
 def input_from_the_null_device_is_at_its_end():
     done = subprocess.run(command("stty -echo; cat; echo the end"), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    check(done.returncode == 0 and done.stdout == b"the end\r\n", done)
+    check(done.returncode == 0 and done.stdout == b"the end\n", done)
 
 
 @case
 def input_that_was_closed_is_at_its_end():
     words = " ".join(shlex.quote(word) for word in command("stty -echo; cat; echo the end"))
     done = subprocess.run(["/bin/sh", "-c", f"exec {words} <&-"], capture_output=True, timeout=60)
-    check(done.returncode == 0 and done.stdout == b"the end\r\n", done)
+    check(done.returncode == 0 and done.stdout == b"the end\n", done)
 
 
 @case
@@ -534,7 +534,7 @@ def output_may_be_a_file():
         file.write(b"before\n")
         file.flush()
         done = subprocess.run(command("echo inside"), stdin=subprocess.DEVNULL, stdout=file, timeout=60)
-    check(done.returncode == 0 and open(path, "rb").read() == b"before\ninside\r\n", open(path, "rb").read())
+    check(done.returncode == 0 and open(path, "rb").read() == b"before\ninside\n", open(path, "rb").read())
 
 
 # Amounts
@@ -629,7 +629,7 @@ def a_program_that_reads_nothing_and_echoes_everything_blocks_nobody():
 def signals_are_passed_on_while_nobody_reads_the_output():
     script = "trap 'exit 9' TERM; echo ready; while :; do echo a line that nobody reads; done"
     process = subprocess.Popen(command(script), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    check(process.stdout.readline() == b"ready\r\n")
+    check(process.stdout.readline() == b"ready\n")
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
@@ -660,7 +660,7 @@ def what_is_printed_right_before_the_end_is_not_lost():
     for round in range(30):
         done = subprocess.run(command("seq 1 3000; printf 'the last word'"), stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=60)
-        check(done.stdout.endswith(b"\n3000\r\nthe last word"), "round", round, done.stdout[-100:])
+        check(done.stdout.endswith(b"\n3000\nthe last word"), "round", round, done.stdout[-100:])
 
 
 # The caller's descriptors
@@ -711,11 +711,21 @@ def a_terminal_that_does_not_wait_is_left_so():
 # Ends of the other side
 
 @case
-def a_reader_that_goes_away_does_not_end_the_container():
+def a_reader_that_goes_away_takes_the_terminal_with_it():
+    """A writer finds out by its writes, as on every terminal that is gone, and ends."""
+    process = subprocess.Popen(command("echo ready; while echo more 2>/dev/null; do :; done; exit 6"),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    check(process.stdout.readline() == b"ready\n")
+    process.stdout.close()
+    check(process.wait(60) in (6, 129), process.returncode)
+
+
+@case
+def a_reader_that_goes_away_does_not_end_who_does_not_mind():
     marker = in_rootfs("marker")
-    script = "echo ready; sleep 0.3; for i in 1 2 3; do echo more; sleep 0.1; done; touch /marker; exit 6"
+    script = "trap '' HUP; echo ready; sleep 0.3; for i in 1 2 3; do echo more; sleep 0.1; done; touch /marker; exit 6"
     process = subprocess.Popen(command(script), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    check(process.stdout.readline() == b"ready\r\n")
+    check(process.stdout.readline() == b"ready\n")
     process.stdout.close()
     check(process.wait(60) == 6)
     check(os.path.exists(marker), "it did not come to its end")
@@ -758,7 +768,7 @@ def a_program_that_closes_its_terminal_costs_nothing_and_may_open_it_again():
 @case
 def processes_left_behind_do_not_keep_the_command_waiting():
     done = subprocess.run(command("sleep 1000 & echo started; exit 3"), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    check(done.returncode == 3 and done.stdout == b"started\r\n", done)
+    check(done.returncode == 3 and done.stdout == b"started\n", done)
 
 
 def main():

@@ -30,8 +30,14 @@ pid_of() { "$apus" --root "$work/root" state "$1" 2>/dev/null | jq .pid; }
 cgroup_of() { sed 's/^0:://' "/proc/$(pid_of "$1")/cgroup"; }
 shown() { systemctl show "$1" -p "$2" --value; }
 units() { systemctl list-units --all --plain --no-legend --full 'apus-*' 'test*' | sed 's/ .*//'; }
-gone() { # waits until the manager has forgotten a unit
-  for _ in $(seq 50); do [ "$(systemctl show "$1" -p LoadState --value)" = not-found ] && return; sleep 0.1; done
+gone() { # waits until the manager has forgotten a unit; a slice that is not active is as good (systemd 257 knows any)
+  for _ in $(seq 50); do
+    case $(systemctl show "$1" -p LoadState -p ActiveState --value | xargs) in
+      "not-found "*) return ;;
+      *" inactive") case $1 in *.slice) return ;; esac ;;
+    esac
+    sleep 0.1
+  done
 }
 values() { # DIRECTORY FILE...
   local directory=$1 file
@@ -45,7 +51,9 @@ values() { # DIRECTORY FILE...
 limits='
 memory, tasks, quota, processors, block weight, huge pages|{memory:{limit:67108864,swap:100663296,reservation:33554432},pids:{limit:55},cpu:{quota:25000,period:50000,cpus:"0",mems:"0"},blockIO:{weight:500},hugepageLimits:[{pageSize:"2MB",limit:4194304}]}|memory.max memory.swap.max memory.low pids.max cpu.max cpuset.cpus cpuset.mems io.weight hugetlb.2MB.max|runc|
 unlimited, quota alone|{memory:{limit:67108864,swap:-1},pids:{limit:-1},cpu:{quota:30000}}|memory.max memory.swap.max pids.max cpu.max|runc|
-quota of a part of a percent|{cpu:{quota:33333,period:100000}}|cpu.max|runc|cpu.max=34000 100000 ;
+quota of a part of a percent|{cpu:{quota:33333,period:100000}}|cpu.max|cpu.max=34000 100000 ;|
+quota of a part of a percent by name|{unified:{"cpu.max":"33333 50000"}}|cpu.max|cpu.max=33500 50000 ;|
+swap without a limit of memory|{memory:{limit:-1,swap:134217728}}|memory.max memory.swap.max|memory.max=max ;memory.swap.max=134217728 ;|
 files by name|{unified:{"memory.high":"50000000","memory.min":"1048576","memory.low":"2097152","pids.max":"44","cpu.weight":"77","cpu.max":"20000 50000","cpuset.cpus":"0","memory.max":"60000000","memory.swap.max":"0"}}|memory.high memory.min memory.low pids.max cpu.weight cpu.max cpuset.cpus memory.max memory.swap.max|runc|
 shares|{cpu:{shares:512}}|cpu.weight|cpu.weight=59 ;|
 idle|{cpu:{idle:1}}|cpu.idle|cpu.idle=1 ;|
@@ -137,7 +145,8 @@ check "unit: place" /system.slice/apus-web.scope "$(cgroup_of web)"
 check "unit: delegated" yes "$(shown apus-web.scope Delegate)"
 check "unit: slice" system.slice "$(shown apus-web.scope Slice)"
 check "unit: description" "apus container web" "$(shown apus-web.scope Description)"
-check "unit: accounting" "yes yes yes yes" "$(for a in CPU IO Memory Tasks; do shown apus-web.scope ${a}Accounting; done | xargs)"
+# Of those that this systemd has: from 258 on CPU time is always accounted for.
+check "unit: accounting" yes "$(for a in CPU IO Memory Tasks; do shown apus-web.scope ${a}Accounting; done | grep . | sort -u | xargs)"
 check "annotation: time" "2min 3s" "$(shown apus-web.scope TimeoutStopUSec)"
 contains "annotation: list" network.target "$(shown apus-web.scope After)"
 check "annotation: wins" 31 "$(shown apus-web.scope CPUWeight)"
@@ -179,7 +188,7 @@ sleep 0.5
 check "slice: limit after daemon-reload" "pids.max=22 ;" "$(values $cgroups/testa.slice/testa-b.slice pids.max)"
 run delete -f slice
 gone testa-b.slice
-check "slice: gone" not-found "$(shown testa-b.slice LoadState)"
+check "slice: gone" "inactive " "$(shown testa-b.slice ActiveState) $(ls -d $cgroups/testa.slice/testa-b.slice 2>/dev/null)"
 bundle deep '.linux.cgroupsPath = "testc-d.slice:pre:fix"'
 run --systemd-cgroup create -b deep deep || said
 check "place: nested slices" /testc.slice/testc-d.slice/pre-fix.scope "$(cgroup_of deep)"

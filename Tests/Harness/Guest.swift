@@ -5,6 +5,11 @@ public enum Guest {
     /// `APUS_VM`: called as `PROGRAM run --share DIRECTORY... -- COMMAND...`.
     public static var program: String? { variable("APUS_VM") }
 
+    /// What the program is told about its guest besides (`APUS_VM_SUITE`, `APUS_VM_PACKAGES`, ...).
+    public static var settings: [String] {
+        (Files.read("/proc/self/environ") ?? "").split(separator: "\0").filter { $0.hasPrefix("APUS_VM_") }.map(String.init)
+    }
+
     private static func variable(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
@@ -28,7 +33,7 @@ public enum Guest {
         // Tests make links to the programs: they have to be on the guest's own file system.
         let command = "\(tests) --testing-library swift-testing --filter '\(filter)'"
         arguments += ["sh", "-c", "\(preparation) && cp -r \(template) /tmp/template && exec \(command)"]
-        let environment = ["PATH", "HOME", "APUS_VM_CACHE"].compactMap { name in variable(name).map { "\(name)=\($0)" } }
+        let environment = ["PATH", "HOME"].compactMap { name in variable(name).map { "\(name)=\($0)" } } + settings
         return try Command(
             arguments: arguments, environment: environment, directory: directory, output: "\(directory)/out",
             errors: "\(directory)/err"

@@ -8,12 +8,12 @@ busybox and runc or crun; nothing but the smallest Python (python3-minimal).
 """
 
 import argparse
-import concurrent.futures
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from dataclasses import dataclass
 
 CONFIG = """{"ociVersion": "1.0.2", "root": {"path": "%(rootfs)s", "readonly": true},
@@ -146,6 +146,8 @@ DELIBERATE = [
     Deliberate("set as asked; older than the property", file=r"cpu\.(max\.burst|cfs_burst_us)", row="burst"),
     Deliberate("set as asked; older than the property", file=r"cpu\.(idle|shares|weight(\.nice)?)", row="idle"),
     Deliberate("no processes but the first, as specification 1.3 says", file=r"pids\.max", row="tasks 0"),
+    Deliberate("written where the kernel has the file; runc passes over it", file=r"memory\.kmem\.tcp\.limit_in_bytes",
+               row="kernel TCP memory"),
     Deliberate("reserved pages count as well", file=r"hugetlb\..*\.rsvd\.(max|limit_in_bytes)", row="huge pages"),
     Deliberate("out of the range of the specification", file="status", row="swappiness 101|block weight out of range",
                runtime="runc"),
@@ -291,12 +293,42 @@ class Parity:
         shutil.copy(shutil.which("busybox"), f"{self.work}/rootfs/bin/busybox")
         try:
             rows = [(number, row, driver) for driver in self.drivers for number, row in enumerate(ROWS)]
-            with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                for lines in pool.map(lambda words: self.compare(*words), rows):
-                    print("\n".join(lines), flush=True)
+            for lines in in_parallel(lambda words: self.compare(*words), rows, 2):
+                print("\n".join(lines), flush=True)
         finally:
             self.clean()
         print("done")
+
+
+def in_parallel(work, items, count):
+    """The results of work for all items, in their order, with so many threads. (concurrent.futures is not everywhere:
+    python3-minimal lacks it.)"""
+    results, done = {}, threading.Condition()
+    remaining = iter(enumerate(items))
+
+    def go_on():
+        while True:
+            with done:
+                number, item = next(remaining, (None, None))
+            if number is None:
+                return
+            try:
+                result = (work(item), None)
+            except BaseException as error:  # told to who asks for the result
+                result = (None, error)
+            with done:
+                results[number] = result
+                done.notify()
+
+    for _ in range(count):
+        threading.Thread(target=go_on, daemon=True).start()
+    for number in range(len(items)):
+        with done:
+            done.wait_for(lambda: number in results)
+        value, error = results.pop(number)
+        if error:
+            raise error
+        yield value
 
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])

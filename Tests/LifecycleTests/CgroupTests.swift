@@ -127,6 +127,15 @@ extension Containers {
             #expect(bundle.limit("memory", "memory.memsw.limit_in_bytes") == "\(128 << 20)")
         }
 
+        @Test(.enabled(if: !isV1, "v2 files"), arguments: [(-1, 128 << 20, "134217728"), (0, 0, "max"), (64 << 20, 0, "max")])
+        func `swap has a limit of its own where memory has none`(limit: Int, swap: Int, expected: String) throws {
+            let bundle = try Bundle.sleeping {
+                $0.linux.resources.memory = ["limit": Value(limit), "swap": Value(swap)]
+            }
+            try bundle.create().ok()
+            #expect(bundle.limit("memory", "memory.swap.max") == expected)
+        }
+
         @Test(.enabled(if: isV1, "v1 files")) func `quota and period are set together`() throws {
             let bundle = try Bundle.sleeping { $0.linux.resources.cpu = ["quota": 30_000, "period": 60_000] }
             try bundle.create().ok()
@@ -152,6 +161,64 @@ extension Containers {
             } else {
                 #expect(bundle.limit("memory", "memory.max") == "max")
             }
+        }
+
+        @Test(.beyondRunc("its version decides"), arguments: [("1.2.0", "max"), ("1.3.0", "1")])
+        func `a limit of no tasks is what the version of the configuration means by it`(
+            version: String, expected: String
+        ) throws {
+            let bundle = try Bundle.sleeping {
+                $0.ociVersion = .string(version)
+                $0.linux.resources.pids.limit = 0
+            }
+            try bundle.create().ok()
+            #expect(bundle.limit("pids", "pids.max") == expected)
+            try bundle.command(["update", "--pids-limit", "9", bundle.id]).run().ok()
+            #expect(bundle.limit("pids", "pids.max") == "9")
+            try bundle.command(["update", "--pids-limit", "0", bundle.id]).run().ok()
+            #expect(bundle.limit("pids", "pids.max") == expected)
+            let check = try bundle.command(["check", bundle.directory]).run()
+            #expect(check.output.contains("linux.resources.pids.limit: warning: 0 "), "\(check)")
+        }
+
+        @Test(
+            .enabled(if: Host.cgroupLayout == .hybrid, "hides one kind of hierarchy"),
+            .beyondRunc("takes the hidden mount"), arguments: ["hidden", "overlaid"])
+        func `a hierarchy that is hidden below another mount is none`(how: String) throws {
+            let bundle = try Bundle.minimal {
+                $0.linux.resources.pids.limit = 31
+                $0.shell("cat /sys/fs/cgroup/pids/pids.max; ls /sys/fs/cgroup; cat /proc/self/cgroup")
+            }
+            let held = try bundle.hostDirectory("held")
+            let hide =
+                switch how {
+                case "hidden":
+                    """
+                    mount --rbind /sys/fs/cgroup \(held); mount -t tmpfs none /sys/fs/cgroup
+                    for path in \(held)/*; do
+                      [ ${path##*/} != unified ] || continue
+                      mkdir /sys/fs/cgroup/${path##*/}; mount --bind $path /sys/fs/cgroup/${path##*/}
+                    done
+                    umount -l \(held)
+                    """
+                default: "mount -t tmpfs none /sys/fs/cgroup/unified"
+                }
+            bundle.wrapper = ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec"]
+                + ["\(hide)\nexec \"$@\"", "sh"]
+            let output = try bundle.run().ok().output
+            #expect(output.hasPrefix("31\n"))
+            #expect(!output.contains("unified"))
+            #expect(output.contains(":pids:/\(bundle.workspace.tag)"))
+            #expect(!output.contains("0::/\(bundle.workspace.tag)"))
+        }
+
+        @Test(.enabled(if: isV1, "one of several hierarchies"), .beyondRunc("needs no such thing"))
+        func `without any hierarchy that can be reached there is none`() throws {
+            let bundle = try Bundle.minimal()
+            bundle.wrapper = ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec"]
+                + ["mount -t tmpfs none /sys/fs/cgroup; exec \"$@\"", "sh"]
+            expectFailure(try bundle.run(), saying: "no cgroup file system is mounted")
+            bundle.expectNothingLeft()
         }
 
         // MARK: Limits have their effect

@@ -114,11 +114,6 @@ extension Containers {
             #expect(try bundle.command(["list", "--format", "json"]).run().ok().output.hasPrefix("null"))
         }
 
-        @Test(.beyondRunc("tolerates a missing root since 1.5"))
-        func `list without a state directory is empty`() throws {
-            #expect(try Bundle.minimal().command(["list", "--quiet"]).run().ok().output == "")
-        }
-
         @Test func `list has stopped containers too`() throws {
             let bundle = try Bundle.minimal()
             try bundle.create().ok()

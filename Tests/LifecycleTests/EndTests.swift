@@ -1,3 +1,4 @@
+import Glibc
 import Harness
 import Testing
 
@@ -133,6 +134,20 @@ extension Containers {
             }
             #expect(try bundle.report().scheduler.policy == "SCHED_DEADLINE")
             #expect(Files.exists("\(bundle.rootfs)/marker"))
+        }
+
+        @Test(
+            .beyondRunc("knows no scheduler"), .enabled(if: Host.hierarchies["cpuset"] != nil, "cgroup v1's cpuset"),
+            .enabled(if: sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1, "needs two processors"))
+        func `a deadline on a part of the processors is refused with the reason`() throws {
+            let bundle = try Bundle.minimal {
+                $0.process.scheduler = [
+                    "policy": "SCHED_DEADLINE", "runtime": 1_000_000, "deadline": 100_000_000, "period": 100_000_000,
+                ]
+                $0.linux.resources.cpu.cpus = "0"
+            }
+            expectFailure(try bundle.run(), saying: "process.scheduler", "linux.resources.cpu.cpus")
+            bundle.expectNothingLeft()
         }
 
         @Test(.beyondRunc("knows no copied links"), arguments: [true, false])

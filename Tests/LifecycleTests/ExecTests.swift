@@ -246,6 +246,21 @@ extension Containers {
             }
         }
 
+        @Test(
+            .enabled(if: Host.hierarchies["cpuset"] != nil, "cgroup v1's cpuset"),
+            .enabled(if: sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1, "needs two processors"))
+        func `processors that the cpuset does not have are named`() throws {
+            let bundle = try Bundle.sleeping { $0.linux.resources.cpu.cpus = "0" }
+            try bundle.begin()
+            var process = bundle.config.process
+            process.args = ["/bin/true"]
+            process.execCPUAffinity = ["final": "1"]
+            try Files.write("\(process)", to: "\(bundle.directory)/process.json")
+            expectFailure(
+                try bundle.executing([], ["--process", "\(bundle.directory)/process.json"]).run(),
+                saying: "process.execCPUAffinity.final", "invalid argument", "in the container's cpuset")
+        }
+
         @Test func `HOME is that of the user`() throws {
             let bundle = try Bundle.sleeping()
             try bundle.put("etc/passwd", "root:x:0:0::/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n1001:x:0:0::/evil:\n")
@@ -288,7 +303,7 @@ extension Containers {
             (["--user", "+1"], "--user"), (["--cwd", "bin"], "Cwd must be an absolute path"),
             (["--cwd", "/nosuch"], "/nosuch"), (["--env", "A"], "invalid environment variable: \"A\""),
             (["--env", "=1"], "invalid environment variable: \"=1\""), (["--process", "/nosuch"], "/nosuch"),
-            (["--process", "/dev/null"], "/dev/null"), (["--preserve-fds", "5"], "descriptor 3"),
+            (["--process", "/dev/null"], "/dev/null"), (["--preserve-fds", "65537"], "65536 descriptors"),
             (["--pid-file", "/nosuch/pid"], "/nosuch/"), (["--pidfd-socket", "/nosuch/s"], "/nosuch/s"),
             (["--tty", "--detach"], "without setting console socket"),
             (["--console-socket", "/s"], "cannot use console socket"), (["--apparmor", "p"], "AppArmor"),

@@ -131,6 +131,55 @@ extension Containers {
             #expect(hooks.environment(kind).filter { line in !own.contains { line.hasPrefix("\($0)=") } } == [])
         }
 
+        @Test(arguments: [false, true])
+        func `a startContainer hook without a configured environment has the program's`(hasHome: Bool) throws {
+            let bundle = try Bundle.minimal {
+                $0.process.env = ["PATH=/bin", "A=1", "LAST=x"]
+                if hasHome { $0.process.env.append("HOME=/mine") }
+                $0.process.user = ["uid": 1000, "gid": 1000]
+            }
+            try Files.makeDirectory("\(bundle.rootfs)/etc")
+            try Files.write("u:x:1000:1000::/home/u:/bin/sh\n", to: "\(bundle.rootfs)/etc/passwd")
+            let place = try bundle.hostDirectory("place", mode: 0o777)
+            bundle.config.bind(place, to: place)
+            try Files.makeDirectory("\(bundle.rootfs)\(place)")
+            bundle.config.hook(
+                "startContainer", "/bin/sh", args: ["sh", "-c", "/bin/busybox env > \(place)/env"])
+            let seen = try bundle.run().report
+            let own = ["PWD", "SHLVL", "_", "OLDPWD"]
+            let hooks = (Files.read("\(place)/env") ?? "").split(separator: "\n").map(String.init)
+                .filter { line in !own.contains { line.hasPrefix("\($0)=") } }
+            #expect(hooks.sorted() == seen.env.strings.sorted())
+            #expect(hooks.contains(hasHome ? "HOME=/mine" : "HOME=/home/u"))
+        }
+
+        @Test func `an empty environment is none, and not the program's`() throws {
+            let hooks = try Hooks(on: Bundle.minimal())
+            try hooks.add("startContainer", env: [])
+            try hooks.bundle.run().ok()
+            #expect(!hooks.environment("startContainer").contains { $0.hasPrefix("TERM=") })
+        }
+
+        @Test(
+            .beyondRunc("1.1.5 runs it in the bundle"), arguments: [true, false])
+        func `a createContainer hook runs in the container's root, under the host's paths`(ownMounts: Bool) throws {
+            let hooks = try Hooks(on: Bundle.minimal())
+            if !ownMounts {
+                hooks.bundle.config.share("mount")
+                hooks.bundle.config.root.readonly = false
+                hooks.bundle.config.mounts = []
+                hooks.bundle.config.linux.maskedPaths = []
+                hooks.bundle.config.linux.readonlyPaths = []
+                hooks.bundle.config.run("/bin/true")
+            }
+            let place = "\(hooks.bundle.workspace.directory)/place"
+            hooks.bundle.config.hook("createContainer", "/bin/sh", args: ["sh", "-c", "pwd -P > \(place); ls >> \(place)"])
+            try hooks.bundle.run().ok()
+            let said = (Files.read(place) ?? "").split(separator: "\n").map(String.init)
+            #expect(said.first == hooks.bundle.rootfs)
+            #expect(said.contains("assert"))
+        }
+
         // MARK: Failures
 
         @Test(arguments: createKinds)
@@ -168,9 +217,15 @@ extension Containers {
         func `a failing poststart hook fails start and stops the container`() throws {
             let hooks = try Hooks(on: Bundle.sleeping())
             try hooks.add("poststart", script: "echo the reason >&2; exit 3")
+            try hooks.add("poststop")
             try hooks.bundle.create().ok()
             expectFailure(try hooks.bundle.start(), saying: "hook", "the reason")
-            #expect(eventually { hooks.bundle.status != "running" })
+            // No moment later: it is so when start returns.
+            #expect(hooks.bundle.status == "stopped")
+            #expect(hooks.order == ["poststart", "poststop"])
+            try hooks.bundle.delete().ok()
+            #expect(hooks.order == ["poststart", "poststop"])
+            hooks.bundle.expectNothingLeft()
         }
 
         @Test func `a failing poststop hook does not fail delete`() throws {

@@ -110,7 +110,7 @@ extension Containers {
 
         // MARK: resctrl
 
-        /// A directory laid out like resctrl, and a /proc/self/mountinfo that says so.
+        /// A directory laid out like resctrl, mounted, and a /proc/self/mountinfo that says so.
         private func pretendResctrl(for bundle: Bundle) throws -> String {
             let root = try bundle.hostDirectory("resctrl")
             for path in ["info/L3", "mon_groups", "gold/mon_groups"] { try Files.makeDirectory("\(root)/\(path)") }
@@ -120,7 +120,9 @@ extension Containers {
             }
             bundle.wrapper = Self.privately(
                 """
-                (cat /proc/self/mountinfo; echo '999 1 0:99 / \(root) rw - resctrl resctrl rw') > \(root)/mountinfo
+                mount --bind \(root) \(root)
+                id=$(awk '$5 == "\(root)" { print $1 }' /proc/self/mountinfo)
+                (cat /proc/self/mountinfo; echo "$id 1 0:99 / \(root) rw - resctrl resctrl rw") > \(root)/mountinfo
                 mount --bind \(root)/mountinfo /proc/$$/mountinfo
                 """)
             return root

@@ -340,8 +340,34 @@ extension Containers {
             #expect(seen.env.contains("LISTEN_PID=1"))
         }
 
-        @Test func `more preserved descriptors than there are is refused`() throws {
-            expectFailure(try Bundle.minimal().run("--preserve-fds", "5"), saying: "fd|descriptor")
+        @Test(.beyondRunc("passes on some of its own in their place"), arguments: [false, true])
+        func `of the descriptors to be preserved those arrive that are open`(inExec: Bool) throws {
+            let bundle = try Bundle.sleeping()
+            if inExec { try bundle.run("--detach").ok() } else { bundle.config.run("/assert", "report") }
+            let file = try bundle.hostFile("given", "content")
+            bundle.prepare("exec 3<&- 4<&- 5<&- 6<\(file) 8<\(file)")
+            let seen =
+                inExec
+                ? try bundle.seen("--preserve-fds", "4").descriptors
+                : try bundle.run("--preserve-fds", "4").report.descriptors
+            #expect(seen.members.keys.sorted() == ["0", "1", "2", "6"])
+            #expect(seen["6"].text == file)
+        }
+
+        @Test func `none of the descriptors to be preserved has to be open`() throws {
+            let bundle = try Bundle.minimal()
+            let hook = "\(bundle.workspace.directory)/fds"
+            bundle.config.hook("createContainer", "/bin/sh", args: ["sh", "-c", "echo /proc/self/fd/* > \(hook)"])
+            let seen = try bundle.run("--preserve-fds", "5").report.descriptors
+            #expect(seen.members.keys.sorted() == ["0", "1", "2"])
+            #expect(Files.line(hook)?.contains("/4") == false)
+        }
+
+        @Test(.beyondRunc("passes on what is not there"))
+        func `descriptors of a service manager have to be open`() throws {
+            let bundle = try Bundle.minimal()
+            bundle.prepare("export LISTEN_FDS=2 LISTEN_PID=$$")
+            expectFailure(try bundle.run(), saying: "descriptor 3", "is not open")
         }
 
         @Test func `a detached container keeps the caller's standard output`() throws {

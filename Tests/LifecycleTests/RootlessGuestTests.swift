@@ -23,6 +23,13 @@ struct RootlessGuestTests {
     @Test(arguments: ["mapped", "container-root-is-granted", "refused"])
     func `ids that the host grants`(check: String) throws { try Guest.expect("ids", check) }
 
+    @Test(arguments: [
+        "subgroup", "subgroup-limits", "subgroup-update", "subgroup-reload", "subgroup-exec", "subgroup-removed",
+        "subgroup-empty", "delegated", "delegated-namespace", "delegated-manages", "delegated-exec", "delegated-scope",
+        "delegated-removed",
+    ])
+    func `cgroups below the container's`(check: String) throws { try Guest.expect("below", check) }
+
     @Test(
         arguments: ["user", "root"],
         ["run", "limits", "not-root", "keep-id", "host-namespaces", "detached", "missing-program", "terminal"])
@@ -48,7 +55,7 @@ private enum Guest {
         defer { Files.removeTree(directory) }
         try Files.copy(runtime.path, to: "\(directory)/apus", mode: 0o755)
         try Files.write("A=\(directory)/apus\n" + library, to: "\(directory)/library.sh")
-        for (name, text) in [("user", userScript), ("alone", aloneScript), ("podman", podmanScript)] {
+        for (name, text) in [("user", userScript), ("alone", aloneScript), ("podman", podmanScript), ("below", belowScript)] {
             try Files.write(". \(directory)/library.sh\n" + text, to: "\(directory)/\(name).sh")
         }
         try Files.write("D=\(directory)\n" + mainScript, to: "\(directory)/main.sh")
@@ -73,6 +80,7 @@ private enum Guest {
         systemd-run -q --pipe --wait -p User=user -p Environment=XDG_RUNTIME_DIR=/run/user/1000 sh $D/alone.sh
         as-user sh $D/podman.sh podman-user
         sh $D/podman.sh podman-root
+        sh $D/below.sh
         """
 
     private static let library = #"""
@@ -140,6 +148,37 @@ private enum Guest {
         check no-cgroups-to-see 'tmpfs' with "$without_namespace" 'grep " /sys/fs/cgroup " /proc/self/mountinfo | tail -1; ls /sys/fs/cgroup'
         check no-writes-without-namespace 'Read-only' with "$without_namespace" 'mkdir /sys/fs/cgroup/x'
         check no-writes-below-sys 'Read-only' with "$without_namespace|$without_mount" 'mkdir /sys/fs/cgroup'$own'/x'
+        """#
+
+    /// crun's annotations about cgroups, as root.
+    private static let belowScript = #"""
+        PART=below
+        mkdir -p /tmp/below; cp -r /home/user/b/rootfs /tmp/below; cd /tmp/below; $A spec
+        here=/sys/fs/cgroup/system.slice/apus-box.scope
+        change() { jq '.process.terminal=false|.root.readonly=false|.process.args=["sleep","1000"]|'"$1" config.json > new.json; }
+        create() { change "$1"; $A --systemd-cgroup run -d -f new.json box </dev/null >/dev/null 2>&1 || $A --systemd-cgroup run -d -f new.json box </dev/null; }
+        place() { sed 's/^0:://' /proc/$($A state box | jq .pid)/cgroup; }
+        subgroup='.annotations={"run.oci.systemd.subgroup":"inner/most"}|.linux.resources.pids={"limit":33}|.linux.resources.memory={"limit":67108864}'
+        check subgroup 'status=0' create "$subgroup"
+        check subgroup-limits '/system.slice/apus-box.scope/inner/most 33 67108864 33' flat sh -c "sed s/^0::// /proc/$($A state box | jq .pid)/cgroup; cat $here/inner/most/pids.max $here/inner/most/memory.max $here/pids.max"
+        check subgroup-update '44 44' flat sh -c "$A update --pids-limit 44 box; cat $here/inner/most/pids.max $here/pids.max"
+        systemctl daemon-reload
+        check subgroup-reload '44 67108864 44' flat cat $here/inner/most/pids.max $here/inner/most/memory.max $here/pids.max
+        check subgroup-exec '0::/' $A exec box cat /proc/self/cgroup
+        check subgroup-removed 'status=0' $A delete -f box
+        check subgroup-empty '/system.slice/apus-box.scope status' sh -c "jq '.process.terminal=false|.process.args=[\"cat\",\"/proc/self/cgroup\"]|.annotations={\"run.oci.systemd.subgroup\":\"\"}|.linux.namespaces|=map(select(.type!=\"cgroup\"))' config.json >new.json; $A --systemd-cgroup run -f new.json box"
+        delegated='.annotations={"run.oci.systemd.subgroup":"inner","run.oci.delegate-cgroup":"mine"}|(.mounts[]|select(.destination=="/sys/fs/cgroup").options)|=map(select(.!="ro"))|.linux.resources.pids={"limit":33}'
+        create "$delegated"
+        check delegated '/system.slice/apus-box.scope/inner/mine' place
+        check delegated-namespace '0::/mine' $A exec box cat /proc/1/cgroup
+        check delegated-manages 'made 33' flat $A exec box sh -c 'mkdir /sys/fs/cgroup/mine/x && echo made; cat /sys/fs/cgroup/pids.max'
+        check delegated-exec '0::/mine' $A exec box cat /proc/self/cgroup
+        $A delete -f box
+        change '.annotations={"run.oci.delegate-cgroup":"a/b"}|.linux.cgroupsPath="/box"'
+        $A run -d -f new.json box </dev/null >/dev/null 2>&1
+        check delegated-scope '/box/a/b' place
+        $A delete -f box
+        check delegated-removed '0 0' flat sh -c 'ls -d /sys/fs/cgroup/box /sys/fs/cgroup/system.slice/apus-box.scope 2>/dev/null | wc -l; '"$A"' list -q | wc -l'
         """#
 
     private static let podmanScript = #"""

@@ -111,16 +111,6 @@ extension Containers {
 
         // MARK: What he may not do
 
-        @Test func `without a user namespace nothing works`() throws {
-            let bundle = try Bundle.rootless {
-                $0.share("user")
-                $0.linux.remove("uidMappings")
-                $0.linux.remove("gidMappings")
-            }
-            expectFailure(try bundle.run(), saying: "rootless container requires user namespaces")
-            bundle.expectNothingLeft()
-        }
-
         @Test func `a limit that cannot be set is an error`() throws {
             for resources: Value in [["pids": ["limit": 20]], ["memory": ["limit": 33_554_432]], ["cpu": ["shares": 100]]] {
                 let bundle = try Bundle.rootless { $0.linux.resources = resources }
@@ -187,6 +177,127 @@ extension Containers {
             bundle.config.unmount("/dev/pts")
             bundle.config.mount("devpts", at: "/dev/pts", "newinstance", "gid=5")
             expectFailure(try bundle.run(), saying: "cannot specify gid= mount options for unmapped gid")
+        }
+
+        // MARK: A user namespace that is not asked for, or not mapped
+
+        @Test func `a user namespace that is missing is added, and the caller is root in it`() throws {
+            let bundle = try Bundle.rootless {
+                $0.share("user")
+                $0.linux.remove("uidMappings")
+                $0.linux.remove("gidMappings")
+                $0.run("/assert", "sleep")
+            }
+            let outcome = try bundle.ownedByUser { try bundle.create() }.ok()
+            #expect(outcome.errors.contains("linux.namespaces: of type user is added"))
+            #expect(outcome.errors.contains("linux.uidMappings: missing, taken as 0 -> \(user)"))
+            #expect(outcome.errors.contains("linux.gidMappings: missing, taken as 0 -> \(user)"))
+            try bundle.byUser("start").ok()
+            _ = try bundle.line()
+            let seen = try bundle.byUser("exec", "/assert", "report").ok().report
+            #expect(seen.uid.real == 0)
+            #expect(seen.uidMap.text?.split(separator: " ").map(String.init) == ["0", "\(user)", "1\n"])
+            #expect(seen.namespaces.user != Host.namespace("user"))
+            #expect(seen.namespaces.user == Host.namespace("user", of: "\(try #require(bundle.pid))"))
+            try bundle.commandByUser(["delete", "--force", bundle.id]).run().ok()
+            bundle.expectNothingLeft()
+        }
+
+        @Test(.needs("newuidmap"), arguments: [0, 5])
+        func `one that is not mapped gets what the host grants`(uid: Int) throws {
+            let bundle = try Bundle.rootless {
+                $0.linux.remove("uidMappings")
+                $0.linux.remove("gidMappings")
+                $0.process.user = ["uid": Value(uid), "gid": 0]
+            }
+            try bundle.grant("300000:1000", "400000:1000")
+            let seen = try bundle.ownedByUser { try bundle.run() }.report
+            #expect(seen.uid.real == Value(uid))
+            let maps = [seen.uidMap, seen.gidMap].map { map in
+                (map.text ?? "").split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+            }
+            #expect(
+                maps[0]
+                    == (uid == 0
+                        ? [["0", "\(user)", "1"], ["1", "300000", "1000"]]
+                        : [["0", "300000", "5"], ["5", "\(user)", "1"], ["6", "300005", "995"]]))
+            #expect(maps[1] == [["0", "\(user)", "1"], ["1", "400000", "1000"]])
+        }
+
+        @Test func `a user who does not come with it is refused`() throws {
+            let bundle = try Bundle.rootless {
+                $0.linux.remove("uidMappings")
+                $0.linux.remove("gidMappings")
+                $0.process.user = ["uid": 5, "gid": 0]
+            }
+            expectFailure(
+                try bundle.run(), saying: "process.user.uid: 5 is not among the ids that the container gets by default: 0")
+            bundle.expectNothingLeft()
+        }
+
+        @Test func `for root it is root`() throws {
+            let bundle = try Bundle.minimal { $0.unshare("user") }
+            bundle.config.unmount("/dev/pts")
+            let outcome = try bundle.run().ok()
+            #expect(outcome.errors.contains("linux.uidMappings: missing, taken as 0 -> 0"))
+            #expect(try outcome.report.uidMap.text?.split(separator: " ").map(String.init) == ["0", "0", "1\n"])
+        }
+
+        // MARK: Time
+
+        /// The user namespace that the time namespace of the container belongs to (ioctl_ns(2)) is the container's.
+        @Test(arguments: ["ordinary user", "root", "root in joined namespaces"])
+        func `a time namespace belongs to the container`(who: String) throws {
+            let bundle = who == "ordinary user" ? try Bundle.rootless() : try Bundle.minimal { $0.mapUsers() }
+            bundle.config.unshare("time")
+            bundle.config.linux.timeOffsets = ["monotonic": ["secs": 86_400], "boottime": ["secs": 172_800, "nanosecs": 5]]
+            bundle.config.run("/assert", "sleep")
+            if who.hasSuffix("joined namespaces") {
+                let holder = try bundle.workspace.holdNamespaces("--user", "--map-root-user", "--mount")
+                for (kind, file) in [("user", "user"), ("mount", "mnt")] {
+                    bundle.config.join(kind, "/proc/\(holder)/ns/\(file)")
+                }
+                for name in ["uidMappings", "gidMappings", "maskedPaths", "readonlyPaths"] {
+                    bundle.config.linux.remove(name)
+                }
+                bundle.config.mounts = []
+                bundle.config.root.readonly = false
+            }
+            try bundle.create().ok()
+            let pid = try #require(bundle.pid)
+            let offsets = (Files.read("/proc/\(pid)/timens_offsets") ?? "").split(separator: "\n").map {
+                $0.split(separator: " ").map(String.init)
+            }
+            #expect(offsets == [["monotonic", "86400", "0"], ["boottime", "172800", "5"]])
+            #expect(Host.namespace("time", of: "\(pid)") != Host.namespace("time"))
+            #expect(ownerOfNamespace("time", of: pid) == Host.namespace("user", of: "\(pid)"))
+            #expect(Host.namespace("user", of: "\(pid)") != Host.namespace("user"))
+        }
+
+        // MARK: Hierarchies of which only some are his
+
+        @Test(.enabled(if: Host.cgroupLayout == .hybrid, "cgroup v1, and cgroup2 beside it"))
+        func `what is delegated is used, the rest is told`() throws {
+            let bundle = try Bundle.rootless {
+                $0.linux.resources = ["pids": ["limit": 21]]
+                $0.shell("cat /sys/fs/cgroup/pids/pids.max; ls /sys/fs/cgroup; mkdir /sys/fs/cgroup/pids/x && rmdir /sys/fs/cgroup/pids/x")
+            }
+            bundle.config.linux.cgroupsPath = "/\(bundle.workspace.tag)/x"
+            let roots = ["pids", "memory"].compactMap { Host.hierarchies[$0].map { "\($0)/\(bundle.workspace.tag)" } }
+            for root in roots {
+                try Files.makeDirectory(root)
+                for path in [root, "\(root)/cgroup.procs", "\(root)/tasks"] {
+                    try Files.changeOwner(path, uid: uid_t(user), gid: gid_t(user))
+                }
+            }
+            defer { for root in roots { _ = Files.removeDirectory(root) } }
+            let outcome = try bundle.run()
+            #expect(outcome.output == "21\nmemory\npids\n", "\(outcome)")
+            #expect(outcome.errors.contains("linux.cgroupsPath: not made in "))
+            #expect(outcome.errors.contains("cgroup2"))
+            bundle.config.linux.resources = ["cpu": ["shares": 100]]
+            expectFailure(try bundle.run(), saying: "linux.resources.cpu", "not delegated to the caller")
+            bundle.expectNothingLeft()
         }
 
         // MARK: More ids than one
@@ -286,6 +397,13 @@ extension Bundle {
         return bundle
     }
 
+    /// With the root of the file system given to him, which `save` does by the mappings of the configuration.
+    func ownedByUser(_ body: () throws -> Outcome) throws -> Outcome {
+        prepare("chown \(user):\(user) \(rootfs)")
+        wrapper = Array(wrapper.suffix(4)) + wrapper.dropLast(4)
+        return try body()
+    }
+
     var becomingUser: [String] {
         ["/usr/bin/setpriv", "--reuid", "\(user)", "--regid", "\(user)", "--clear-groups"]
     }
@@ -317,4 +435,14 @@ extension Bundle {
 
     /// `COMMAND ID WORDS...` by the ordinary user.
     func byUser(_ name: String, _ words: String...) throws -> Outcome { try commandByUser([name, id] + words).run() }
+}
+
+/// The inode of the user namespace that a namespace belongs to (ioctl_ns(2), NS_GET_USERNS).
+private func ownerOfNamespace(_ kind: String, of pid: pid_t) -> Value {
+    let file = open("/proc/\(pid)/ns/\(kind)", O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    let owner = ioctl(file, 0xb701)
+    defer { close(owner) }
+    var status = stat()
+    return fstat(owner, &status) == 0 ? Value(Int(status.st_ino)) : .null
 }

@@ -17,7 +17,7 @@ extension Containers {
                     "/bin/bash", Guest.program ?? "", "run", "--timeout", "280", "--share", shared, "--",
                     "\(shared)/systemd.sh", "\(shared)/apus", "\(shared)/assert",
                 ])
-            command.environment += ["HOME=/root"] + Guest.passed
+            command.environment += ["HOME=/root"] + Harness.Guest.settings
             let outcome = try command.run(limit: 290)
             let lines = outcome.output.split(separator: "\n")
             #expect(!lines.contains { $0.hasPrefix("not ok") }, "\(outcome.output)")
@@ -30,8 +30,4 @@ private enum Guest {
     /// `APUS_VM`: called as `PROGRAM run --share DIRECTORY... -- COMMAND...`.
     static var program: String? { getenv("APUS_VM").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
     static let script = Files.parent(of: Files.parent(of: #filePath)) + "/Services/systemd.sh"
-
-    static var passed: [String] {
-        getenv("APUS_VM_CACHE").map { ["APUS_VM_CACHE=\(String(cString: $0))"] } ?? []
-    }
 }

@@ -27,6 +27,22 @@ import Testing
     }
 
     @Test(arguments: [
+        (["size=64k,mode=700"], ["size=64k", "mode=700"]), (["lowerdir=/a\\,b,index=off"], ["lowerdir=/a,b", "index=off"]),
+        (["context=\"u:r:t:s0:c1,c2\",size=1"], ["context=\"u:r:t:s0:c1,c2\"", "size=1"]),
+        (["nosuid,,size=1,"], ["size=1"]), (["lowerdir=/a\\:b"], ["lowerdir=/a\\:b"]),
+        (["lowerdir=/a\\\\,index=off"], ["lowerdir=/a\\\\", "index=off"]),
+    ])
+    func commasSeparateOptions(options: [String], data: [String]) throws {
+        #expect(try mount(options).data == data)
+    }
+
+    @Test func joinedOptionsAreOptionsLikeOthers() throws {
+        let joined = try mount(["rbind,ro", "noexec,shared,private"], type: "bind")
+        let apart = try mount(["rbind", "ro", "noexec", "shared", "private"], type: "bind")
+        #expect(joined == apart)
+    }
+
+    @Test(arguments: [
         ("sync", SuperblockChange(set: .synchronous)), ("async", SuperblockChange(clear: .synchronous)),
         ("dirsync", SuperblockChange(set: .dirSync)), ("mand", SuperblockChange(set: .mandatoryLocks)),
         ("nomand", SuperblockChange(clear: .mandatoryLocks)), ("lazytime", SuperblockChange(set: .lazyTime)),

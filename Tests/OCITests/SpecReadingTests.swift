@@ -284,6 +284,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [("1.0.2", -1), ("1.2.1", -1), ("1.2.99+x", -1), ("1.3.0-rc.1", 0), ("1.3.0", 0), ("1.10.0", 0)])
+    func `no tasks are no limit, or a limit, as the version of the configuration has it`(
+        version: String, limit: Int64
+    ) throws {
+        let text = #"{"ociVersion":"\#(version)","root":{"path":"r"},"linux":{"resources":{"pids":{"limit":0}}}}"#
+        #expect(try Spec.decode(Array(text.utf8)).linux.resources?.pids == Resources.Pids(limit: limit))
+        #expect(Resources(pids: .init(limit: 0)).asMeant(in: version).pids?.limit == limit)
+        #expect(Resources(pids: .init(limit: 5)).asMeant(in: version).pids?.limit == 5)
+        let warning = Spec.inspect(Array(text.utf8)).warnings.first { $0.path == "linux.resources.pids.limit" }
+        #expect(warning?.message.hasPrefix(limit == 0 ? "0 is a limit since version 1.3.0" : "0 means no limit") == true)
+    }
+
     @Test func numberLists() {
         #expect(IndexRanges(parsing: "0") == IndexRanges([0...0]))
         #expect(IndexRanges(parsing: "0-3,7, 9-9 ") == IndexRanges([0...3, 7...7, 9...9]))

@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (Blob.Field.magic, 0), (.magic, 0x7573_7061), (.version, 0), (.version, 1), (.version, 3),
+        (Blob.Field.magic, 0), (.magic, 0x7573_7061), (.version, 0), (.version, 2), (.version, 4),
         (.size, 0), (.size, 8), (.size, -8),
         (.steps, 0), (.steps, 1076), (.steps, 1064), (.steps, -8), (.stepsEnd, -8), (.stepsEnd, 1080),
         (.stepsEnd, 1088),

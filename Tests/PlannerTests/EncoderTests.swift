@@ -19,7 +19,7 @@ import Testing
                 == annotated(
                     """
                     61 70 75 73 | magic: "apus"
-                    02 00 00 00 | version
+                    03 00 00 00 | version
                     00 05 00 00 | size: 1280
                     30 04 00 00 | steps: 1072
                     48 04 00 00 | steps_end: 8 + 16 bytes later
@@ -155,7 +155,7 @@ import Testing
 
     // MARK: Every layout of records
 
-    @Test(arguments: RecordCase.all)
+    @Test(arguments: RecordCase.all + RecordCase.shared)
     func recordIsLaidOutSo(_ record: RecordCase) {
         let blob = Blob(record.operation)
         #expect(blob.records.count == 1)

@@ -85,6 +85,45 @@ import Testing
         #expect(try #require(plan.index(Self.fork)) < #require(plan.index("find /bin/true")))
     }
 
+    // MARK: A filter with a listener
+
+    private static let asking = FilterProgram(instructions: [6, 0, 0, 0, 0, 0, 0xff, 0x7f], flags: 8)
+    private static let handOver = [
+        "load seccomp filter, 1 instructions, flags 8", "the host to hand the listener on (listener)", "close listener",
+    ]
+
+    @Test(arguments: [true, false])
+    func theListenerIsHandedOverBeforeAnythingCanWaitForTheAgent(hasGate: Bool) throws {
+        let options = PlanOptions(id: "box", hasGate: hasGate, filter: Self.asking)
+        let plan = try Plan.create(.minimal(), on: .plain(), options: options)
+        #expect(plan.lines.suffix(4).dropLast() == Self.handOver[...])
+        #expect(plan.callsBehindFilter.map { "\($0.name)" } == ["sendmsg", "recvmsg"])
+        guard case .handOver(_, let socket) = plan.steps[plan.steps.count - 3].operation else {
+            Issue.record("no hand-over")
+            return
+        }
+        #expect(socket == (hasGate ? .gateConnection : nil))
+    }
+
+    @Test func hooksInsideAreUnderTheFilterOfTheProgram() throws {
+        let options = PlanOptions(id: "box", hasGate: true, filter: Self.asking)
+        let hook = Hook(path: "/hook")
+        let plan = try Plan.create(.minimal { $0.hooks.startContainer = [hook, hook] }, on: .plain(), options: options)
+        let load = try #require(plan.index(Self.handOver[0]))
+        #expect(plan.lines[load..<(load + 3)] == Self.handOver[...])
+        #expect(plan.lines[(load + 3)..<(load + 5)].allSatisfy { $0.hasPrefix("run hook /hook") && !$0.hasSuffix("filter") })
+        #expect(plan.lines.filter { $0.hasPrefix("load") }.count == 1)
+    }
+
+    @Test func execHandsItOverWhereverTheFilterIsLoaded() throws {
+        for isTraced in [true, false] {
+            let plan = try exec(ExecEntry(namespaces: [.mount, .pid], isTraced: isTraced), filter: Self.asking)
+            let load = try #require(plan.index(Self.handOver[0]))
+            #expect(plan.lines[load..<(load + 3)] == Self.handOver[...])
+            #expect(try (load < #require(plan.index(Self.fork))) == isTraced)
+        }
+    }
+
     // MARK: What is called behind the filter
 
     /// The system calls of apus-init for an operation, until it has succeeded or the process has ended.
@@ -216,4 +255,8 @@ import Testing
             $0.theProcess.rlimits = [Rlimit(.nofile, soft: 5, hard: 9), Rlimit(.nproc, soft: 5, hard: 9)]
         }
     }
+}
+
+extension Plan {
+    fileprivate var callsBehindFilter: [FilteredCall] { filterDemand?.calls ?? [] }
 }

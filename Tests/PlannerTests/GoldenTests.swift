@@ -58,7 +58,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
     private static func filter(_ profile: SeccompProfile) -> FilterProgram {
         FilterProgram(
             instructions: [0x20, 0, 0, 0, 0, 0, 0, 0, 0x06, 0, 0, 0, 0, 0, 0xff, 0x7f],
-            flags: profile.flags?.rawValue ?? 0)
+            flags: (profile.flags?.rawValue ?? 0) | (profile.notifies ? 8 : 0))
     }
 
     static let all: [GoldenCase] = [
@@ -82,7 +82,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         GoldenCase("podman", on: "v1-merged"),
         GoldenCase("podman", on: "v2"),
         GoldenCase("podman", on: "v2-namespace"),
-        GoldenCase("process", on: "v1-merged") { $0.linux.netDevices = []; $0.linux.intelRdt = nil },
+        GoldenCase("process", on: "v1-merged") { $0.linux.intelRdt = nil },
         GoldenCase("process", on: "v2"),
         GoldenCase("resources", on: "hybrid"),
         GoldenCase("rootless", on: "hybrid"),
@@ -100,7 +100,6 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         GoldenCase("host-pid", on: "v2", entering: ExecEntry(namespaces: [.mount, .uts], meetsHost: true)),
         GoldenCase("no-isolation", on: "hybrid", entering: ExecEntry(namespaces: [], changesRoot: true)),
         GoldenCase("process", on: "v1-merged", entering: ExecEntry(namespaces: [.mount, .pid], meetsHost: true)) {
-            $0.linux.netDevices = []
             $0.linux.intelRdt = nil
         },
         GoldenCase("terminal", on: "hybrid", entering: ExecEntry(namespaces: [.mount, .pid], meetsHost: true)),

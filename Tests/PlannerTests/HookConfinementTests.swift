@@ -34,7 +34,7 @@ import Testing
         #expect(plan.lines("hooks.createContainer[0]") == [#"run hook /c ["/c"]"#])
         #expect(
             plan.lines("hooks.startContainer[1]") == [
-                #"run hook /t ["/t"] for at most 3 s under the seccomp filter"#
+                #"run hook /t ["/t"] for at most 3 s under the seccomp filter with the program's environment"#
             ])
         #expect(try confinements(self.plan(filter: nil)).values.allSatisfy { $0 == HookConfinement() })
     }
@@ -149,7 +149,8 @@ import Testing
                     """
                     08 00 00 00             | size of the filter
                     04 00 00 00             | its flags
-                    01 00 00 00             | limits files
+                    01 00                   | limits files
+                    11 00                   | where its errors go
                     05 00 00 00 00 00 00 00 | soft
                     00 01 00 00 00 00 00 00 | hard
                     """))

@@ -106,6 +106,9 @@ import Testing
             $0.theProcess.user.uid = 7
         }
         #expect(foreground.lines("process.user.uid") == ["setresuid 7"])
+        #expect(foreground.sharesPipes && plan.sharesPipes)
+        #expect(try !PlannerTests.plan { _ in }.sharesPipes)
+        #expect(try !PlannerTests.plan { $0.theProcess.user.uid = 7; $0.theProcess.terminal = true }.sharesPipes)
     }
 
     @Test func usualMaskIs022() throws {

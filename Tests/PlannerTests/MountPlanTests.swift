@@ -100,17 +100,57 @@ import Testing
             ])
     }
 
-    @Test(arguments: [[Namespace(.mount)], userNamespace])
-    func idMappedTreesAreTheHostsWork(namespaces: [Namespace]) throws {
-        let plan = try plan {
-            $0.linux.namespaces = namespaces
-            $0.mounts = [bind(), bind { $0.idMap = MountIDMap() }]
-        }
+    @Test func idMappedTreesAreTheHostsWork() throws {
+        let plan = try plan { $0.mounts = [bind(), bind { $0.idMap = MountIDMap() }] }
         #expect(plan.provisions.contains { "\($0.source)" == "id-mapped tree /srv" })
         #expect(
             plan.provisions.contains { provision in
                 if case .mappedTree(_, let index) = provision.source { index == 1 } else { false }
             })
+    }
+
+    /// What the process has copied in its own mount namespace keeps its restrictions; to map ids is the host's right.
+    @Test func inAUserNamespaceTheHostMapsTheIDsOfWhatTheProcessHasCopied() throws {
+        let plan = try plan {
+            $0.linux.namespaces = Self.userNamespace
+            $0.mounts = [bind(), bind { $0.idMap = MountIDMap() }]
+        }
+        let copy = try #require(plan.index("open_tree /srv clone -> #25"))
+        #expect(plan.lines[copy + 1] == "meet the host to map ids giving #25")
+        #expect(plan.steps[copy + 1].origin.text == "mounts[1].source")
+        #expect(!plan.provisions.contains { "\($0.source)".hasPrefix("id-mapped") })
+    }
+
+    /// The host's path of what an earlier entry mounts: there is nothing to copy before, and it is no place of the host.
+    @Test(arguments: [[Namespace(.mount)], userNamespace])
+    func sourceInAnEarlierMountIsTakenFromThereInOrder(namespaces: [Namespace]) throws {
+        let plan = try plan {
+            $0.linux.namespaces = namespaces
+            $0.mounts = [bind(), bind { $0.source = "/bundle/rootfs/data/a"; $0.destination = "/n" }]
+        }
+        let source = try #require(plan.index("open root:/data/a -> parent"))
+        #expect(plan.lines[source + 1] == "open_tree parent clone -> mount")
+        #expect(try source > #require(plan.index("make target root:/data like #24 (not in proc) -> target")
+            ?? plan.index("make target root:/data like mount (not in proc) -> target")))
+    }
+
+    @Test func sourceInTheRootIsTakenFromTheHostWhereNothingIsMounted() throws {
+        #expect(
+            try lines(of: bind { $0.source = "/bundle/rootfs/data/a" })[0]
+                == "open_tree /bundle/rootfs/data/a clone -> mount")
+    }
+
+    @Test(arguments: [
+        ("/bundle/rootfs", "/"), ("/bundle/rootfs/", "/"), ("/bundle/rootfs/data", "/data"),
+        ("/bundle/./rootfs//data", "/data"), ("/bundle/rootfsdata", "/bundle/rootfsdata"),
+    ])
+    func destinationBelowTheRootsPathIsOneInside(destination: String, inside: String) throws {
+        let lines = try lines(of: bind { $0.destination = destination })
+        #expect(lines[1] == "make target root:\(inside) like mount (not in proc) -> target")
+    }
+
+    @Test func procIsNoPlaceForOthersByThatPathEither() {
+        #expect(throws: PlanError.self) { try lines(of: tmpfs { $0.destination = "/bundle/rootfs/proc" }) }
     }
 
     /// Everything else of the mount is passed over once the link has been made.
@@ -147,8 +187,9 @@ import Testing
             ]
         }
         let link = try #require(plan.index("copy link /srv to parent/data"))
-        #expect(plan.steps[link].skip == 2)
-        #expect(plan.lines[link + 2] == "move_mount #24 to target")
+        #expect(plan.steps[link].skip == 4)
+        #expect(plan.lines[link + 2] == "meet the host to map ids giving mount")
+        #expect(plan.lines[link + 4] == "move_mount mount to target")
     }
 
     /// A link may lead nowhere: neither the host nor an early step looks for what is at its end.
@@ -252,6 +293,14 @@ import Testing
         let selinux = HostFacts.plain { $0.hasSELinux = true }
         let label: (inout Spec) -> Void = { $0.linux.mountLabel = "u:r:t:s0" }
         #expect(try lines(of: tmpfs(), on: selinux, label).contains("fsconfig context=u:r:t:s0"))
+        #expect(
+            try lines(of: tmpfs(), on: selinux) {
+                label(&$0)
+                $0.annotations = [Annotation(key: "run.oci.mount_context_type", value: "rootcontext")]
+            }.contains("fsconfig rootcontext=u:r:t:s0"))
+        // Quotes are for lists of options.
+        let quoted = tmpfs { $0.data = ["context=\"u:r:t:s0:c1,c2\""] }
+        #expect(try lines(of: quoted).contains("fsconfig context=u:r:t:s0:c1,c2"))
         for type in ["proc", "sysfs"] {
             let mount = Mount(destination: "/x", type: type)
             #expect(try !lines(of: mount, on: selinux, label).contains("fsconfig context=u:r:t:s0"))

@@ -158,6 +158,43 @@ import Testing
             ])
     }
 
+    /// It belongs to the user namespace in which it is made, and an ordinary user may make it nowhere else.
+    @Test func timeNamespaceIsMadeInsideTheUserNamespace() throws {
+        func lines(_ namespaces: [Namespace], on host: HostFacts) throws -> (Plan, [String]) {
+            let plan = try PlannerTests.plan(on: host) {
+                $0.linux.namespaces = namespaces
+                $0.linux.timeOffsets = TimeOffsets(monotonic: TimeOffset(secs: 1))
+            }
+            return (plan, Array(plan.lines.prefix { $0 != "setsid" }))
+        }
+        let all = [Namespace(.mount), Namespace(.pid), Namespace(.time), Namespace(.user)]
+        let offsets = #"write /proc/self/timens_offsets "monotonic 1 0\n""#
+        let (root, byRoot) = try lines(all, on: .plain())
+        #expect(root.cloneFlags == Self.user)
+        #expect(byRoot == ["meet the host to write the id maps", "unshare time", offsets, "clone a sibling pid,mnt"])
+        let (user, byUser) = try lines(all, on: .plain { $0.caller = .ordinaryUser })
+        #expect(user.cloneFlags == Self.user)
+        #expect(
+            byUser == [
+                "become dumpable", "meet the host to write the id maps", "unshare time", offsets, "become undumpable",
+                "clone a sibling pid,mnt",
+            ])
+        let (joining, byJoining) = try lines(all + [Namespace(.network, path: "/n")], on: .plain())
+        #expect(joining.cloneFlags == 0)
+        #expect(
+            byJoining == [
+                "setns #24 net", "unshare user", "meet the host to write the id maps", "unshare time", offsets,
+                "clone a sibling pid,mnt",
+            ])
+        let (_, byJoined) = try lines(
+            [Namespace(.mount, path: "/m"), Namespace(.time), Namespace(.user, path: "/u")],
+            on: .plain { $0.caller = .ordinaryUser })
+        #expect(byJoined.contains("unshare time"))
+        #expect(try #require(byJoined.firstIndex(of: "setns #25 user")) < #require(byJoined.firstIndex(of: "unshare time")))
+        // The /proc of the mount namespace that was joined is not asked.
+        #expect(byJoined.contains(#"write #24:self/timens_offsets "monotonic 1 0\n""#))
+    }
+
     @Test func timeNamespaceWithoutOffsetsIsNotWrittenTo() throws {
         let plan = try plan([Namespace(.mount), Namespace(.time)])
         #expect(plan.lines.prefix(2) == ["unshare time", "clone a sibling mnt"])
@@ -173,6 +210,27 @@ import Testing
         let join = try #require(plan.index("join cgroup #24"))
         #expect(plan.lines[join + 1] == "unshare cgroup")
         #expect(plan.steps[join + 1].origin.text == "linux.namespaces[1]")
+    }
+
+    /// The container manages the cgroup that is the root of its namespace, and its process is below.
+    @Test(arguments: [CgroupFacts.Entrance.byItself, .isMoved])
+    func aDelegatedCgroupIsEnteredFromItsNamespace(entrance: CgroupFacts.Entrance) throws {
+        let host = HostFacts.plain {
+            $0.cgroups = CgroupFacts(unified: "/c/x", isUnifiedHost: true, entrance: entrance)
+        }
+        let plan = try PlannerTests.plan(on: host) {
+            $0.linux.namespaces = [Namespace(.mount), Namespace(.cgroup)]
+            $0.annotations = [Annotation(key: "run.oci.delegate-cgroup", value: "mine")]
+        }
+        let meeting = try #require(plan.lines.firstIndex { $0.hasPrefix("meet the host to make the cgroups") })
+        #expect(plan.lines[(meeting + 1)...(meeting + 2)] == ["unshare cgroup", "join cgroup #24"])
+        let refused = #expect(throws: PlanError.self) {
+            try PlannerTests.plan {
+                $0.linux.namespaces = [Namespace(.mount), Namespace(.cgroup)]
+                $0.annotations = [Annotation(key: "run.oci.delegate-cgroup", value: "mine")]
+            }
+        }
+        #expect(refused?.field == #"annotations["run.oci.delegate-cgroup"]"#)
     }
 
     @Test func joinedCgroupNamespaceIsNotUnshared() throws {

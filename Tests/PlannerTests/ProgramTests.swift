@@ -55,7 +55,8 @@ import Testing
     @Test func withoutAPathThereIsTheUsualOne() throws {
         let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         #expect(try candidates("sh") == usual.split(separator: ":").map { "\($0)/sh" })
-        #expect(try environment(["A=1"]) == ["A=1", "PATH=\(usual)"])
+        // The program is not told of it.
+        #expect(try environment(["A=1"]) == ["A=1"])
         #expect(try environment(["PATH=/a"]) == ["PATH=/a"])
         #expect(try environment(["PATH="]) == ["PATH="])
     }
@@ -197,18 +198,24 @@ import Testing
 
     // MARK: Hooks
 
-    @Test func hookWithoutArgumentsIsItsOwnFirstOneAndGetsNoEnvironmentButItsOwn() throws {
+    @Test func hookWithoutArgumentsIsItsOwnFirstOneAndGetsNoEnvironmentButItsOwnUnlessItIsTheImages() throws {
         let plan = try plan {
             $0.theProcess.env = ["SECRET=1"]
             $0.hooks.createContainer = [Hook(path: "/h"), Hook(path: "/i", env: ["A=1"])]
+            $0.hooks.startContainer = [Hook(path: "/j"), Hook(path: "/k", env: [])]
         }
         var hooks: [[String]] = []
         for step in plan.steps {
             if case .runHook(let path, let arguments, let environment, let timeout, _) = step.operation {
-                hooks.append([path] + arguments + environment + ["\(timeout)"])
+                hooks.append([path] + arguments + (environment ?? ["the program's"]) + ["\(timeout)"])
             }
         }
-        #expect(hooks == [["/h", "/h", "0"], ["/i", "/i", "A=1", "0"]])
+        #expect(
+            hooks == [
+                ["/h", "/h", "0"], ["/i", "/i", "A=1", "0"], ["/j", "/j", "the program's", "0"], ["/k", "/k", "0"],
+            ])
+        #expect(plan.lines("hooks.startContainer[0]") == [#"run hook /j ["/j"] with the program's environment"#])
+        #expect(plan.lines("hooks.createContainer").last == "fchdir root")
     }
 
     @Test(arguments: [

@@ -42,6 +42,7 @@ enum ProtocolHeader {
         "apus_make_target": MemoryLayout<apus_make_target>.size,
         "apus_meet": MemoryLayout<apus_meet>.size,
         "apus_memory_policy": MemoryLayout<apus_memory_policy>.size,
+        "apus_mount": MemoryLayout<apus_mount>.size,
         "apus_mount_attributes": MemoryLayout<apus_mount_attributes>.size,
         "apus_name": MemoryLayout<apus_name>.size,
         "apus_namespace": MemoryLayout<apus_namespace>.size,

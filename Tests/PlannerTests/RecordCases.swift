@@ -22,6 +22,21 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
     static let all: [RecordCase] =
         nothing + slots + numbers + texts + files + mounts + targets + devices + identity + ends
 
+    /// Operations that share their record with another one.
+    static let shared: [RecordCase] = [
+        RecordCase(
+            .handOver(.listener, through: .gateConnection), .APUS_OPERATION_MEET,
+            """
+            18 00 00 00 00 00
+            09 00 00 00       | meeting: the host hands the listener on
+            16 00             | send
+            00 00             | receive
+            00 00             | receive_count
+            0f 00             | socket
+            00 00 00 00       | unused
+            """)
+    ]
+
     private static let nothing: [RecordCase] = [
         RecordCase(.newSession, .APUS_OPERATION_NEW_SESSION, "08 00 00 00 00 00"),
         RecordCase(.pivotRoot, .APUS_OPERATION_PIVOT_ROOT, "08 00 00 00 00 00"),
@@ -109,11 +124,12 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .meet(.console, send: .terminal, receive: .hookInput, count: 1), .APUS_OPERATION_MEET,
             """
             18 00 00 00 00 00
-            05 00 00 00       | meeting: the host takes the terminal
+            06 00 00 00       | meeting: the host takes the terminal
             0c 00             | send
             10 00             | receive
             01 00             | receive_count
-            00 00 00 00 00 00 | unused
+            ff ff             | socket: of the host that made the process
+            00 00 00 00       | unused
             """),
     ]
 
@@ -218,6 +234,15 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             06 00                   | from
             05 00                   | into
             00 00 00 00             | unused
+            """),
+        RecordCase(
+            .mount(source: "o", type: "overlay", data: "lowerdir=/a", flags: 1), .APUS_OPERATION_MOUNT,
+            """
+            28 00 00 00 00 00
+            80 04 00 00 01 00 00 00 | source
+            82 04 00 00 07 00 00 00 | type
+            8a 04 00 00 0b 00 00 00 | data
+            01 00 00 00 00 00 00 00 | flags: MS_RDONLY
             """),
         RecordCase(
             .setMountAttributes(nil, path: "/", set: 1, clear: 0x70, propagation: 0x8_0000, isRecursive: true),
@@ -391,7 +416,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             11 00                   | output
             00 00 00 00 00 00 00 00 | filter
             00 00 00 00             | its flags
-            00 00 00 00             | limits files
+            00 00                   | limits files
+            11 00                   | errors
             00 00 00 00 00 00 00 00 | soft
             00 00 00 00 00 00 00 00 | hard
             """),
@@ -402,7 +428,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             18 00 00 00 00 00
             80 04 00 00 08 00 00 00 | program
             02 00 00 00             | flags
-            00 00 00 00             | unused
+            16 00                   | listener
+            00 00                   | unused
             """),
         RecordCase(
             .setAffinity(cpus: [0x05, 0, 0, 0, 0, 0, 0, 0]), .APUS_OPERATION_SET_AFFINITY,
@@ -428,7 +455,7 @@ extension Planner.Operation {
         case .joinNamespace: .APUS_OPERATION_JOIN_NAMESPACE
         case .unshare: .APUS_OPERATION_UNSHARE
         case .fork: .APUS_OPERATION_FORK
-        case .meet: .APUS_OPERATION_MEET
+        case .meet, .handOver: .APUS_OPERATION_MEET
         case .writeFile: .APUS_OPERATION_WRITE_FILE
         case .setDumpable: .APUS_OPERATION_SET_DUMPABLE
         case .setGroups: .APUS_OPERATION_SET_GROUPS
@@ -442,6 +469,7 @@ extension Planner.Operation {
         case .pickFileSystem: .APUS_OPERATION_PICK_FILE_SYSTEM
         case .configure: .APUS_OPERATION_CONFIGURE
         case .createMount: .APUS_OPERATION_CREATE_MOUNT
+        case .mount: .APUS_OPERATION_MOUNT
         case .setMountAttributes: .APUS_OPERATION_SET_MOUNT_ATTRIBUTES
         case .makeTarget: .APUS_OPERATION_MAKE_TARGET
         case .moveMount: .APUS_OPERATION_MOVE_MOUNT

@@ -14,21 +14,14 @@ import Testing
     }
 
     @Test func withoutAProcessThereIsNothingToPlan() {
-        #expect(refusal { $0.process = nil } == "process: is missing")
-    }
-
-    @Test func networkDevicesAreNotAvailable() {
-        let text = refusal { $0.linux.netDevices = [NetDevice(hostName: "eth1")] }
-        #expect(text == "linux.netDevices: moving network devices is not available in this version of apus")
-    }
-
-    @Test(arguments: [
-        SeccompProfile(defaultAction: .notify),
-        SeccompProfile(defaultAction: .allow, syscalls: [SeccompRule(names: ["mknod"], action: .notify)]),
-    ])
-    func notificationIsNotAvailable(profile: SeccompProfile) {
-        let text = refusal { $0.linux.seccomp = profile }
-        #expect(text == "linux.seccomp: SCMP_ACT_NOTIFY is not available in this version of apus")
+        let run = PlanOptions(id: "box", hasGate: false)
+        #expect(throws: PlanError.self) { try plan(with: run) { $0.process = nil } }
+        // But to wait for ever at a gate.
+        #expect(throws: Never.self) {
+            let plan = try plan { $0.process = nil }
+            #expect(plan.gate == plan.steps.count - 1)
+            #expect(!plan.lines.contains { $0.hasPrefix("find /") || $0.hasPrefix("execve") })
+        }
     }
 
     /// A container that would run without its confinement does not run.

@@ -167,9 +167,10 @@ import Testing
             "meet the host to run its hooks", "run hook /c [\"/c\"]", "write procfs:sys/net/a \"1\"",
             "move_mount masks to target", "open root:/ro -> target", "open root:/m -> target", "pivot_root",
             "mount_setattr root +ro", "sethostname \"h\"",
-            "setrlimit RLIMIT_CORE 1 1", "write procfs:self/attr/apparmor/exec \"exec p\"", "setresuid 0",
+            "setrlimit RLIMIT_CORE 1 1",
+            "sched_setaffinity every CPU", "write procfs:self/attr/apparmor/exec \"exec p\"", "setresuid 0",
             "capset effective 0x0 permitted 0x0 inheritable 0x0", "find /bin/true", "set no_new_privs",
-            "meet the host: ready", "wait at the gate", "run hook /s [\"/s\"] under the seccomp filter",
+            "meet the host: ready", "wait at the gate", "run hook /s [\"/s\"] under the seccomp filter with the program's environment",
             "close from 3 on exec",
             "load seccomp filter, 0 instructions, flags 0", #"execve ["/bin/true"] with ["PATH=/x"]"#)
         #expect(plan.lines.suffix(2).first == "load seccomp filter, 0 instructions, flags 0")

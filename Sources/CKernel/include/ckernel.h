@@ -31,6 +31,7 @@ ssize_t ck_write(int fd, const void *buffer, size_t size);
 int ck_stat(int dir, const char *path, int flags, struct ck_status *result);
 int64_t ck_filesystem_type(int fd);
 int64_t ck_filesystem_type_at(const char *path);
+int ck_mount_id(const char *path, uint64_t *result);
 int ck_mkdir(int dir, const char *path, unsigned mode);
 int ck_unlink(int dir, const char *path, int flags);
 int ck_rename(int old_dir, const char *old_path, int new_dir, const char *new_path);
@@ -127,6 +128,7 @@ int ck_block_signals(const int *signals, size_t count, bool block);
 int ck_signalfd_all(void);
 /// The same of HUP, INT, QUIT and TERM alone, which are blocked already.
 int ck_signalfd_termination(void);
+int ck_signalfd_heeded(void);
 /// The next signal of a descriptor made by `ck_signalfd_all`, and its sender; 0: none is pending.
 int ck_signalfd_read(int fd, int *sender);
 int ck_realtime_minimum(void);
@@ -143,6 +145,8 @@ int ck_socketpair(int ends[2]);
 int ck_listen(const char *path, int type, int backlog);
 int ck_bind(const char *path, int type);
 int ck_connect(const char *path, int type);
+/// A socket of rtnetlink(7) in a network namespace; -1: the caller's own.
+int ck_route_socket(int network_namespace);
 ssize_t ck_send(int fd, const void *bytes, size_t size, const int *descriptors, size_t count);
 ssize_t ck_receive(int fd, void *bytes, size_t size, int *descriptors, size_t *count, int flags);
 
@@ -163,6 +167,7 @@ struct ck_terminal_mode {
 int ck_terminal_mode_get(int fd, struct ck_terminal_mode *mode);
 int ck_terminal_mode_set(int fd, const struct ck_terminal_mode *mode);
 /// The same with every key and every byte going through as it is (cfmakeraw(3)).
+void ck_terminal_mode_plain(struct ck_terminal_mode *mode);
 void ck_terminal_mode_raw(struct ck_terminal_mode *mode);
 bool ck_terminal_mode_equals(const struct ck_terminal_mode *one, const struct ck_terminal_mode *other);
 /// The character that ends the input; 0: none.
@@ -190,6 +195,12 @@ int ck_tree_restrict(int tree);
 int ck_tree_read_only(int tree);
 /// A detached tmpfs with room for `inodes` (its own root among them), nosuid and noexec. `*call` is the call that failed.
 int ck_temporary_file_system(unsigned inodes, const char **call);
+/// The id of the mount that `path` leads to in a mount namespace (-1: the caller's), unique where the kernel has unique
+/// ones (Linux 6.8).
+int ck_outer_mount_id(int mount_namespace, const char *path, uint64_t *id);
+/// Unmounts, with everything below, the mount with the id `mount` at `path`; 0 stands for whatever is mounted there above
+/// `before`. 0 also if it is gone already; -EBUSY: another one covers it.
+int ck_unmount(int mount_namespace, const char *path, uint64_t before, uint64_t mount);
 /// 1 if the mount at `path` is read-only, nosuid, nodev or noexec.
 int ck_is_restricted(const char *path);
 /// Maps the ids of a detached tree through a user namespace (MOUNT_ATTR_IDMAP, Linux 5.12).

@@ -25,20 +25,27 @@ public struct Resctrl: Sendable {
     public static func mounted() throws(CgroupError) -> Resctrl {
         let bytes: [UInt8]
         do { bytes = try Files.read("/proc/self/mountinfo") } catch { throw .system(error, field: field(""), hint: "") }
-        guard let path = mountPoint(in: bytes) else {
+        guard let path = mountPoint(in: bytes, isReachable: CgroupLayout.isReachable) else {
             throw .value(field: "linux.intelRdt", reason: "resctrl is not mounted on this host")
         }
         return Resctrl(root: path)
     }
 
     /// The mount point in a line such as `40 25 0:36 / /sys/fs/resctrl rw,relatime - resctrl resctrl rw`.
-    static func mountPoint(in mountinfo: [UInt8]) -> String? {
+    ///
+    /// - Parameter isReachable: whether a mount counts.
+    static func mountPoint(
+        in mountinfo: [UInt8], isReachable: (LayoutParser.Mount) -> Bool = { _ in true }
+    ) -> String? {
         for line in mountinfo.split(separator: UInt8(ascii: "\n")) {
             let words = line.split(separator: UInt8(ascii: " "))
             guard let separator = words.firstIndex(where: { $0.elementsEqual("-".utf8) }), separator > 4,
                 words.count > separator + 1, words[separator + 1].elementsEqual("resctrl".utf8)
             else { continue }
-            return LayoutParser.unescaped(words[4])
+            let mount = LayoutParser.Mount(
+                id: UInt64(String(decoding: words[0], as: UTF8.self)) ?? 0,
+                mountPoint: LayoutParser.unescaped(words[4]))
+            if isReachable(mount) { return mount.mountPoint }
         }
         return nil
     }

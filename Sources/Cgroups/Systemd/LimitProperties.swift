@@ -81,19 +81,19 @@ struct LimitProperties {
         if context.version >= 252 { list.add("CPUWeight", 0) }
     }
 
-    /// systemd keeps the quota as a percentage. It is rounded up: the container gets no less than it was promised.
     private mutating func addBandwidth(quota: Int64?, period: UInt64?) {
         if quota == nil, period == nil { return }
-        let period = period ?? context.period ?? 100_000
+        let period = period ?? context.period ?? UnitQuota.usualPeriod
         list.add("CPUQuotaPeriodUSec", period)
         guard let quota = quota ?? context.quota, quota >= 0 else {
             list.add("CPUQuotaPerSecUSec", nil)
             return
         }
-        let (product, overflows) = UInt64(quota).multipliedReportingOverflow(by: 1_000_000)
-        guard !overflows, period > 0 else { return list.add("CPUQuotaPerSecUSec", nil) }
-        let percent: UInt64 = 10_000
-        list.add("CPUQuotaPerSecUSec", max((product / period + percent - 1) / percent, 1) * percent)
+        if let perSecond = UnitQuota.perSecond(UInt64(quota), period: period) {
+            list.add("CPUQuotaPerSecUSec", perSecond)
+        } else {
+            list.add("CPUQuotaPerSecUSec", nil)
+        }
     }
 
     private mutating func addCpuset() {

@@ -91,7 +91,7 @@ public final class UnitStart {
                 "start", unit: unit.name, reason: "process \(pid) is not in \(location.directories.last?.path ?? "")",
                 hint: "does an annotation change the unit's slice, or its processes?")
         }
-        return try location.adopt(resources)
+        return try location.adopt(resources, pid)
     }
 
     private func finishUnit() throws(CgroupError) {
@@ -137,10 +137,13 @@ extension CgroupLocation {
     }
 
     /// Makes a cgroup out of what systemd has made: the directories that are missing, and the limits.
-    func adopt(_ resources: Resources) throws(CgroupError) -> Cgroup {
+    ///
+    /// - Parameter pid: the process that systemd has put there.
+    func adopt(_ resources: Resources, _ pid: Int32?) throws(CgroupError) -> Cgroup {
         var maker = CgroupMaker()
         do {
             for directory in directories where !Files.exists(directory.path) { try maker.make(directory) }
+            if let pid { try enterSubgroup(pid) }
             var cgroup = Cgroup(
                 directories, made: maker.made, isPermissive: isPermissive, needsDeviceRules: needsDeviceRules,
                 unit: place?.unit)

@@ -4,8 +4,24 @@ internal import OCI
 /// The cpuset controller of cgroup v1 (Documentation/admin-guide/cgroup-v1/cpusets.rst).
 enum CpusetV1 {
     static func set(_ cpu: Resources.CPU, _ files: inout ControlFiles) throws(CgroupError) {
-        if let cpus = cpu.cpus { try files.write(cpus, to: "cpuset.cpus", "cpu.cpus") }
-        if let mems = cpu.mems { try files.write(mems, to: "cpuset.mems", "cpu.mems") }
+        if let cpus = cpu.cpus { try write(cpus, to: "cpuset.cpus", "cpu.cpus", files) }
+        if let mems = cpu.mems { try write(mems, to: "cpuset.mems", "cpu.mems", files) }
+    }
+
+    private static func write(
+        _ list: String, to file: String, _ name: String, _ files: ControlFiles
+    ) throws(CgroupError) {
+        try files.write(ControlFiles.Setting(file, list, name)) { error in
+            // EACCES: not all of it is there above; EBUSY: a group below, or a process with a deadline, needs more.
+            switch error.errno {
+            case .accessDenied, .invalidArgument:
+                // Without the file it is the root, which has everything.
+                guard let above = try? Files.readText("\(parent(of: files.directory))/\(file)") else { return "" }
+                return "the cgroup above has \(above.isEmpty ? "none" : above)"
+            case .busy: return "a cgroup below it, or a process with SCHED_DEADLINE, uses what would be taken away"
+            default: return ""
+            }
+        }
     }
 
     /// A new v1 cpuset is empty and takes no process before it has cpus and memory nodes: it gets those of the cgroup

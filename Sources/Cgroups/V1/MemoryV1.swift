@@ -8,6 +8,13 @@ enum MemoryV1 {
         if let reservation = memory.reservation {
             try files.write("\(reservation)", to: "memory.soft_limit_in_bytes", "memory.reservation")
         }
+        if let buffers = memory.kernelTCP {
+            if files.exists(tcpLimit) {
+                try files.write("\(buffers)", to: tcpLimit, "memory.kernelTCP")
+            } else {
+                files.note("memory.kernelTCP", "this kernel does not limit TCP buffers by themselves")
+            }
+        }
         if let swappiness = memory.swappiness {
             try files.write("\(swappiness)", to: "memory.swappiness", "memory.swappiness")
         }
@@ -15,6 +22,9 @@ enum MemoryV1 {
             try files.write(disable ? "1" : "0", to: "memory.oom_control", "memory.disableOOMKiller")
         }
     }
+
+    /// Of the memory in buffers of TCP sockets.
+    private static let tcpLimit = "memory.kmem.tcp.limit_in_bytes"
 
     /// The limit, and the limit of memory and swap together, which is never the lower one.
     private static func setLimits(_ memory: Resources.Memory, _ files: ControlFiles) throws(CgroupError) {

@@ -12,6 +12,7 @@ enum MemoryV2 {
         if let reservation = memory.reservation {
             try files.write(value(reservation), to: "memory.low", "memory.reservation")
         }
+        if memory.kernelTCP != nil { files.note("memory.kernelTCP", "cgroup v2 counts TCP buffers as memory") }
         if memory.swappiness != nil { files.note("memory.swappiness", "cgroup v2 has no swappiness of its own") }
         if memory.disableOOMKiller == true {
             files.note("memory.disableOOMKiller", "cgroup v2 cannot disable the OOM killer")
@@ -41,7 +42,8 @@ enum MemoryV2 {
         let reason: String
     }
 
-    /// cgroup v2 limits swap by itself, the configuration memory and swap together, as cgroup v1 does.
+    /// cgroup v2 limits swap by itself, the configuration memory and swap together, as cgroup v1 does. Where memory is
+    /// unlimited there is nothing to take off: the limit is that of swap (runc 1.3, crun 1.28).
     ///
     /// - Parameters:
     ///   - both: the limit of both; -1 is unlimited, nil not given.
@@ -50,9 +52,8 @@ enum MemoryV2 {
     static func swapAlone(both: Int64?, memory: Int64?) throws(SwapProblem) -> Int64? {
         guard let both else { return memory == -1 ? -1 : nil }
         if both < 0 { return -1 }
-        guard let memory, memory >= 0 else {
-            throw SwapProblem(reason: "unable to set swap limit without memory limit")
-        }
+        guard let memory else { throw SwapProblem(reason: "unable to set swap limit without memory limit") }
+        if memory < 0 { return both }
         if both < memory {
             throw SwapProblem(reason: "memory+swap limit should be >= memory limit: \(both) < \(memory)")
         }

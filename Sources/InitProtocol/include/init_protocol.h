@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define APUS_PLAN_MAGIC 0x73757061u  ///< "apus"
-#define APUS_PLAN_VERSION 2u
+#define APUS_PLAN_VERSION 3u
 #define APUS_SLOTS 256               ///< descriptors that a plan can name
 #define APUS_NO_SLOT 0xffffu         ///< for a base: the working directory (AT_FDCWD)
 #define APUS_PATH_MAX 4096
@@ -81,6 +81,7 @@ enum {
     APUS_TARGET_NO_LINKS = 1,      ///< no symbolic link anywhere in the path
     APUS_TARGET_NOT_IN_PROC = 2,   ///< it must not lie in a procfs
     APUS_TARGET_NO_FOLLOW = 4,     ///< a link at the end is itself the target
+    APUS_TARGET_NOT_MOUNTED = 8,   ///< nothing may be mounted there yet (EEXIST)
 };
 
 /// Meetings: numbered points at which the host has something to do.
@@ -88,11 +89,14 @@ enum __attribute__((enum_extensibility(closed))) apus_meeting {
     APUS_MEETING_FORKED,       ///< carries the pidfd of the next process; its pid follows the number
     APUS_MEETING_ID_MAPS,
     APUS_MEETING_CGROUPS,
+    APUS_MEETING_NETWORK_DEVICES,
     APUS_MEETING_RUNTIME_HOOKS,
     APUS_MEETING_CONTAINER_HOOKS,
     APUS_MEETING_CONSOLE,
     APUS_MEETING_LIMITS,
     APUS_MEETING_READY,
+    APUS_MEETING_LISTENER,     ///< carries the listener of a seccomp filter
+    APUS_MEETING_MAP_IDS,
 };
 
 struct apus_message {
@@ -120,6 +124,7 @@ struct apus_message {
     X(PICK_FILE_SYSTEM, apus_two_slots)             \
     X(CONFIGURE, apus_configure)                    \
     X(CREATE_MOUNT, apus_create_mount)              \
+    X(MOUNT, apus_mount)                            \
     X(SET_MOUNT_ATTRIBUTES, apus_mount_attributes)  \
     X(MAKE_TARGET, apus_make_target)                \
     X(MOVE_MOUNT, apus_two_slots)                   \
@@ -197,7 +202,8 @@ struct apus_slot_step {
     uint16_t unused[3];
 };
 
-/// `from` and `to`: the mount and where it goes; the file system and its descriptor; the master and its peer.
+/// `from` and `to`: the mount and where it goes; the file system and its descriptor; the master and its peer. What is
+/// mounted on the root that its target was found in becomes that root.
 struct apus_two_slots {
     struct apus_step step;
     uint16_t from;
@@ -271,14 +277,15 @@ struct apus_groups {
 };
 
 /// Says `meeting` to the host with the descriptor in `send`, and puts the descriptors of the reply into `receive`
-/// and the slots after it.
+/// and the slots after it. Behind the gate the host is at another socket.
 struct apus_meet {
     struct apus_step step;
     uint32_t meeting;
     uint16_t send;             ///< or APUS_NO_SLOT
     uint16_t receive;
     uint16_t receive_count;
-    uint16_t unused[3];
+    uint16_t socket;           ///< or APUS_NO_SLOT: the plan's `control`
+    uint16_t unused[2];
 };
 
 struct apus_write_file {
@@ -330,6 +337,16 @@ struct apus_create_mount {
     uint16_t from;
     uint16_t into;
     uint16_t unused[2];
+};
+
+/// mount(2) onto the root of the namespace. Paths do not begin in what covers the root, so that nothing else changes; what
+/// was mounted there is found at `/..`.
+struct apus_mount {
+    struct apus_step step;
+    struct apus_text source;
+    struct apus_text type;
+    struct apus_text data;
+    uint64_t flags;            ///< MS_*
 };
 
 struct apus_mount_attributes {
@@ -461,7 +478,7 @@ struct apus_memory_policy {
 
 struct apus_affinity {
     struct apus_step step;
-    struct apus_bytes cpus;    ///< a bit mask of unsigned longs
+    struct apus_bytes cpus;    ///< a bit mask of unsigned longs; empty: every CPU that its cgroups permit
 };
 
 struct apus_capabilities {
@@ -516,7 +533,8 @@ struct apus_run_hook {
     uint16_t output;
     struct apus_bytes filter;  ///< of struct sock_filter; empty: none
     uint32_t filter_flags;     ///< SECCOMP_FILTER_FLAG_*
-    uint32_t limits_files;     ///< 1: RLIMIT_NOFILE becomes `soft` and `hard`
+    uint16_t limits_files;     ///< 1: RLIMIT_NOFILE becomes `soft` and `hard`
+    uint16_t errors;           ///< where standard error goes
     uint64_t soft;
     uint64_t hard;
 };
@@ -525,7 +543,8 @@ struct apus_seccomp {
     struct apus_step step;
     struct apus_bytes program; ///< of struct sock_filter
     uint32_t flags;            ///< SECCOMP_FILTER_FLAG_*
-    uint32_t unused;
+    uint16_t listener;         ///< where the listener of a filter that has one goes
+    uint16_t unused;
 };
 
 struct apus_execute {

@@ -16,9 +16,8 @@ extension Reader {
         let node = object(root, "linux")
         var linux = node.map { readNamespaces($0) } ?? Linux()
         namespaces = linux
-        guard let version = ociVersion(root), let rootFS = self.root(root),
-            let process = object(root, "process").flatMap({ self.process($0) })
-        else { return nil }
+        guard let version = ociVersion(root), let rootFS = self.root(root) else { return nil }
+        let process = object(root, "process").flatMap { self.process($0) }
         if let node {
             linux.seccomp = object(node, "seccomp").flatMap { seccomp($0) }
             linux.memoryPolicy = object(node, "memoryPolicy").flatMap { memoryPolicy($0) }

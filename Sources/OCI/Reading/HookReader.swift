@@ -31,7 +31,7 @@ extension Reader {
         objects(node, name) { reader, element in
             let path = reader.required(element, "path").flatMap { reader.absolutePath($0) }
             let args = reader.array(element, "args") { reader, node in reader.boundedString(node) }
-            let env = reader.environment(element, "env")
+            let env = element["env"].map { _ in reader.environment(element, "env") }
             let timeout: UInt32? = reader.integer(element, "timeout", in: 1...UInt32(Int32.max))
             return path.map { Hook(path: $0, args: args, env: env, timeout: timeout) }
         }

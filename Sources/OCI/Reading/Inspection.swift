@@ -10,11 +10,36 @@ extension Spec {
             let (spec, reader) = try Reader.read(bytes) { reader, root in
                 let spec = reader.spec(root)
                 KnownProperties.warn(about: root, &reader)
+                if let spec {
+                    explainMeaning(in: spec.ociVersion, of: root, &reader)
+                    warnOfAnnotations(spec, root, &reader)
+                }
                 return spec
             }
             return (spec, reader.error?.problems ?? [], reader.warnings)
         } catch {
             return (nil, error.problems, [])
         }
+    }
+
+    /// What crun would do for an annotation, and apus does not.
+    private static func warnOfAnnotations(_ spec: Spec, _ root: JSONNode, _ reader: inout Reader) {
+        guard let node = root["annotations"] else { return }
+        for annotation in spec.annotations where CrunAnnotations.isUnavailable(annotation.key) {
+            reader.warn(node, member: annotation.key, "has an effect in crun, and none in apus")
+        }
+    }
+
+    /// Says what is meant by a value that has another meaning in another version of the specification.
+    private static func explainMeaning(in version: String, of root: JSONNode, _ reader: inout Reader) {
+        guard let pids = root["linux"]?["resources"]?["pids"], (try? pids["limit"]?.integer(Int64.self)) == 0 else {
+            return
+        }
+        reader.warn(
+            pids, "limit",
+            Resources.takesZeroForNoLimit(version)
+                ? "0 means no limit in a configuration of version \(version), and a limit from 1.3.0 on;"
+                    + " -1 is no limit in all"
+                : "0 is a limit since version 1.3.0: the first process, and no other beside it; -1 is no limit")
     }
 }

@@ -13,7 +13,7 @@ extension Reader {
         linux.memoryPolicy = object(node, "memoryPolicy").flatMap { memoryPolicy($0) }
         linux.sysctl = sysctls(node)
         linux.seccomp = object(node, "seccomp").flatMap { seccomp($0) }
-        linux.rootfsPropagation = rootfsPropagation(node)
+        linux.rootfsPropagation = rootfsPropagation(node, namespaces)
         linux.maskedPaths = pathsToChange(node, "maskedPaths")
         linux.readonlyPaths = pathsToChange(node, "readonlyPaths")
         linux.mountLabel = text(node, "mountLabel")
@@ -27,9 +27,9 @@ extension Reader {
     }
 
     /// `shared`, `slave`, `private`, `unbindable`, and with an `r` before it, which runc accepts too.
-    private mutating func rootfsPropagation(_ linux: JSONNode) -> MountPropagation? {
+    private mutating func rootfsPropagation(_ linux: JSONNode, _ namespaces: Linux) -> MountPropagation? {
         guard let node = linux["rootfsPropagation"], let name = text(linux, "rootfsPropagation") else { return nil }
-        needMountNamespace(node)
+        if !namespaces.creates(.mount) { report(node, "needs a new mount namespace") }
         for kind in PropagationKind.allCases {
             for propagation in [MountPropagation(kind), MountPropagation(kind, isRecursive: true)]
             where propagation.name == name {

@@ -12,12 +12,13 @@ extension Reader {
         let destination = mountDestination(node)
         var mount = Mount(destination: destination ?? "/", source: text(node, "source"), type: text(node, "type"))
         let before = problemCount
-        let options = array(node, "options") { reader, option in reader.mountOption(option, &mount) }
+        var joined: [MountOption] = []
+        let options = array(node, "options") { reader, option in reader.mountOptions(option, &mount, &joined) }
         applyMappings(node, &mount)
         guard problemCount == before, let destination else { return nil }
         mount.destination = destination
         checkKind(node, mount)
-        checkOptions(node, mount, options)
+        checkOptions(node, mount, joined.isEmpty ? options : options + joined)
         checkProc(node, mount)
         return mount
     }
@@ -33,9 +34,21 @@ extension Reader {
         return "/" + text
     }
 
+    /// Applies the options of one text to the mount; returns the one of ours, or adds those of a text that joins several.
+    private mutating func mountOptions(
+        _ node: JSONNode, _ mount: inout Mount, _ joined: inout [MountOption]
+    ) -> MountOption? {
+        guard let text = string(node) else { return nil }
+        guard text.utf8.contains(UInt8(ascii: ",")) else { return mountOption(text, node, &mount) }
+        for part in MountOption.parts(of: text) {
+            if let option = mountOption(part, node, &mount) { joined.append(option) }
+        }
+        return nil
+    }
+
     /// Applies one option to the mount; returns it when it is one of ours, and else leaves it to the file system.
-    private mutating func mountOption(_ node: JSONNode, _ mount: inout Mount) -> MountOption? {
-        guard let text = string(node), !text.isEmpty else { return nil }
+    private mutating func mountOption(_ text: String, _ node: JSONNode, _ mount: inout Mount) -> MountOption? {
+        guard !text.isEmpty else { return nil }
         if let option = MountOption(named: text) {
             option.apply(to: &mount)
             return option
@@ -119,32 +132,37 @@ extension Reader {
         }
     }
 
-    /// Only procfs may be at `/proc`, and in it only a few files may be replaced: labels and kernel parameters are
-    /// written through it (CVE-2019-16884). Compares texts; what lies behind symbolic links is checked when mounting.
+    /// Compares texts; what lies behind symbolic links is checked when mounting.
     private mutating func checkProc(_ node: JSONNode, _ mount: Mount) {
-        let destination = lexicallyClean(mount.destination)
-        if destination == "/proc" {
-            checkProcItself(node, mount)
-        } else if destination.begins(with: "/proc/"), !Self.isReplaceable(destination) {
-            let what = "inside /proc, where only a few files may be mounted on"
-            report(node, "destination", "\(what): \(JSONWriter.excerpt(mount.destination))")
-        }
+        if let problem = mount.problemWithProc { report(node, problem.field, problem.message) }
+    }
+}
+
+extension Mount {
+    /// Only procfs may be at `/proc`, and in it only a few files may be replaced: labels and kernel parameters are
+    /// written through it (CVE-2019-16884).
+    public var problemWithProc: (field: StaticString, message: String)? {
+        let clean = lexicallyClean(destination)
+        if clean == "/proc" { return problemAsProc }
+        guard clean.begins(with: "/proc/"), !Self.isReplaceable(clean) else { return nil }
+        let what = "inside /proc, where only a few files may be mounted on"
+        return ("destination", "\(what): \(JSONWriter.excerpt(destination))")
     }
 
-    private mutating func checkProcItself(_ node: JSONNode, _ mount: Mount) {
-        switch mount.action {
+    private var problemAsProc: (field: StaticString, message: String)? {
+        switch action {
         case .new:
-            guard let type = mount.type, type != "proc" else { return }
-            report(node, "type", "only procfs may be mounted on /proc: \(JSONWriter.excerpt(type))")
+            guard let type, type != "proc" else { return nil }
+            return ("type", "only procfs may be mounted on /proc: \(JSONWriter.excerpt(type))")
         case .bind, .recursiveBind:
-            guard let source = mount.source, lexicallyClean(source) != "/proc" else { return }
-            report(node, "source", "only procfs may be mounted on /proc: \(JSONWriter.excerpt(source))")
-        case .remount, .bindRemount: break
+            guard let source, lexicallyClean(source) != "/proc" else { return nil }
+            return ("source", "only procfs may be mounted on /proc: \(JSONWriter.excerpt(source))")
+        case .remount, .bindRemount: return nil
         }
     }
 
     /// Files of procfs that only inform, and that lxcfs and the like replace.
-    private static func isReplaceable(_ path: String) -> Bool {
+    public static func isReplaceable(_ path: String) -> Bool {
         switch path {
         case "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
             "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled":

@@ -65,9 +65,7 @@ extension Reader {
     private mutating func checkMappings(
         _ linux: JSONNode, _ name: StaticString, _ mappings: [IDMapping], _ namespaces: Linux
     ) {
-        if namespaces.creates(.user), mappings.isEmpty {
-            report(linux, name, "missing, a new user namespace needs it")
-        } else if !namespaces.separates(.user), !mappings.isEmpty {
+        if !namespaces.separates(.user), !mappings.isEmpty {
             report(linux, name, "needs a user namespace")
         } else if !namespaces.creates(.user), !mappings.isEmpty {
             warn(linux, name, "ignored, the user namespace that is joined has its own")

@@ -175,10 +175,26 @@ extension Reader {
                 guard let value, value != 0 else { continue }
                 report(node, member: name, "only for SCHED_DEADLINE: \(value)")
             }
+        } else if flags & SchedulerFlag.keepParams.rawValue == 0 {
+            checkDeadline(node, runtime ?? 0, deadline ?? 0, period ?? 0)
         }
         return Scheduler(
             policy: policy, nice: nice, priority: priority ?? 0, flags: SchedulerFlags(rawValue: flags),
             runtime: runtime ?? 0, deadline: deadline ?? 0, period: period ?? 0)
+    }
+
+    /// The kernel wants 1024 ns <= runtime <= deadline <= period; a period of 0 is the deadline (sched_setattr(2)).
+    private mutating func checkDeadline(_ node: JSONNode, _ runtime: UInt64, _ deadline: UInt64, _ period: UInt64) {
+        if runtime < 1024 { report(node, "runtime", "below 1024 ns, the least of SCHED_DEADLINE: \(runtime)") }
+        if deadline == 0 {
+            report(node, "deadline", "missing, SCHED_DEADLINE needs it")
+        } else if runtime > deadline {
+            report(node, "runtime", "above deadline: \(runtime) > \(deadline)")
+        }
+        if period != 0, deadline > period { report(node, "deadline", "above period: \(deadline) > \(period)") }
+        for (name, value) in [("deadline", deadline), ("period", period)] where value >> 63 != 0 {
+            report(node, member: name, "out of range 0...\(Int64.max): \(value)")
+        }
     }
 
     /// Static priorities are 1...99 for the real-time policies and 0 for all others (sched(7)).

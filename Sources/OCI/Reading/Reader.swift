@@ -13,6 +13,10 @@ struct Reader {
     /// The namespaces and their mappings, on which later checks depend, and nothing else of `linux` yet; `nil` where
     /// the document does not tell or has them wrong, so that nothing can be said.
     var namespaces: Linux?
+    /// What `domainname` says, which a kernel parameter may say otherwise.
+    var domainname: String?
+    /// The seccomp agent that an annotation names; a profile's own counts more.
+    var seccompReceiver: String?
 
     private static var limit: Int { 100 }
 

@@ -65,13 +65,19 @@ extension Reader {
         let memory = Resources.Memory(
             limit: integer(node, "limit", in: bytes), reservation: integer(node, "reservation", in: bytes),
             swap: integer(node, "swap", in: bytes), kernel: integer(node, "kernel", in: bytes),
-            kernelTCP: integer(node, "kernelTCP", in: bytes), swappiness: integer(node, "swappiness", in: 0...100),
+            kernelTCP: integer(node, "kernelTCP", in: bytes), swappiness: swappiness(node),
             disableOOMKiller: boolean(node, "disableOOMKiller"), useHierarchy: boolean(node, "useHierarchy"),
             checkBeforeUpdate: boolean(node, "checkBeforeUpdate"))
         if let limit = memory.limit, let swap = memory.swap, swap > 0, limit > swap {
             report(node, "swap", "below limit, which it includes: \(swap) < \(limit)")
         }
         return memory
+    }
+
+    /// A percentage. The kernel's -1 in 64 bits, as engines write it, is none.
+    private mutating func swappiness(_ node: JSONNode) -> UInt64? {
+        if let value = node["swappiness"], let number: UInt64 = try? value.integer(), number == .max { return nil }
+        return integer(node, "swappiness", in: 0...100)
     }
 
     private mutating func cpu(_ node: JSONNode) -> Resources.CPU {
@@ -195,8 +201,13 @@ extension Reader {
         case "cgroup.freeze", "cgroup.kill", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads", "cgroup.type":
             report(node, "not a limit, not allowed here")
             return nil
-        default: return Resources.Unified(file: file, value: value)
+        default: break
         }
+        guard file.utf8.dropFirst().dropLast().contains(UInt8(ascii: ".")) else {
+            report(node, "not of the form CONTROLLER.PARAMETER, such as memory.high")
+            return nil
+        }
+        return Resources.Unified(file: file, value: value)
     }
 }
 

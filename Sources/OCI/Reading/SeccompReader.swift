@@ -8,7 +8,7 @@ extension Reader {
         let architectures: [SeccompArchitecture] = array(node, "architectures") { $0.named($1, "seccomp architecture") }
         let flags = node["flags"].map { _ in seccompFlags(node) }
         let before = problemCount
-        let listenerPath = absolutePath(node, "listenerPath")
+        let listenerPath = absolutePath(node, "listenerPath") ?? seccompReceiver
         let hasListener = listenerPath != nil || problemCount > before
         let listenerMetadata = text(node, "listenerMetadata")
         let syscalls = objects(node, "syscalls") { reader, rule in reader.seccompRule(rule) }

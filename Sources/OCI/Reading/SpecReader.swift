@@ -75,13 +75,18 @@ extension Reader {
         let rootFS = self.root(root)
         let process = object(root, "process").flatMap { self.process($0) }
         let hostname = utsName(root, "hostname")
-        let domainname = utsName(root, "domainname")
+        domainname = utsName(root, "domainname")
+        if let receiver = root["annotations"]?[CrunAnnotations.seccompReceiver], let path = try? receiver.string(), !path.isEmpty {
+            seccompReceiver = path
+        }
         let mounts = self.mounts(root)
         let hooks = object(root, "hooks").map { self.hooks($0) } ?? Hooks()
         let annotations = self.annotations(root, "annotations")
+        checkAnnotations(root, annotations)
         putBack(namespaceProblems)
-        let linux = linuxNode.map { self.linux($0, namespaces) } ?? Linux()
+        var linux = linuxNode.map { self.linux($0, namespaces) } ?? Linux()
         guard let version, let rootFS else { return nil }
+        linux.resources = linux.resources?.asMeant(in: version)
         return Spec(
             ociVersion: version, root: rootFS, process: process, hostname: hostname, domainname: domainname,
             mounts: mounts, hooks: hooks, annotations: annotations, linux: linux)
@@ -127,15 +132,25 @@ extension Reader {
         }
     }
 
-    /// Without a mount namespace of its own, what the container changes the host sees.
+    private mutating func checkAnnotations(_ root: JSONNode, _ annotations: [Annotation]) {
+        for annotation in annotations {
+            guard let problem = CrunAnnotations.problem(with: annotation), let node = object(root, "annotations") else {
+                continue
+            }
+            report(node, member: annotation.key, "\(problem): \(JSONWriter.excerpt(annotation.value))")
+        }
+    }
+
+    /// Without a mount namespace of its own, what is mounted for a container is mounted in somebody else's, over which
+    /// a user namespace has no power.
     mutating func needMountNamespace(_ node: JSONNode) {
-        guard let namespaces, !namespaces.creates(.mount) else { return }
-        report(node, "needs a new mount namespace")
+        guard let namespaces, !namespaces.creates(.mount), namespaces.separates(.user) else { return }
+        report(node, "needs a new mount namespace, as there is a user namespace")
     }
 }
 
 /// The numbers of a semantic version (Semantic Versioning 2.0.0).
-private struct SemanticVersion {
+struct SemanticVersion {
     var major: UInt32
     var minor: UInt32
 

@@ -11,6 +11,9 @@ extension Reader {
                 return nil
             }
             reader.checkSysctl(node, path)
+            if path == "kernel/domainname", let domainname = reader.domainname, domainname != value {
+                reader.report(node, "contradicts domainname, which is \(JSONWriter.excerpt(domainname))")
+            }
             return sysctl
         }
     }

@@ -18,7 +18,7 @@ extension Hook {
         writer.object { writer in
             writer.member("path", path)
             if !args.isEmpty { writer.member("args", args) }
-            if !env.isEmpty { writer.member("env", env) }
+            if let env { writer.member("env", env) }
             if let timeout { writer.member("timeout", timeout) }
         }
     }

@@ -29,6 +29,12 @@ extension State {
     /// What a hook reads on its standard input: the members that the spec names, and no more (runtime.md, "State").
     public func hookInput() -> [UInt8] {
         var writer = JSONWriter(.compact)
+        encodeSpecified(to: &writer)
+        return writer.bytes
+    }
+
+    /// The same, as part of another document.
+    public func encodeSpecified(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("ociVersion", ociVersion)
             writer.member("id", id)
@@ -37,7 +43,6 @@ extension State {
             writer.member("bundle", bundle)
             encodeAnnotations(to: &writer)
         }
-        return writer.bytes
     }
 
     private func encodeAnnotations(to writer: inout JSONWriter) {

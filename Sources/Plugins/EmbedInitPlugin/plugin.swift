@@ -4,6 +4,13 @@ import PackagePlugin
 /// Compiles `apus-init` and embeds it, so that a plain `swift build` does everything.
 @main
 struct EmbedInitPlugin: BuildToolPlugin {
+    /// What makes clang compile for another system than this machine's; the Makefile says which.
+    private var foreign: [String] {
+        let environment = ProcessInfo.processInfo.environment
+        guard let target = environment["APUS_TARGET"], let sysroot = environment["APUS_SYSROOT"] else { return [] }
+        return ["--target=" + target, "--sysroot=" + sysroot]
+    }
+
     func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {
         let sources = context.package.directoryURL.appending(path: "Sources")
         let code = sources.appending(path: "apus-init")
@@ -18,7 +25,7 @@ struct EmbedInitPlugin: BuildToolPlugin {
                 arguments: [
                     try context.tool(named: "clang").url.path(), code.path(), header.deletingLastPathComponent().path(),
                     output.path(),
-                ],
+                ] + foreign,
                 inputFiles: inputs,
                 outputFiles: [output])
         ]

@@ -58,11 +58,27 @@ public struct BundleCheck {
         let (spec, problems, warnings) = Spec.inspect(bytes)
         for problem in problems { addError(problem.path, problem.message, Remedy.text(for: problem)) }
         for problem in warnings { addWarning(problem.path, problem.message, Remedy.text(for: problem)) }
-        guard let spec else { return }
+        guard var spec else { return }
         if spec.process == nil, !problems.contains(where: { $0.path.hasPrefix("process") }) {
-            addError("process", "is missing: there is nothing to run", "add it, with args and cwd")
+            addWarning("process", "is missing: the container can be created, and not be started", "add it, with args and cwd")
         }
+        let areMapsWrong = problems.contains { problem in
+            ["linux.namespaces", "linux.uidMappings", "linux.gidMappings"].contains { problem.path.hasPrefix($0) }
+        }
+        if !areMapsWrong { complete(&spec) }
         check(spec)
+    }
+
+    /// Says what `create` adds, and looks at the configuration as it is then.
+    private mutating func complete(_ spec: inout Spec) {
+        do {
+            for note in try DefaultMappings.complete(&spec, addsNamespace: rights.needsUserNamespace(spec)) {
+                addWarning(note.path, note.message, "apus spec --rootless writes a configuration with all of it")
+            }
+        } catch {
+            guard case .plan(let problem) = error else { return }
+            addError(problem.field, problem.message, "map it, or choose another id")
+        }
     }
 
     /// The order is that of the configuration.
@@ -87,11 +103,6 @@ public struct BundleCheck {
         checkSysctls(spec.linux)
         checkSeccomp(spec.linux)
         checkPlan(spec, root)
-        if !isRoot, !spec.linux.separates(.user) {
-            addWarning(
-                "linux.namespaces", "an ordinary user cannot run this: there is no user namespace",
-                "run it as root, or add {\"type\": \"user\"} with uidMappings and gidMappings")
-        }
     }
 
     // MARK: Findings

@@ -71,8 +71,8 @@ extension BundleCheck {
                     "choose another path")
             }
             if let number = covers.mount(at: path) {
-                addError(
-                    "\(field).path", "mounts[\(number)] is mounted at \(path) before the device is made",
+                addWarning(
+                    "\(field).path", "mounts[\(number)] is mounted at \(path), so that the device is not made",
                     "leave one of the two out")
             }
             if device.kind != .fifo, !Preparation.makesNodes(rights: Rights(.auto)) {
@@ -83,9 +83,10 @@ extension BundleCheck {
 
     /// Where no device can be made the host's own is bound.
     private mutating func checkHostDevice(_ device: Device, _ path: String, _ field: String) {
+        if !DevicePaths.find([device]).isEmpty { return }
         do {
             let status = try Files.status(path, follow: true)
-            let (major, minor) = Self.numbers(status.specialDevice)
+            let (major, minor) = status.deviceNumbers
             if (major, minor) != (device.major, device.minor) {
                 addError(
                     field,
@@ -96,13 +97,6 @@ extension BundleCheck {
         } catch {
             failure("\(field).path", error, "the caller cannot make devices: the host's is used, so it has to be there")
         }
-    }
-
-    /// The two numbers in a `dev_t` (makedev(3)).
-    private static func numbers(_ device: UInt64) -> (UInt32, UInt32) {
-        let major = (device >> 8) & 0xfff | (device >> 32) & ~0xfff
-        let minor = device & 0xff | (device >> 12) & ~0xff
-        return (UInt32(truncatingIfNeeded: major), UInt32(truncatingIfNeeded: minor))
     }
 
     mutating func checkIntelRdt(_ linux: Linux) {

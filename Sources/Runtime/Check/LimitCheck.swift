@@ -61,7 +61,8 @@ extension BundleCheck {
     /// The place of the cgroup, as `create` chooses it.
     func location(for spec: Spec) throws(CgroupError) -> CgroupLocation {
         try CgroupLocation(
-            cgroupsPath: spec.linux.cgroupsPath, id: "check", manager: manager, permissive: rights.goesWithoutCgroups)
+            cgroupsPath: spec.linux.cgroupsPath, id: "check", manager: manager, permissive: rights.goesWithoutCgroups,
+            subgroup: CrunAnnotations(spec.annotations).subgroup)
     }
 
     /// An error of a module without the field that it begins with.

@@ -87,9 +87,6 @@ extension BundleCheck {
     private mutating func checkMappings(
         _ mappings: [IDMapping], _ field: String, file: String, own: UInt32, helper: String
     ) {
-        if mappings.isEmpty {
-            addWarning(field, "is empty: every id of the container is the overflow id", "map id 0 at least")
-        }
         if mappings.count > 340 {
             addError(field, "has \(mappings.count) entries, and the kernel takes 340", "join ranges")
         }
@@ -147,22 +144,6 @@ extension BundleCheck {
         if !isMapped, !mappings.isEmpty {
             addError(
                 field, "\(id) is not among the ids that \(`where`) gives the container", "map it, or choose another id")
-        }
-    }
-}
-
-/// Ranges of ids that an administrator has given to ordinary users (subuid(5), subgid(5)).
-enum SubordinateIDs {
-    static func allow(_ mapping: IDMapping, in file: String) -> Bool {
-        guard let text = try? Files.readText(file) else { return false }  // Nobody has any.
-        let user = ThisProcess.effectiveUser
-        let names = ["\(user)", Users.name(of: user)]
-        return text.split(separator: "\n").contains { line in
-            let fields = line.split(separator: ":")
-            guard fields.count == 3, names.contains(String(fields[0])), let first = UInt64(fields[1]),
-                let count = UInt64(fields[2])
-            else { return false }
-            return first <= UInt64(mapping.hostID) && UInt64(mapping.hostID) + UInt64(mapping.size) <= first + count
         }
     }
 }

@@ -57,8 +57,10 @@ extension BundleCheck {
                     + "the rule has no effect",
                 "check the spelling, or build with a newer libseccomp")
         }
-        if profile.notifies, let path = profile.listenerPath, !Files.exists(path) {
-            addError("linux.seccomp.listenerPath", "there is no \(path)", "start who listens there first")
+        if profile.notifies {
+            if let absence = SeccompAgent(profile).absence() {
+                addError(SeccompAgent.field, "\(absence)", SeccompAgent.hint(absence))
+            }
         }
     }
 
@@ -91,7 +93,6 @@ extension Spec {
     /// Takes out what a plan refuses; false if that is not known.
     fileprivate mutating func remove(_ field: String) -> Bool {
         switch field {
-        case "linux.netDevices": linux.netDevices = []
         case "linux.intelRdt": linux.intelRdt = nil
         case "linux.mountLabel": linux.mountLabel = nil
         case "linux.memoryPolicy": linux.memoryPolicy = nil

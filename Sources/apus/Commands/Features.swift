@@ -16,17 +16,22 @@ extension Command {
         let features = Features(
             cgroup: .init(v1: true, v2: true, systemd: true, systemdUser: true, rdma: true), seccomp: seccomp,
             apparmor: true, selinux: true, intelRdt: .init(enabled: true, schemata: true, monitoring: true),
-            memoryPolicy: true, idmap: true, netDevices: false,
-            annotations: [
-                Annotation(key: "io.github.apus.version", value: Version.number),
-                Annotation(key: "io.github.seccomp.libseccomp.version", value: SeccompSupport.libraryVersion),
-            ], potentiallyUnsafeConfigAnnotations: ["org.systemd.property."])
+            memoryPolicy: true, idmap: true, netDevices: true,
+            annotations: annotations, potentiallyUnsafeConfigAnnotations: ["org.systemd.property.", "run.oci."])
         try Output.standard(features.json() + [UInt8(ascii: "\n")])
+    }
+
+    private static var annotations: [Annotation] {
+        var list = [Annotation(key: "io.github.apus.version", value: Version.number)]
+        if let commit = Version.commit { list.append(Annotation(key: "io.github.apus.commit", value: commit)) }
+        list.append(Annotation(key: "io.github.seccomp.libseccomp.version", value: SeccompSupport.libraryVersion))
+        return list
     }
 
     static func version() throws(RuntimeError) {
         let text = VersionText(
-            version: Version.number, specification: Spec.currentVersion, libseccomp: SeccompSupport.libraryVersion)
+            version: Version.number, commit: Version.commit, specification: Spec.currentVersion,
+            libseccomp: SeccompSupport.libraryVersion)
         do { try text.write { part throws(SystemError) in try Streams.write(part, to: 1) } } catch {
             throw .system(error, field: "")
         }

@@ -9,7 +9,7 @@ extension Command {
     ) throws(RuntimeError) -> Int32 {
         let request = CreateRequest(options.create, manager)
         if options.detach { return try lifecycle.run(request, .detached) }
-        return try lifecycle.run(request, .foreground(keep: options.keep, subreaper: !options.noSubreaper))
+        return try lifecycle.run(request, .foreground(keep: options.keep, subreaper: !options.create.noSubreaper))
     }
 }
 

@@ -10,7 +10,8 @@ extension Command {
             options.rootless
             ? SpecTemplate.Rootless(uid: ThisProcess.effectiveUser, gid: ThisProcess.effectiveGroup) : nil
         let template = SpecTemplate(rootless: rootless, cgroupNamespace: HostFeatures.isPureCgroup2)
-        let path = options.bundle == "." ? "config.json" : "\(options.bundle)/config.json"
+        let isThere = options.bundle == "." || options.file.hasPrefix("/")
+        let path = isThere ? options.file : "\(options.bundle)/\(options.file)"
         do {
             let file = try Descriptor.open(path, [.writeOnly, .create, .exclusive], mode: 0o666)
             try file.write(template.json())
