@@ -112,7 +112,9 @@ def build_init(tools: Path) -> str:
     for path in sources[:-3]:
         shutil.copy(path, folder)
     kernel = folder / "kernel.h"
-    declaration = "long call6(long n, long a, long b, long c, long d, long e, long f);\n"
+    # No signal is delivered on the played kernel: nobody comes back from one.
+    declaration = ("long call6(long n, long a, long b, long c, long d, long e, long f);\n"
+                   '#define bare_sys(n) __asm__("ud2")\n')
     text, count = re.subn(r"#if defined\(__x86_64__\)\n.*?\n#endif\n", declaration, kernel.read_text(), 1, re.DOTALL)
     if count != 1:
         return "kernel.h has no definition of call6 that could be replaced"

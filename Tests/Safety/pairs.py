@@ -105,6 +105,9 @@ def outcomes(first: str, second: str, state: str) -> set[tuple[bool, bool, str]]
                 living = (state, state.replace("paused created", "created").replace("paused", "running"))
                 if succeeded and not makes and any(each for was in living for each, _ in results(victim, was)):
                     found.add((True, True, final))
+            # `delete` waits for who is dying and takes it away; the other one finds nothing left to do.
+            if victim == "delete" and killer == "delete --force" and state != NOT_THERE:
+                found.add((True, True, NOT_THERE))
     return {(one, two, final.removesuffix(" created")) for one, two, final in found}
 
 
