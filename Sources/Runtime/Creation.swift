@@ -298,14 +298,19 @@ struct Creation: ~Copyable {
     /// says at which step the process is, and so for which mount.
     private borrowing func mapIDs(_ descriptors: [Int32]) throws(RuntimeError) {
         let step = Int(child.currentReport().step)
-        guard let number = descriptors.first, preparation.plan.steps.indices.contains(step),
+        guard let tree = Self.first(of: descriptors), preparation.plan.steps.indices.contains(step),
             case .element(_, let index, _) = preparation.plan.steps[step].origin,
             preparation.spec.mounts.indices.contains(index)
         else { throw explainEnd() }
-        let tree = Descriptor(owning: number)
         do { try preparation.spec.mounts[index].idMap?.apply(to: tree, preparation.spec.linux) } catch {
             throw .system(error, field: "mounts[\(index)].source")
         }
+    }
+
+    /// The descriptor that a meeting is about. What else came along is nobody's, and closed.
+    private static func first(of descriptors: [Int32]) -> Descriptor? {
+        for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
+        return descriptors.first.map { Descriptor(owning: $0) }
     }
 
     borrowing func reply(_ descriptors: [Int32]) throws(RuntimeError) {
@@ -330,8 +335,7 @@ struct Creation: ~Copyable {
 
     /// The master of the terminal goes to the console socket, or stays here for the foreground.
     private mutating func takeTerminal(_ descriptors: [Int32]) throws(RuntimeError) {
-        guard let number = descriptors.first else { throw explainEnd() }
-        let master = Descriptor(owning: number)
+        guard let master = Self.first(of: descriptors) else { throw explainEnd() }
         guard let path = request.consoleSocket else {
             CallerTerminal.prepare(master.number)
             terminal = consume master
@@ -390,12 +394,12 @@ struct Creation: ~Copyable {
             try reply([])
         }
         let start = Timeline.now
-        var request = try nextRequest()
-        while case .meeting(.listener, let descriptors) = request {
+        var next = try nextRequest()
+        while case .meeting(.listener, let descriptors) = next {
             try giveToAgent(descriptors)
-            request = try nextRequest()
+            next = try nextRequest()
         }
-        guard case .ended = request, child.currentReport().phase == .executing, child.isFollowed else {
+        guard case .ended = next, child.currentReport().phase == .executing, child.isFollowed else {
             throw explainEnd()
         }
         Timeline.add("last steps, exec", since: start, pid: child.process.pid)
@@ -420,8 +424,7 @@ struct Creation: ~Copyable {
     }
 
     private borrowing func giveToAgent(_ descriptors: [Int32]) throws(RuntimeError) {
-        guard let number = descriptors.first else { throw explainEnd() }
-        let listener = Descriptor(owning: number)
+        guard let listener = Self.first(of: descriptors) else { throw explainEnd() }
         let agent = SeccompAgent(preparation.spec.linux.seccomp)
         try agent.take(listener, of: child.process.pid, in: state(.created, pid: child.process.pid))
         try reply([])
