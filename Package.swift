@@ -22,31 +22,34 @@ let foreignTarget = Context.environment["APUS_TARGET"]
 /// Nothing in a release says where it was built: two folders give the same bytes.
 let anywhere = Context.packageDirectory + "=."
 let placeless: [SwiftSetting] = [
-    .unsafeFlags(["-file-prefix-map", anywhere, "-Xcc", "-ffile-prefix-map=" + anywhere], .when(configuration: .release))
+    .unsafeFlags(
+        ["-file-prefix-map", anywhere, "-Xcc", "-ffile-prefix-map=" + anywhere], .when(configuration: .release))
 ]
 let placelessC: [CSetting] = [.unsafeFlags(["-ffile-prefix-map=" + anywhere], .when(configuration: .release))]
 
 /// What every Swift target is compiled with: the Swift 6 language mode, warnings as errors, and
 /// `unsafe` visible wherever memory safety rests on an argument instead of the compiler.
-let strict: [SwiftSetting] = embedded + placeless + [
-    .swiftLanguageMode(.v6),
-    .strictMemorySafety(),
-    .treatAllWarnings(as: .error),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+let strict: [SwiftSetting] =
+    embedded + placeless + [
+        .swiftLanguageMode(.v6),
+        .strictMemorySafety(),
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ]
 
 /// What is not on the way of a container is made small instead of fast.
 let small: [SwiftSetting] = strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
 /// C that runs with the container's fate in its hands is held to the same standard. A buffer that overflows ends the
 /// program; the C library can check the sizes of buffers only in code that is optimised.
-let strictC: [CSetting] = placelessC + [
-    .unsafeFlags(["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wswitch-enum", "-Wno-unused-parameter"]),
-    .unsafeFlags(["-fstack-protector-strong"]),
-    .define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release)),
-]
+let strictC: [CSetting] =
+    placelessC + [
+        .unsafeFlags(["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wswitch-enum", "-Wno-unused-parameter"]),
+        .unsafeFlags(["-fstack-protector-strong"]),
+        .define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release)),
+    ]
 
 /// A static program for fixed addresses, whose constants, tables of code addresses and code lie in pages that nobody
 /// can write: Tests/check-binary.sh holds it to that. lld because it can take the constants that Swift marks as

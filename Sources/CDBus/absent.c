@@ -35,9 +35,8 @@ ABSENT int getgrouplist(const char *user, gid_t group, gid_t *groups, int *count
 ABSENT int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
     return EAI_FAIL;
 }
-ABSENT int getnameinfo(
-    const struct sockaddr *address, socklen_t size, char *host, socklen_t host_size, char *service,
-    socklen_t service_size, int flags) {
+ABSENT int getnameinfo(const struct sockaddr *address, socklen_t size, char *host, socklen_t host_size, char *service,
+                       socklen_t service_size, int flags) {
     return EAI_FAIL;
 }
 ABSENT void freeaddrinfo(struct addrinfo *list) {}

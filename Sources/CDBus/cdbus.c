@@ -102,7 +102,8 @@ const char *cd_signal_name(DBusMessage *message) {
 
 static bool find(DBusMessage *message, int index, DBusMessageIter *place) {
     if (!dbus_message_iter_init(message, place)) return false;
-    for (; index > 0; index--) if (!dbus_message_iter_next(place)) return false;
+    for (; index > 0; index--)
+        if (!dbus_message_iter_next(place)) return false;
     return true;
 }
 
@@ -122,8 +123,10 @@ const char *cd_text(DBusMessage *message, int index) {
         place = inner;
     }
     switch (dbus_message_iter_get_arg_type(&place)) {
-        case DBUS_TYPE_STRING: case DBUS_TYPE_OBJECT_PATH: case DBUS_TYPE_SIGNATURE: break;
-        default: return NULL;
+    case DBUS_TYPE_STRING:
+    case DBUS_TYPE_OBJECT_PATH:
+    case DBUS_TYPE_SIGNATURE: break;
+    default: return NULL;
     }
     const char *text = NULL;
     dbus_message_iter_get_basic(&place, &text);
@@ -162,13 +165,23 @@ static void put(struct cd_writer *writer, char type, const void *value) {
 }
 
 void cd_put_number(struct cd_writer *writer, char type, uint64_t bits) {
-    union { uint8_t byte; uint16_t short_; uint32_t word; uint64_t full; } value;
+    union {
+        uint8_t byte;
+        uint16_t short_;
+        uint32_t word;
+        uint64_t full;
+    } value;
     switch (type) {
-        case DBUS_TYPE_BYTE: value.byte = bits; break;
-        case DBUS_TYPE_INT16: case DBUS_TYPE_UINT16: value.short_ = bits; break;
-        case DBUS_TYPE_BOOLEAN: case DBUS_TYPE_INT32: case DBUS_TYPE_UINT32: value.word = bits; break;
-        case DBUS_TYPE_INT64: case DBUS_TYPE_UINT64: case DBUS_TYPE_DOUBLE: value.full = bits; break;
-        default: writer->failed = true; return;
+    case DBUS_TYPE_BYTE: value.byte = bits; break;
+    case DBUS_TYPE_INT16:
+    case DBUS_TYPE_UINT16: value.short_ = bits; break;
+    case DBUS_TYPE_BOOLEAN:
+    case DBUS_TYPE_INT32:
+    case DBUS_TYPE_UINT32: value.word = bits; break;
+    case DBUS_TYPE_INT64:
+    case DBUS_TYPE_UINT64:
+    case DBUS_TYPE_DOUBLE: value.full = bits; break;
+    default: writer->failed = true; return;
     }
     put(writer, type, &value);
 }
@@ -176,15 +189,16 @@ void cd_put_number(struct cd_writer *writer, char type, uint64_t bits) {
 /// The library ends the process when it is given a text that is not of its type.
 static bool is_valid(char type, const char *text) {
     switch (type) {
-        case DBUS_TYPE_STRING: return dbus_validate_utf8(text, NULL);
-        case DBUS_TYPE_OBJECT_PATH: return dbus_validate_path(text, NULL);
-        case DBUS_TYPE_SIGNATURE: return dbus_signature_validate(text, NULL);
-        default: return false;
+    case DBUS_TYPE_STRING: return dbus_validate_utf8(text, NULL);
+    case DBUS_TYPE_OBJECT_PATH: return dbus_validate_path(text, NULL);
+    case DBUS_TYPE_SIGNATURE: return dbus_signature_validate(text, NULL);
+    default: return false;
     }
 }
 
 void cd_put_text(struct cd_writer *writer, char type, const char *text) {
-    if (is_valid(type, text)) put(writer, type, &text); else writer->failed = true;
+    if (is_valid(type, text)) put(writer, type, &text);
+    else writer->failed = true;
 }
 
 void cd_begin(struct cd_writer *writer, char type, const char *contained) {

@@ -33,12 +33,13 @@ int ck_bpf_attach_device(int cgroup, int program, int replaced) {
 
 int ck_bpf_device_programs(int cgroup, uint32_t *ids, size_t capacity) {
     union bpf_attr attributes = {
-        .query = {
-            .target_fd = (uint32_t)cgroup,
-            .attach_type = BPF_CGROUP_DEVICE,
-            .prog_ids = address(ids),
-            .prog_cnt = (uint32_t)capacity,
-        },
+        .query =
+            {
+                .target_fd = (uint32_t)cgroup,
+                .attach_type = BPF_CGROUP_DEVICE,
+                .prog_ids = address(ids),
+                .prog_cnt = (uint32_t)capacity,
+            },
     };
     int result = ck_bpf(BPF_PROG_QUERY, &attributes, sizeof attributes);
     return result < 0 ? result : (int)attributes.query.prog_cnt;

@@ -57,8 +57,14 @@ int ck_stat(int dir, const char *path, int flags, struct ck_status *result) {
     struct stat st;
     if (fstatat(dir, path, &st, flags) < 0) return -errno;
     *result = (struct ck_status){
-        .device = st.st_dev, .inode = st.st_ino, .special_device = st.st_rdev, .size = st.st_size,
-        .mode = st.st_mode, .uid = st.st_uid, .gid = st.st_gid, .links = (uint32_t)st.st_nlink,
+        .device = st.st_dev,
+        .inode = st.st_ino,
+        .special_device = st.st_rdev,
+        .size = st.st_size,
+        .mode = st.st_mode,
+        .uid = st.st_uid,
+        .gid = st.st_gid,
+        .links = (uint32_t)st.st_nlink,
     };
     return 0;
 }
@@ -211,9 +217,7 @@ int ck_memfd(const char *name, bool executable) {
     return fd < 0 ? -errno : fd;
 }
 
-int ck_seal(int fd) {
-    return RESULT(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
-}
+int ck_seal(int fd) { return RESULT(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)); }
 
 int ck_seal_size(int fd) { return RESULT(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)); }
 

@@ -18,7 +18,7 @@ struct pidfd_info_0 {
 };
 _Static_assert(sizeof(struct pidfd_info_0) == 64, "PIDFD_INFO_SIZE_VER0");
 
-#define GET_INFO _IOWR(0xFF, 11, struct pidfd_info_0)
+#define GET_INFO  _IOWR(0xFF, 11, struct pidfd_info_0)
 #define INFO_EXIT (1u << 3)
 
 int ck_pidfd_exit(int pidfd, int32_t *status) {

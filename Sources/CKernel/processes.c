@@ -81,8 +81,7 @@ __attribute__((noinline)) static int become(const struct ck_spawn *what) {
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) return -errno;
     if (what->executable >= 0)
         syscall(SYS_execveat, what->executable, "", what->arguments, what->environment, AT_EMPTY_PATH);
-    else
-        execve(what->path, what->arguments, what->environment);
+    else execve(what->path, what->arguments, what->environment);
     return -errno;
 }
 

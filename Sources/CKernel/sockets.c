@@ -160,9 +160,7 @@ bool ck_terminal_mode_equals(const struct ck_terminal_mode *one, const struct ck
     return memcmp(one, other, sizeof *one) == 0;
 }
 
-uint8_t ck_terminal_mode_eof(const struct ck_terminal_mode *mode) {
-    return ((const struct termios *)mode)->c_cc[VEOF];
-}
+uint8_t ck_terminal_mode_eof(const struct ck_terminal_mode *mode) { return ((const struct termios *)mode)->c_cc[VEOF]; }
 
 bool ck_terminal_mode_takes_lines(const struct ck_terminal_mode *mode) {
     return (((const struct termios *)mode)->c_lflag & ICANON) != 0;

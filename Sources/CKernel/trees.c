@@ -30,8 +30,8 @@ int ck_tree_slave(int tree) {
 }
 
 int ck_tree_restrict(int tree) {
-    struct mount_attr attributes = {
-        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    struct mount_attr attributes = {.attr_set =
+                                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
     return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ? -errno : 0;
 }
 
@@ -43,9 +43,9 @@ int ck_tree_read_only(int tree) {
 static int configure_tmpfs(int context, unsigned inodes, const char **call) {
     char number[16];
     snprintf(number, sizeof number, "%u", inodes);
-    if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "mode", "755", 0) < 0 ||
-        syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "nr_inodes", number, 0) < 0 ||
-        syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+    if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "mode", "755", 0) < 0
+        || syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "nr_inodes", number, 0) < 0
+        || syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return FAILED("fsconfig");
     int mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     return mount < 0 ? FAILED("fsmount") : mount;
@@ -108,7 +108,7 @@ int ck_user_namespace(const char *uid_map, const char *gid_map, const char **cal
 // ---- A mount in a namespace of others
 
 #define MNT_ID_UNIQUE 0x4000u  // STATX_MNT_ID_UNIQUE
-#define MOST_LAYERS 64
+#define MOST_LAYERS   64
 
 struct outer_mount {
     const char *path;

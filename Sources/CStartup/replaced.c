@@ -13,9 +13,7 @@
 
 // libdbus and json-c would use the log if they were told to, and nobody does. The program's own messages go there
 // without the C library (apus/SystemLogs.swift).
-REPLACED void openlog(const char *name, int options, int facility) {
-    (void)name, (void)options, (void)facility;
-}
+REPLACED void openlog(const char *name, int options, int facility) { (void)name, (void)options, (void)facility; }
 REPLACED void __vsyslog_chk(int priority, int flag, const char *format, va_list arguments) {
     (void)priority, (void)flag, (void)format, (void)arguments;
 }

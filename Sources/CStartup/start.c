@@ -39,7 +39,7 @@ extern void (*const __fini_array_start[])(void), (*const __fini_array_end[])(voi
 
 void _init(void);
 void _fini(void);
-void _dl_aux_init(ElfW(auxv_t) *vector);
+void _dl_aux_init(ElfW(auxv_t) * vector);
 void _dl_debug_initialize(ElfW(Addr) base, long space);
 void _dl_relocate_static_pie(void);
 void __libc_setup_tls(void);
@@ -47,8 +47,8 @@ void __libc_early_init(_Bool is_initial);
 void __libc_init_first(int count, char **values, char **environment);
 void __libc_check_standard_fds(void);
 int __cxa_atexit(void (*function)(void *), void *argument, void *object);
-int __libc_start_main(main_function *main, int count, char **values, initializer *unused_start, void (*unused_end)(void),
-                      void (*loader_end)(void), void *stack_end);
+int __libc_start_main(main_function *main, int count, char **values, initializer *unused_start,
+                      void (*unused_end)(void), void (*loader_end)(void), void *stack_end);
 
 // What the string functions go by, in bytes; glibc defines it in the same member. Its defaults, and three quarters of
 // the shared cache as the size from which on copies go around the cache.
@@ -68,7 +68,7 @@ int __x86_string_control = 0;
 __attribute__((no_stack_protector)) static void relocate(void) {
     for (const ElfW(Rela) *entry = __rela_iplt_start; entry < __rela_iplt_end; entry++) {
         if (ELF64_R_TYPE(entry->r_info) != R_X86_64_IRELATIVE) __builtin_trap();
-        ElfW(Addr) (*resolver)(void) = (ElfW(Addr) (*)(void))entry->r_addend;
+        ElfW(Addr) (*resolver)(void) = (ElfW(Addr)(*)(void))entry->r_addend;
         *(ElfW(Addr) *)entry->r_offset = resolver();
     }
 }
@@ -95,9 +95,9 @@ static void initialize(int count, char **values) {
         (*each)(count, values, __environ);
 }
 
-__attribute__((no_stack_protector)) int __libc_start_main(
-    main_function *main, int count, char **values, initializer *unused_start, void (*unused_end)(void),
-    void (*loader_end)(void), void *stack_end) {
+__attribute__((no_stack_protector)) int __libc_start_main(main_function *main, int count, char **values,
+                                                          initializer *unused_start, void (*unused_end)(void),
+                                                          void (*loader_end)(void), void *stack_end) {
     (void)unused_start, (void)unused_end, (void)loader_end;  // No loader has started a static program.
     __environ = values + count + 1;
     __libc_stack_end = stack_end;

@@ -60,9 +60,9 @@ public struct Cgroup: Sendable, Equatable {
     /// The directory of a v1 controller.
     func v1(_ controller: String) -> String? { directories.first { $0.has(controller) }?.path }
 
-    /// The v1 directories that say who is in the cgroup, the best witness first: the freezer's, since processes are
+    /// The v1 directories that say who is in the cgroup, the best source first: the freezer's, since processes are
     /// stopped there before they are counted or killed.
-    var witness: String? {
+    var processList: String? {
         v1("freezer") ?? v1("devices") ?? v1("pids") ?? directories.first { !$0.isUnified }?.path
     }
 

@@ -66,7 +66,7 @@ public struct CgroupLocation: Sendable, Equatable {
     /// Names of the cgroup below systemd's scope that is the container's; empty: the scope itself is.
     let subgroup: String
     /// How the container's process comes to be in the cgroup.
-    public let entrance: CgroupEntrance
+    public let joining: CgroupJoining
     /// Hierarchies in which the container stays in its creator's cgroup, since the caller may not make one there, and
     /// it has one elsewhere: the labels of /proc/PID/cgroup.
     let leftOut: [String]
@@ -123,7 +123,7 @@ public struct CgroupLocation: Sendable, Equatable {
         isPermissive = permissive
         self.needsDeviceRules = needsDeviceRules || !permissive
         self.place = place
-        entrance = place.map { !$0.unit.isSlice } == true ? .isMoved : .byItself
+        joining = place.map { !$0.unit.isSlice } == true ? .isMoved : .byItself
         // What systemd makes, it may make where the caller may not.
         let mayLeaveOut = permissive && !isWanted && place == nil
         switch layout {
@@ -136,7 +136,8 @@ public struct CgroupLocation: Sendable, Equatable {
         case .v2(let unified):
             let place = CgroupDirectory(
                 label: "", path: path.directory(inUnified: unified), mountPoint: unified.mountPoint)
-            let isUsable = !mayLeaveOut
+            let isUsable =
+                !mayLeaveOut
                 || (place.canBeMade && place.canBeEntered(from: unified.mountPoint + unified.ownPath))
             directories = isUsable ? [place] : []
             leftOut = []
@@ -168,7 +169,7 @@ public struct CgroupLocation: Sendable, Equatable {
         place = nil
         subgroup = ""
         leftOut = []
-        entrance = .stays
+        joining = .stays
         isUnifiedHost = if case .v2 = layout { true } else { false }
         switch layout {
         case .none: view = CgroupView()
@@ -198,8 +199,8 @@ public enum CgroupManager: Sendable, Equatable {
 }
 
 /// How a container's first process comes to be in its cgroup.
-public enum CgroupEntrance: Sendable, Equatable {
-    /// It is born in it on cgroup v2, and moves itself in v1 hierarchies.
+public enum CgroupJoining: Sendable, Equatable {
+    /// It is cloned into it on cgroup v2 (CLONE_INTO_CGROUP), and moves itself in v1 hierarchies.
     case byItself
     /// systemd moves it while it works already.
     case isMoved

@@ -10,13 +10,13 @@ extension CgroupLocation {
     ///
     /// - Parameters:
     ///   - resources: `linux.resources`; the device rules that every container gets are set without them too.
-    ///   - birthplace: the cgroup2 directory, where the container's process may be already.
+    ///   - cloneTarget: the cgroup2 directory, where the container's process may be already.
     public func create(
-        _ resources: Resources? = nil, after birthplace: Birthplace? = nil
+        _ resources: Resources? = nil, after cloneTarget: CloneTarget? = nil
     ) throws(CgroupError) -> Cgroup {
-        var maker = CgroupMaker(made: birthplace?.made ?? [])
+        var maker = CgroupMaker(made: cloneTarget?.made ?? [])
         do {
-            for directory in directories where directory.path != birthplace?.path { try maker.make(directory) }
+            for directory in directories where directory.path != cloneTarget?.path { try maker.make(directory) }
             var cgroup = Cgroup(
                 directories, made: maker.made, isPermissive: isPermissive, needsDeviceRules: needsDeviceRules)
             cgroup.notes = try cgroup.apply(resources ?? Resources(), .creation)
@@ -27,16 +27,16 @@ extension CgroupLocation {
         }
     }
 
-    /// Makes only the directory in cgroup2, for a process to be born in while the v1 hierarchies, which it joins later,
+    /// Makes only the directory in cgroup2, for a process to be cloned into while the v1 hierarchies, which it joins later,
     /// are still being made; nil on a host without cgroup2.
-    public func makeBirthplace() throws(CgroupError) -> Birthplace? {
+    public func makeCloneTarget() throws(CgroupError) -> CloneTarget? {
         guard let unified = directories.last, unified.isUnified else { return nil }
         var maker = CgroupMaker()
         do { try maker.make(unified) } catch {
             maker.undo()
             throw error
         }
-        return Birthplace(path: unified.path, made: maker.made)
+        return CloneTarget(path: unified.path, made: maker.made)
     }
 
     /// Refuses a place that another container, or anybody else, is in; `create` does so too. For who writes the place
@@ -47,7 +47,7 @@ extension CgroupLocation {
 }
 
 /// The cgroup2 directory of a container whose other directories are still to be made.
-public struct Birthplace: Sendable {
+public struct CloneTarget: Sendable {
     let path: String
     let made: [String]
 

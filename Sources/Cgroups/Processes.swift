@@ -3,7 +3,7 @@ internal import Kernel
 extension Cgroup {
     /// The processes in the cgroup and in those below it, in no order; none if it is gone.
     public func processes() throws(CgroupError) -> [Int32] {
-        guard let directory = witness ?? unified else { return [] }
+        guard let directory = processList ?? unified else { return [] }
         return try ProcessList.processes(in: directory, recursive: true)
     }
 
@@ -30,7 +30,7 @@ extension Cgroup {
                 }
             }
         }
-        if let witness { try killAllV1(witness) }
+        if let processList { try killAllV1(processList) }
     }
 
     /// Freezes, kills and thaws until there is nobody who was not killed yet. A frozen task dies when it is thawed.

@@ -69,13 +69,15 @@ struct TextPosition {
 
 /// Appends the name of an object's member to a path: `.name`, or `["a.b"]` where the name is no plain word.
 func appendMember(_ name: String, to path: inout String) {
-    let isPlain = !name.isEmpty && name.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
-        default: false
+    let isPlain =
+        !name.isEmpty
+        && name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+            default: false
+            }
         }
-    }
     if isPlain {
         if !path.isEmpty { path += "." }
         path += name

@@ -192,7 +192,7 @@ extension Errno {
             ("EOWNERDEAD", "owner died"),
             ("ENOTRECOVERABLE", "state not recoverable"),
             ("ERFKILL", "operation not possible due to RF-kill"),
-            ("", "")
+            ("", ""),
         ]
     }
 }

@@ -139,7 +139,8 @@ public struct RouteSocket: ~Copyable {
 
     private static func address(_ message: RouteAnswer, of index: Int32) -> NetworkAddress? {
         let body = message.body
-        guard message.kind == Kind.newAddress, body.count >= 8, Int32(bitPattern: number(body, at: 4)) == index, body[3] == 0
+        guard message.kind == Kind.newAddress, body.count >= 8, Int32(bitPattern: number(body, at: 4)) == index,
+            body[3] == 0
         else { return nil }
         let all = attributes(body, from: 8)
         let long = all.first { $0.kind == Attribute.addressFlags && $0.value.count == 4 }

@@ -29,7 +29,8 @@ public enum Tree {
     public static func temporaryFileSystem(inodes: Int) throws(SystemError) -> Descriptor {
         var call: UnsafePointer<CChar>?
         let result = unsafe ck_temporary_file_system(UInt32(inodes), &call)
-        return Descriptor(owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "fsmount", "tmpfs"))
+        return Descriptor(
+            owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "fsmount", "tmpfs"))
     }
 
     /// The id of the mount that `path` leads to, unique where the kernel has unique ones (Linux 6.8).

@@ -23,7 +23,8 @@ public struct Gate: ~Copyable {
         let numbers = hello.descriptors
         guard numbers.count == 2 || numbers.count == 3 else {
             for number in numbers { _ = Descriptor(owning: number) }
-            throw SystemError("sendmsg", path, hello.bytes.isEmpty ? .connectionRefused : Self.failure(hello.bytes) ?? .badMessage)
+            throw SystemError(
+                "sendmsg", path, hello.bytes.isEmpty ? .connectionRefused : Self.failure(hello.bytes) ?? .badMessage)
         }
         let page = Descriptor(owning: numbers[0])
         let plan = Descriptor(owning: numbers[1])

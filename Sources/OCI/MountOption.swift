@@ -80,9 +80,12 @@ extension MountOption {
     /// The options in one text, which commas separate, as in mount(8): but for commas in double quotes, and for those
     /// behind a backslash, which are commas of the option itself.
     static func parts(of text: String) -> [String] {
-        let comma = UInt8(ascii: ","), quote = UInt8(ascii: "\""), backslash = UInt8(ascii: "\\")
+        let comma = UInt8(ascii: ",")
+        let quote = UInt8(ascii: "\"")
+        let backslash = UInt8(ascii: "\\")
         var parts: [[UInt8]] = [[]]
-        var isQuoted = false, isEscaped = false
+        var isQuoted = false
+        var isEscaped = false
         for byte in text.utf8 {
             if byte == comma, isEscaped {
                 parts[parts.count - 1].removeLast()

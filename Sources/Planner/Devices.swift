@@ -97,7 +97,8 @@ extension PlanBuilder {
             let isInDev = directory.begins(with: "/dev/")
             add(
                 .makeTarget(
-                    root: isInDev ? .devices : .root, path: isInDev ? String(decoding: directory.utf8.dropFirst(5), as: UTF8.self) : directory,
+                    root: isInDev ? .devices : .root,
+                    path: isInDev ? String(decoding: directory.utf8.dropFirst(5), as: UTF8.self) : directory,
                     .directory, .notInProc, into: .parent), origin)
             parent = .parent
         }

@@ -239,10 +239,10 @@ struct Encoder {
                     kind: kind.code, mode: 0o755, root: root.number, source: kind.source.number, into: into.number,
                     rules: rules.rawValue), to: &records)
         case .moveMount(let mount, let to): slots(.APUS_OPERATION_MOVE_MOUNT, step, mount, to)
-        case .chooseCover(let target, let file, let directory, let into):
+        case .chooseMask(let target, let file, let directory, let into):
             append(
-                apus_choose_cover(
-                    step: h(.APUS_OPERATION_CHOOSE_COVER, MemoryLayout<apus_choose_cover>.size),
+                apus_choose_mask(
+                    step: h(.APUS_OPERATION_CHOOSE_MASK, MemoryLayout<apus_choose_mask>.size),
                     target: target.number, file: file.number, directory: directory.number, into: into.number),
                 to: &records)
         case .copyMode(let from, let to): slots(.APUS_OPERATION_COPY_MODE, step, from, to)
@@ -367,7 +367,8 @@ struct Encoder {
             let environment = if let environment { texts(environment) } else { programEnvironment() }
             append(
                 apus_run_hook(
-                    step: h(.APUS_OPERATION_RUN_HOOK, MemoryLayout<apus_run_hook>.size), path: path, arguments: arguments,
+                    step: h(.APUS_OPERATION_RUN_HOOK, MemoryLayout<apus_run_hook>.size), path: path,
+                    arguments: arguments,
                     environment: environment, timeout: timeout,
                     input: Slot.hookInput.number, output: Slot.hookOutput.number,
                     filter: filter(confinement.filter), filter_flags: confinement.filter?.flags ?? 0,
@@ -452,7 +453,7 @@ extension Setting {
 
     fileprivate var key: String {
         switch self {
-        case .flag(let key), .text(key: let key, value: _): key
+        case .flag(let key), .text(let key, value: _): key
         case .create, .reconfigure: ""
         }
     }

@@ -116,7 +116,9 @@ extension PlanBuilder {
         ]
         if process.terminal { calls.append(("ioctl", [0, 0x540e])) }  // TIOCSCTTY
         if host.cgroups.hierarchies.contains(where: { $0.counts }) { calls.append(("write", [])) }
-        if process.rlimits.contains(where: { $0.kind == .nproc || Self.isLowered($0) }) { calls.append(("prlimit64", [])) }
+        if process.rlimits.contains(where: { $0.kind == .nproc || Self.isLowered($0) }) {
+            calls.append(("prlimit64", []))
+        }
         return calls
     }
 

@@ -94,11 +94,11 @@ public struct CgroupFacts: Sendable {
     public var unified: String?
     /// Whether the host has cgroup v2 alone, which is there also for a container without a cgroup of its own.
     public var isUnifiedHost: Bool
-    public var entrance: Entrance
+    public var joining: Joining
 
     /// How the first process comes to be in its cgroups.
-    public enum Entrance: Sendable {
-        /// It is born in the cgroup2 one, and moves itself in v1 hierarchies.
+    public enum Joining: Sendable {
+        /// It is cloned into the cgroup2 one (CLONE_INTO_CGROUP), and moves itself in v1 hierarchies.
         case byItself
         /// The host has it moved while it works; it waits for that where it matters. It still joins v1 hierarchies.
         case isMoved
@@ -108,12 +108,12 @@ public struct CgroupFacts: Sendable {
 
     public init(
         hierarchies: [Hierarchy] = [], aliases: [(name: String, target: String)] = [], unified: String? = nil,
-        isUnifiedHost: Bool = false, entrance: Entrance = .byItself
+        isUnifiedHost: Bool = false, joining: Joining = .byItself
     ) {
         self.hierarchies = hierarchies
         self.aliases = aliases
         self.unified = unified
-        self.entrance = entrance
+        self.joining = joining
         self.isUnifiedHost = isUnifiedHost
     }
 

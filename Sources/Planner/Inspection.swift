@@ -13,8 +13,10 @@ extension Operation {
             .copyLink(let given, _, _), .makeNode(_, let given, _, _, _, _, _), .makeLink(_, let given, _),
             .remove(_, let given), .findExecutable(let given, _):
             path = given
-        case .joinCgroup, .joinNamespace, .unshare, .fork, .meet, .handOver, .setGroups, .setGroup, .setUser, .newSession,
-            .joinSessionKeyring, .openFileSystem, .pickFileSystem, .configure, .createMount, .mount, .moveMount, .chooseCover,
+        case .joinCgroup, .joinNamespace, .unshare, .fork, .meet, .handOver, .setGroups, .setGroup, .setUser,
+            .newSession,
+            .joinSessionKeyring, .openFileSystem, .pickFileSystem, .configure, .createMount, .mount, .moveMount,
+            .chooseMask,
             .copyMode, .copyTree, .verifyDevice, .enter, .pivotRoot, .detachOldRoot, .changeRoot, .verifyDirectory,
             .setHostName, .setDomainName, .bringUpLoopback, .unlockTerminal, .openPeer, .setWindow, .setOwner,
             .setControllingTerminal, .duplicate, .setLimit, .setFileModeMask, .setPersonality, .setScheduler,

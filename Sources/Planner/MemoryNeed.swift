@@ -26,7 +26,7 @@ extension Plan {
             let operation = step.operation
             if case .meet(.cgroups, _, _, _) = operation { isCharged = true }
             if case .moveMount = operation, isCharged {
-                if step.coversPath { covers += 1 } else { mounts += 1 }
+                if step.masksPath { covers += 1 } else { mounts += 1 }
             }
             if case .loadSeccomp(let program) = operation { filter += Int64(program.instructions.count) }
             if case .execute(let arguments, let environment) = operation {
@@ -50,7 +50,7 @@ extension Plan {
 }
 
 extension Step {
-    fileprivate var coversPath: Bool {
+    fileprivate var masksPath: Bool {
         origin.text.hasPrefix("linux.maskedPaths") || origin.text.hasPrefix("linux.readonlyPaths")
     }
 }

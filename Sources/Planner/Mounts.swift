@@ -326,7 +326,8 @@ extension PlanBuilder {
             // How access times are kept is locked where the host's root has set it; it protects nobody.
             add(
                 .setMountAttributes(
-                    slot, set: change.set.intersection(times).rawValue, clear: change.clear.intersection(times).rawValue,
+                    slot, set: change.set.intersection(times).rawValue,
+                    clear: change.clear.intersection(times).rawValue,
                     isRecursive: isRecursive), origin, tolerating: [Tolerated.notPermitted])
             change.set.subtract(times)
             change.clear.subtract(times)

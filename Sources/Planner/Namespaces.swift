@@ -10,7 +10,7 @@ extension PlanBuilder {
         if hasJoinedCgroups { return }
         hasJoinedCgroups = true
         let origin = Origin.field("linux.cgroupsPath")
-        let count = host.cgroups.entrance == .stays ? 0 : host.cgroups.hierarchies.count
+        let count = host.cgroups.joining == .stays ? 0 : host.cgroups.hierarchies.count
         if count > Self.mostHierarchies {
             throw PlanError(field: "linux.cgroupsPath", message: "more than \(Self.mostHierarchies) cgroup hierarchies")
         }
@@ -18,7 +18,7 @@ extension PlanBuilder {
         if annotations.delegatedCgroup != nil {
             let slot = reserveSlot()
             delegated = slot
-            guard host.cgroups.isUnifiedHost, host.cgroups.unified != nil, host.cgroups.entrance != .stays else {
+            guard host.cgroups.isUnifiedHost, host.cgroups.unified != nil, host.cgroups.joining != .stays else {
                 throw PlanError(
                     field: CrunAnnotations.delegatedCgroupField,
                     message: "only a cgroup of its own can be delegated, where cgroup v2 is alone in charge")
@@ -28,7 +28,7 @@ extension PlanBuilder {
             let slots = (0..<count).map { _ in reserveSlot() }
             add(.meet(.cgroups, receive: slots[0], count: count), origin)
             for slot in slots { add(.joinCgroup(slot), origin) }
-        } else if host.cgroups.entrance == .isMoved {
+        } else if host.cgroups.joining == .isMoved {
             add(.meet(.cgroups), origin)
         }
         // The root of a new cgroup namespace is the cgroup that its maker is in.
@@ -128,7 +128,7 @@ extension PlanBuilder {
         switch kind {
         case .cgroup, .time: false
         case .ipc: !hasNewUserNamespace
-        case .network: plan.birthplace != nil
+        case .network: plan.cloneTarget != nil
         case .mount, .pid, .user, .uts: true
         }
     }
@@ -216,7 +216,8 @@ extension PlanBuilder {
             return
         }
         let origin = Origin.field(
-            !spec.linux.sysctl.isEmpty ? "linux.sysctl"
+            !spec.linux.sysctl.isEmpty
+                ? "linux.sysctl"
                 : process.apparmorProfile != nil ? "process.apparmorProfile" : "process.selinuxLabel")
         // A user namespace may mount procfs only for a pid namespace of its own; else a copy of the host's has to do.
         let mayBeRefused = lacksHostPrivileges && !spec.linux.creates(.pid)
@@ -236,7 +237,9 @@ extension PlanBuilder {
         guard opensOwn(process) else { return }
         let origin = Origin.field("process")
         if joinsMounts {
-            add(.openPath(.ownDescriptors, path: "self/fd", flags: OpenFlag.directoryPath, into: .ownDescriptors), origin)
+            add(
+                .openPath(.ownDescriptors, path: "self/fd", flags: OpenFlag.directoryPath, into: .ownDescriptors),
+                origin)
         } else {
             add(.openPath(nil, path: "/proc/self/fd", flags: OpenFlag.directoryPath, into: .ownDescriptors), origin)
         }
@@ -257,7 +260,8 @@ extension PlanBuilder {
 
     mutating func setSysctls() {
         for sysctl in spec.linux.sysctl {
-            add(.writeFile(.procfs, path: "sys/\(sysctl.path ?? sysctl.key)", value: sysctl.value),
+            add(
+                .writeFile(.procfs, path: "sys/\(sysctl.path ?? sysctl.key)", value: sysctl.value),
                 .field("linux.sysctl"))
         }
     }

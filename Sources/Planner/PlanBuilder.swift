@@ -80,7 +80,7 @@ struct PlanBuilder {
             meetForHooks()
             setSysctls()
             prepareMasks()
-            coverPaths()
+            maskPaths()
             pivot()
         } else {
             plan.hostStreams = process.terminal ? NullStreams() : host.nullStreams
@@ -97,7 +97,7 @@ struct PlanBuilder {
             setSysctls()
             if mountsOutside {
                 prepareMasks()
-                coverPaths()
+                maskPaths()
                 detachMasks()
             }
             enterRoot()
@@ -152,14 +152,14 @@ struct PlanBuilder {
         guard !kept.overflow, kept.partialValue <= Self.mostKept else {
             throw PlanError(field: "process", message: "more than \(Self.mostKept) descriptors are to be passed on")
         }
-        plan.birthplace = host.cgroups.entrance == .byItself ? host.cgroups.unified : nil
+        plan.cloneTarget = host.cgroups.joining == .byItself ? host.cgroups.unified : nil
         plan.firstUnkept = 3 + kept.partialValue
     }
 
     static let mostKept: Int32 = 65_536
 
     /// Each is a mount; the kernel takes 100,000 of them (fs.mount-max).
-    static let mostCovered = 32_768
+    static let mostMasked = 32_768
 
     /// Whether the container has a mount namespace of its own to arrange.
     var makesMounts: Bool { spec.linux.creates(.mount) }
@@ -204,9 +204,9 @@ struct PlanBuilder {
     /// What this version does not do is refused: accepting it in silence would be worse than not having it.
     func refuseUnavailable(_ process: Process) throws(PlanError) {
         let covered = spec.linux.maskedPaths.count + spec.linux.readonlyPaths.count
-        guard covered <= Self.mostCovered else {
+        guard covered <= Self.mostMasked else {
             throw PlanError(
-                field: "linux.maskedPaths", message: "more than \(Self.mostCovered) masked and read-only paths")
+                field: "linux.maskedPaths", message: "more than \(Self.mostMasked) masked and read-only paths")
         }
         try refuseForeignPidNamespace()
         if process.apparmorProfile != nil, !host.hasAppArmor {

@@ -5,7 +5,7 @@ internal import OCI
 extension Plan {
     /// The plan as text: the clone, what the host provides, and a line for each step and its origin.
     public func printed() -> String {
-        var text = "clone \(FlagNames.namespaces(cloneFlags))\(birthplace.map { " into cgroup \($0)" } ?? "")\n"
+        var text = "clone \(FlagNames.namespaces(cloneFlags))\(cloneTarget.map { " into cgroup \($0)" } ?? "")\n"
         for provision in provisions {
             text += "give  \(provision.slot.name) \(provision.source)\(Self.pad(provision.origin))\n"
         }
@@ -111,7 +111,7 @@ extension Operation: CustomStringConvertible {
         case .makeTarget(let root, let path, let kind, let rules, let into):
             "make target \(Self.place(root, path)) \(kind)\(rules.isEmpty ? "" : " \(rules)") -> \(into.name)"
         case .moveMount(let mount, let to): "move_mount \(mount.name) to \(to.name)"
-        case .chooseCover(let target, let file, let directory, let into):
+        case .chooseMask(let target, let file, let directory, let into):
             "copy \(file.name) or \(directory.name), as \(target.name) is -> \(into.name)"
         case .copyMode(let from, let to): "copy mode of \(from.name) to \(to.name)"
         case .copyTree(let from, let to): "copy tree \(from.name) to \(to.name)"

@@ -135,7 +135,7 @@ extension PlanBuilder {
 
     /// Masked and read-only paths. Each is opened once, and what is mounted goes onto that very descriptor: a path
     /// that is swapped meanwhile changes nothing (GHSA-3q8j-pf29-vwv8).
-    mutating func coverPaths() {
+    mutating func maskPaths() {
         for index in Self.different(spec.linux.readonlyPaths) {
             let path = spec.linux.readonlyPaths[index]
             let origin = Origin.element("linux.readonlyPaths", index)
@@ -153,7 +153,7 @@ extension PlanBuilder {
             add(
                 .openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin,
                 tolerating: [Tolerated.noEntry], skip: 2)
-            add(.chooseCover(for: .target, file: .maskFile, directory: .maskDirectory, into: .mount), origin)
+            add(.chooseMask(for: .target, file: .maskFile, directory: .maskDirectory, into: .mount), origin)
             add(.moveMount(.mount, to: .target), origin)
         }
     }
@@ -179,7 +179,8 @@ extension PlanBuilder {
     mutating func makeWorkingDirectory(_ process: Process) {
         guard process.cwd != "/" else { return }
         let root: Slot = .root
-        add(.makeTarget(root: root, path: process.cwd, .directory, into: .target), .field("process.cwd"),
+        add(
+            .makeTarget(root: root, path: process.cwd, .directory, into: .target), .field("process.cwd"),
             // A directory behind a link of procfs, or one that is closed, shows itself when it is entered.
             tolerating: [Tolerated.readOnlyFileSystem, Tolerated.accessDenied])
     }

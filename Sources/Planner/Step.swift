@@ -19,7 +19,7 @@ public struct Plan: Sendable {
     /// What the configuration asks for in vain, in words.
     public var warnings: [String] = []
     /// The cgroup2 directory that the process is born in (CLONE_INTO_CGROUP); nil if the host has none.
-    public var birthplace: String?
+    public var cloneTarget: String?
     /// Limits that the host sets at ``Meeting/limits``, by index in `process.rlimits`.
     public var hostLimits: [(index: Int, limit: ResourceLimit)] = []
     /// Standard streams that are the host's null device, and that the host replaces before the clone (see
@@ -304,7 +304,7 @@ public enum Operation: Sendable {
     )
     case makeTarget(root: Slot, path: String, TargetKind, TargetRules = [], into: Slot)
     case moveMount(Slot, to: Slot)
-    case chooseCover(for: Slot, file: Slot, directory: Slot, into: Slot)
+    case chooseMask(for: Slot, file: Slot, directory: Slot, into: Slot)
     case copyMode(from: Slot, to: Slot)
     case copyTree(from: Slot, to: Slot)
     case copyLink(source: String, directory: Slot, name: String)

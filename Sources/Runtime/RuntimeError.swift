@@ -185,7 +185,8 @@ extension StepFailure {
             "in a user namespace a new proc needs a new pid namespace and a host /proc without masks, sysfs a network"
                 + " namespace, cgroup2 a cgroup namespace"
         case .accessDenied where field == "process.oomScoreAdj": Rights.scoreHint
-        case .noSpace where step.hasPrefix("unshare "): "user.max_\(step.dropFirst(8))_namespaces in /proc/sys is reached"
+        case .noSpace where step.hasPrefix("unshare "):
+            "user.max_\(step.dropFirst(8))_namespaces in /proc/sys is reached"
         case .notPermitted where step.hasPrefix("setgroups"): "the user namespace forbids setgroups"
         case .notPermitted where step.hasPrefix("setrlimit"): Rights.limitHint
         case let errno? where step.hasPrefix("sched_setattr "):

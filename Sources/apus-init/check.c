@@ -57,9 +57,7 @@ CHECK(apus_text_step) { return sound_text(init, s->text); }
 CHECK(apus_keyring) { return sound_text(init, s->name); }
 CHECK(apus_find_executable) { return sound_text(init, s->name) && sound_text(init, s->path); }
 CHECK(apus_groups) { return sound_bytes(init, s->groups); }
-CHECK(apus_meet) {
-    return sound_base(s->send) && sound_base(s->socket) && sound_slots(s->receive, s->receive_count);
-}
+CHECK(apus_meet) { return sound_base(s->send) && sound_base(s->socket) && sound_slots(s->receive, s->receive_count); }
 CHECK(apus_write_file) { return sound_base(s->base) && sound_text(init, s->path) && sound_text(init, s->value); }
 CHECK(apus_open_path) { return sound_base(s->base) && sound_slot(s->into) && sound_text(init, s->path); }
 CHECK(apus_open_tree) { return sound_base(s->base) && sound_slot(s->into) && sound_text(init, s->path); }
@@ -71,10 +69,10 @@ CHECK(apus_mount_attributes) {
     return sound_base(s->base) && sound_base(s->user_namespace) && sound_text(init, s->path);
 }
 CHECK(apus_make_target) {
-    return sound_slot(s->root) && sound_slot(s->source) && sound_slot(s->into) && s->kind <= APUS_TARGET_EXISTING &&
-           sound_text(init, s->path) && s->path.length < APUS_PATH_MAX;
+    return sound_slot(s->root) && sound_slot(s->source) && sound_slot(s->into) && s->kind <= APUS_TARGET_EXISTING
+           && sound_text(init, s->path) && s->path.length < APUS_PATH_MAX;
 }
-CHECK(apus_choose_cover) {
+CHECK(apus_choose_mask) {
     return sound_slot(s->target) && sound_slot(s->file) && sound_slot(s->directory) && sound_slot(s->into);
 }
 CHECK(apus_copy_link) { return sound_slot(s->directory) && sound_text(init, s->source) && sound_name(init, s->name); }
@@ -92,18 +90,18 @@ CHECK(apus_affinity) { return sound_bytes(init, s->cpus); }
 CHECK(apus_capabilities) { return true; }
 CHECK(apus_find_home) {
     // Room for one more entry, and the end, behind those that are counted.
-    return s->environment.count < UINT32_MAX && sound_texts(init, s->environment) &&
-           inside(init, s->environment.offset, ((uint64_t)s->environment.count + 2) * 8) &&
-           ((uint64_t *)(init->base + s->environment.offset))[s->environment.count + 1] == 0 &&
-           sound_bytes(init, s->buffer) && s->buffer.size >= 16 && sound_slot(s->descriptors);
+    return s->environment.count < UINT32_MAX && sound_texts(init, s->environment)
+           && inside(init, s->environment.offset, ((uint64_t)s->environment.count + 2) * 8)
+           && ((uint64_t *)(init->base + s->environment.offset))[s->environment.count + 1] == 0
+           && sound_bytes(init, s->buffer) && s->buffer.size >= 16 && sound_slot(s->descriptors);
 }
 CHECK(apus_tell_pid) {
-    return sound_texts(init, s->environment) && s->index < s->environment.count && sound_bytes(init, s->buffer) &&
-           s->length < s->buffer.size && s->buffer.size - s->length > LONGEST_PID;
+    return sound_texts(init, s->environment) && s->index < s->environment.count && sound_bytes(init, s->buffer)
+           && s->length < s->buffer.size && s->buffer.size - s->length > LONGEST_PID;
 }
 CHECK(apus_gate) {
-    return sound_slot(s->listener) && sound_slot(s->connection) && sound_slots(s->receive, s->receive_count) &&
-           sound_base(s->notify);
+    return sound_slot(s->listener) && sound_slot(s->connection) && sound_slots(s->receive, s->receive_count)
+           && sound_base(s->notify);
 }
 /// The kernel takes as many instructions (BPF_MAXINSNS).
 static bool sound_filter(const struct init *init, struct apus_bytes program) {
@@ -111,16 +109,16 @@ static bool sound_filter(const struct init *init, struct apus_bytes program) {
 }
 
 CHECK(apus_run_hook) {
-    return sound_slot(s->input) && sound_slot(s->output) && sound_slot(s->errors) && sound_text(init, s->path) &&
-           sound_texts(init, s->arguments) && sound_texts(init, s->environment) && sound_filter(init, s->filter);
+    return sound_slot(s->input) && sound_slot(s->output) && sound_slot(s->errors) && sound_text(init, s->path)
+           && sound_texts(init, s->arguments) && sound_texts(init, s->environment) && sound_filter(init, s->filter);
 }
 CHECK(apus_seccomp) { return sound_filter(init, s->program) && sound_slot(s->listener); }
 CHECK(apus_execute) { return sound_texts(init, s->arguments) && sound_texts(init, s->environment); }
 
 static bool sound_step(const struct init *init, const struct apus_step *step) {
     switch ((enum apus_operation)step->operation) {
-#define X(name, record)                                                                        \
-    case APUS_OPERATION_##name:                                                                \
+#define X(name, record)         \
+    case APUS_OPERATION_##name: \
         return step->size == sizeof(struct record) && sound_##record(init, (const struct record *)step);
         APUS_OPERATIONS(X)
 #undef X

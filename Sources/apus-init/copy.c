@@ -3,7 +3,7 @@
 
 #include <asm/statfs.h>
 
-#define DEEPEST 256
+#define DEEPEST  256
 #define ST_NODEV 4
 
 struct entry {
@@ -45,9 +45,10 @@ static long copy_content(int from, int to, uint64_t rest) {
 }
 
 static long copy_regular(const struct copying *copying, const struct place *place, const struct statx *status) {
-    struct image_file file = {
-        .directory = place->from, .name = place->name, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-        .descriptors = copying->descriptors};
+    struct image_file file = {.directory = place->from,
+                              .name = place->name,
+                              .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+                              .descriptors = copying->descriptors};
     uint64_t content;
     long from = open_image_file(copying->init, file, &content);
     if (from < 0) return from;
@@ -59,13 +60,13 @@ static long copy_regular(const struct copying *copying, const struct place *plac
     return result;
 }
 
-static long copy_subdirectory(
-    const struct copying *copying, const struct place *place, const struct statx *status, unsigned depth) {
+static long copy_subdirectory(const struct copying *copying, const struct place *place, const struct statx *status,
+                              unsigned depth) {
     long from = sys(openat, place->from, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (from < 0) return from;
     long result = sys(mkdirat, place->to, place->name, 0700);
-    long to = result < 0
-        ? result : sys(openat, place->to, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+    long to =
+        result < 0 ? result : sys(openat, place->to, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     result = to < 0 ? to : copy_directory(copying, (int)from, (int)to, depth + 1);
     if (result == 0) result = set_metadata((int)to, status);
     if (to >= 0) sys(close, to);
@@ -79,8 +80,8 @@ static long copy_symbolic_link(const struct place *place, const struct statx *st
     if (size < 0) return size;
     target[size] = 0;
     size = sys(symlinkat, target, place->to, place->name);
-    return size < 0
-        ? size : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
+    return size < 0 ? size
+                    : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
 }
 
 /// Where the image's devices do not work (nodev), copies that do would be more than the image had.
@@ -94,8 +95,8 @@ static long copy_node(const struct place *place, const struct statx *status) {
     }
     uint64_t device = device_number(status->stx_rdev_major, status->stx_rdev_minor);
     long result = sys(mknodat, place->to, place->name, status->stx_mode, device);
-    return result < 0
-        ? result : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
+    return result < 0 ? result
+                      : sys(fchownat, place->to, place->name, status->stx_uid, status->stx_gid, AT_SYMLINK_NOFOLLOW);
 }
 
 static long copy_entry(const struct copying *copying, const struct place *place, unsigned depth) {

@@ -1,13 +1,13 @@
 // Device nodes, links in /dev, and terminals.
 #include "init.h"
 
-#define TIOCSPTLCK 0x40045431
+#define TIOCSPTLCK  0x40045431
 #define TIOCGPTPEER 0x5441
-#define TIOCSWINSZ 0x5414
+#define TIOCSWINSZ  0x5414
 
 static bool is_device(const struct statx *status, uint32_t mode, uint32_t major, uint32_t minor) {
-    return (status->stx_mode & S_IFMT) == (mode & S_IFMT) && status->stx_rdev_major == major &&
-           status->stx_rdev_minor == minor;
+    return (status->stx_mode & S_IFMT) == (mode & S_IFMT) && status->stx_rdev_major == major
+           && status->stx_rdev_minor == minor;
 }
 
 /// What the container calls its null device may be anything: only the inode counts (CVE-2025-31133).

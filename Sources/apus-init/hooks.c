@@ -64,8 +64,7 @@ long run_hook(struct init *init, const struct apus_run_hook *s) {
     struct apus_report *report = init->report;
     int pidfd = -1;
     // No CLONE_VM: the child would run on this stack frame; a copy of so small a process costs next to nothing.
-    struct clone_args args = {
-        .flags = CLONE_PIDFD | CLONE_VFORK, .pidfd = (uint64_t)&pidfd, .exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = CLONE_PIDFD | CLONE_VFORK, .pidfd = (uint64_t)&pidfd, .exit_signal = SIGCHLD};
     report->exit_status = 0;
     long pid = sys(clone3, &args, sizeof args);
     if (pid < 0) return pid;

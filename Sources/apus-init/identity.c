@@ -7,8 +7,8 @@
 #include <linux/sched/types.h>
 #include <linux/seccomp.h>
 
-#define X_OK 1
-#define MOST_CPUS 8192  ///< of any kernel (CONFIG_NR_CPUS)
+#define X_OK           1
+#define MOST_CPUS      8192  ///< of any kernel (CONFIG_NR_CPUS)
 #define LARGEST_PASSWD (1 << 20)
 
 long set_scheduler(const struct apus_scheduler *s) {
@@ -116,8 +116,8 @@ static bool take(struct passwd_line *line, char byte, uint32_t uid, char *home, 
 
 /// Reads the image's passwd, which may be anything: only a regular file of at most 1 MiB counts, and no more is read
 /// than it had when it was opened.
-static uint32_t home_from_passwd(
-    const struct init *init, unsigned descriptors, uint32_t uid, char *home, uint32_t capacity) {
+static uint32_t home_from_passwd(const struct init *init, unsigned descriptors, uint32_t uid, char *home,
+                                 uint32_t capacity) {
     struct image_file passwd = {.directory = AT_FDCWD, .name = "/etc/passwd", .descriptors = descriptors};
     uint64_t rest;
     long file = open_image_file(init, passwd, &rest);

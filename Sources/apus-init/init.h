@@ -8,16 +8,16 @@
 #define LONGEST_PID 10  ///< digits of a pid_t
 
 struct init {
-    char *base;                     ///< the plan in memory: offsets count from here
+    char *base;  ///< the plan in memory: offsets count from here
     struct apus_plan *plan;
     struct apus_report *report;
     int plan_descriptor;
     int slots[APUS_SLOTS];
-    char executable[APUS_PATH_MAX]; ///< what FIND_EXECUTABLE found
-    bool has_directory;             ///< the last CHANGE_DIRECTORY succeeded
-    bool has_made_target;           ///< the last MAKE_TARGET found nothing, and made it
-    unsigned covers;                ///< the slot of the root that the last target itself is; APUS_NO_SLOT: it is none
-    bool is_released;               ///< it no longer ends with who made it: it has been through the gate
+    char executable[APUS_PATH_MAX];  ///< what FIND_EXECUTABLE found
+    bool has_directory;              ///< the last CHANGE_DIRECTORY succeeded
+    bool has_made_target;            ///< the last MAKE_TARGET found nothing, and made it
+    unsigned covered_root;           ///< the slot of the root that the last target itself is; APUS_NO_SLOT: it is none
+    bool is_released;                ///< it no longer ends with who made it: it has been through the gate
 };
 
 static inline const char *text(const struct init *init, struct apus_text text) { return init->base + text.offset; }
@@ -45,8 +45,8 @@ long guard(const struct init *init, long result);
 struct image_file {
     int directory;
     const char *name;
-    uint64_t resolve;               ///< RESOLVE_*
-    unsigned descriptors;           ///< slot of /proc/self/fd
+    uint64_t resolve;      ///< RESOLVE_*
+    unsigned descriptors;  ///< slot of /proc/self/fd
 };
 
 /// Opens a file of an image for reading: a regular file, and none of procfs or sysfs. It is looked at before it is
@@ -61,8 +61,8 @@ void explain(struct init *init, const char *detail, size_t length);
 
 /// What mknod(2) takes, of a device that statx(2) shows.
 static inline uint64_t device_number(uint32_t major, uint32_t minor) {
-    return ((uint64_t)(major & 0xfffff000) << 32) | ((uint64_t)(major & 0xfff) << 8) |
-           ((uint64_t)(minor & 0xffffff00) << 12) | (minor & 0xff);
+    return ((uint64_t)(major & 0xfffff000) << 32) | ((uint64_t)(major & 0xfff) << 8)
+           | ((uint64_t)(minor & 0xffffff00) << 12) | (minor & 0xff);
 }
 
 /// Whether a descriptor holds a directory: 1 or 0.
@@ -91,7 +91,7 @@ long mount_at_root(struct init *, const struct apus_mount *);
 long set_mount_attributes(struct init *, const struct apus_mount_attributes *);
 long make_target(struct init *, const struct apus_make_target *);
 long move_mount_step(struct init *, const struct apus_two_slots *);
-long choose_cover(struct init *, const struct apus_choose_cover *);
+long choose_mask(struct init *, const struct apus_choose_mask *);
 long detach_old_root(struct init *, const struct apus_slot_step *);
 long copy_mode(struct init *, const struct apus_two_slots *);
 long copy_tree(struct init *, const struct apus_copy_tree *);

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #define AT_EACCESS 0x200
-#define SIGCHLD 17
-#define SIGKILL 9
+#define SIGCHLD    17
+#define SIGKILL    9
 #define MOST_TRIES 1024  ///< of an openat2 that answers EAGAIN
 
 #if defined(__x86_64__)
@@ -52,23 +52,22 @@ __attribute__((always_inline)) static inline long call6(long n, long a, long b, 
 
 /// A system call by its name: `sys(close, fd)`. Gives the result, or -errno.
 #define SYS_PICK(_1, _2, _3, _4, _5, _6, _7, chosen, ...) chosen
-#define sys(...) SYS_PICK(__VA_ARGS__, SYS6, SYS5, SYS4, SYS3, SYS2, SYS1, SYS0)(__VA_ARGS__)
-#define SYS0(n) call6(__NR_##n, 0, 0, 0, 0, 0, 0)
-#define SYS1(n, a) call6(__NR_##n, (long)(a), 0, 0, 0, 0, 0)
-#define SYS2(n, a, b) call6(__NR_##n, (long)(a), (long)(b), 0, 0, 0, 0)
-#define SYS3(n, a, b, c) call6(__NR_##n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define SYS4(n, a, b, c, d) call6(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-#define SYS5(n, a, b, c, d, e) call6(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-#define SYS6(n, a, b, c, d, e, f) \
-    call6(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define sys(...)                                          SYS_PICK(__VA_ARGS__, SYS6, SYS5, SYS4, SYS3, SYS2, SYS1, SYS0)(__VA_ARGS__)
+#define SYS0(n)                                           call6(__NR_##n, 0, 0, 0, 0, 0, 0)
+#define SYS1(n, a)                                        call6(__NR_##n, (long)(a), 0, 0, 0, 0, 0)
+#define SYS2(n, a, b)                                     call6(__NR_##n, (long)(a), (long)(b), 0, 0, 0, 0)
+#define SYS3(n, a, b, c)                                  call6(__NR_##n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define SYS4(n, a, b, c, d)                               call6(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define SYS5(n, a, b, c, d, e)                            call6(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define SYS6(n, a, b, c, d, e, f)                         call6(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /// The same for a call that a signal can interrupt.
-#define retry(...)                         \
-    ({                                     \
-        long retried_;                     \
-        do retried_ = sys(__VA_ARGS__);    \
-        while (retried_ == -EINTR);        \
-        retried_;                          \
+#define retry(...)                      \
+    ({                                  \
+        long retried_;                  \
+        do retried_ = sys(__VA_ARGS__); \
+        while (retried_ == -EINTR);     \
+        retried_;                       \
     })
 
 /// struct stat as statx(2) gives it, the part that is asked for.

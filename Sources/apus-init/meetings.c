@@ -5,12 +5,12 @@
 #include <linux/socket.h>
 #include <linux/time_types.h>
 
-#define SOL_SOCKET 1
-#define SCM_RIGHTS 1
-#define MSG_CTRUNC 0x8
-#define MSG_NOSIGNAL 0x4000
+#define SOL_SOCKET       1
+#define SCM_RIGHTS       1
+#define MSG_CTRUNC       0x8
+#define MSG_NOSIGNAL     0x4000
 #define MSG_CMSG_CLOEXEC 0x40000000
-#define SOCK_CLOEXEC 02000000
+#define SOCK_CLOEXEC     02000000
 #define MOST_DESCRIPTORS 16
 
 struct part {
@@ -117,7 +117,8 @@ long fork_child(struct init *init, const struct apus_flags *s) {
 static long accept_at(int listener) {
     for (unsigned failures = 0;; failures++) {
         long connection = sys(accept4, listener, NULL, NULL, SOCK_CLOEXEC);
-        if (connection >= 0 || connection == -EBADF || connection == -EINVAL || connection == -ENOTSOCK) return connection;
+        if (connection >= 0 || connection == -EBADF || connection == -EINVAL || connection == -ENOTSOCK)
+            return connection;
         if (connection == -EINTR || connection == -ECONNABORTED) {
             failures--;
             continue;

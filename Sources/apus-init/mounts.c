@@ -13,7 +13,7 @@ static void explain_from(struct init *init, int file_system) {
 }
 
 long open_path(struct init *init, const struct apus_open_path *s) {
-    init->covers = APUS_NO_SLOT;
+    init->covered_root = APUS_NO_SLOT;
     return put(init, s->into, open_beneath(base_of(init, s->base), text(init, s->path), s->flags, s->resolve));
 }
 
@@ -62,9 +62,9 @@ long move_mount_step(struct init *init, const struct apus_two_slots *s) {
     long result = sys(move_mount, from, "", to, "", flags);
     // A directory goes onto a directory, anything else onto anything else: mount(2) has an errno for that.
     if (result == -EINVAL && is_directory(from) != is_directory(to)) return -ENOTDIR;
-    if (result == 0 && init->covers != APUS_NO_SLOT)
-        result = put(init, init->covers, sys(fcntl, from, F_DUPFD_CLOEXEC, 0));
-    init->covers = APUS_NO_SLOT;
+    if (result == 0 && init->covered_root != APUS_NO_SLOT)
+        result = put(init, init->covered_root, sys(fcntl, from, F_DUPFD_CLOEXEC, 0));
+    init->covered_root = APUS_NO_SLOT;
     return result;
 }
 
@@ -82,7 +82,7 @@ long detach_old_root(struct init *init, const struct apus_slot_step *s) {
     return result < 0 ? result : -ELOOP;
 }
 
-long choose_cover(struct init *init, const struct apus_choose_cover *s) {
+long choose_mask(struct init *init, const struct apus_choose_mask *s) {
     struct statx status;
     long result = status_of(init->slots[s->target], "", AT_EMPTY_PATH, &status);
     if (result < 0) return result;

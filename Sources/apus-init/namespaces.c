@@ -4,11 +4,12 @@
 #include <linux/keyctl.h>
 #include <linux/sockios.h>
 
-#define AF_INET 2
-#define SOCK_DGRAM 2
+#define AF_INET      2
+#define SOCK_DGRAM   2
 #define SOCK_CLOEXEC 02000000
-#define IFF_UP 1
-#define LONGEST_KEYRING 512  ///< as KEYCTL_DESCRIBE gives it: the longest name of a directory, and what stands around it
+#define IFF_UP       1
+#define LONGEST_KEYRING \
+    512  ///< as KEYCTL_DESCRIBE gives it: the longest name of a directory, and what stands around it
 
 /// struct ifreq of netdevice(7), as far as flags go; linux/if.h wants the C library.
 struct interface_flags {

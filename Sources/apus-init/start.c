@@ -7,7 +7,7 @@
 #include <linux/prctl.h>
 #include <linux/time_types.h>
 
-#define SEEK_END 2
+#define SEEK_END         2
 #define EXIT_BROKEN_PLAN 125
 
 void *memcpy(void *to, const void *from, size_t size) {
@@ -87,10 +87,8 @@ static long perform(struct init *init, const struct apus_step *step) {
         const struct apus_groups *groups = record;
         return sys(setgroups, groups->groups.size / sizeof(uint32_t), init->base + groups->groups.offset);
     }
-    case APUS_OPERATION_SET_GROUP:
-        return guard(init, sys(setresgid, number->number, number->number, number->number));
-    case APUS_OPERATION_SET_USER: 
-        return guard(init, sys(setresuid, number->number, number->number, number->number));
+    case APUS_OPERATION_SET_GROUP: return guard(init, sys(setresgid, number->number, number->number, number->number));
+    case APUS_OPERATION_SET_USER: return guard(init, sys(setresuid, number->number, number->number, number->number));
     case APUS_OPERATION_NEW_SESSION: return sys(setsid);
     case APUS_OPERATION_JOIN_SESSION_KEYRING: return join_session_keyring(init, record);
     case APUS_OPERATION_OPEN_PATH: return open_path(init, record);
@@ -103,7 +101,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     case APUS_OPERATION_SET_MOUNT_ATTRIBUTES: return set_mount_attributes(init, record);
     case APUS_OPERATION_MAKE_TARGET: return make_target(init, record);
     case APUS_OPERATION_MOVE_MOUNT: return move_mount_step(init, record);
-    case APUS_OPERATION_CHOOSE_COVER: return choose_cover(init, record);
+    case APUS_OPERATION_CHOOSE_MASK: return choose_mask(init, record);
     case APUS_OPERATION_COPY_MODE: return copy_mode(init, record);
     case APUS_OPERATION_COPY_TREE: return copy_tree(init, record);
     case APUS_OPERATION_COPY_LINK: return copy_link(init, record);
@@ -129,8 +127,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     case APUS_OPERATION_OPEN_PEER: return open_peer(init, record);
     case APUS_OPERATION_SET_WINDOW: return set_window(init, record);
     case APUS_OPERATION_SET_OWNER: return set_owner(init, record);
-    case APUS_OPERATION_SET_CONTROLLING_TERMINAL:
-        return sys(ioctl, init->slots[slot->slot], 0x540e /* TIOCSCTTY */, 0);
+    case APUS_OPERATION_SET_CONTROLLING_TERMINAL: return sys(ioctl, init->slots[slot->slot], 0x540e /* TIOCSCTTY */, 0);
     case APUS_OPERATION_DUPLICATE: return duplicate(init, record);
     case APUS_OPERATION_SET_LIMIT: {
         const struct apus_limit *limit = record;
@@ -211,7 +208,7 @@ static long load(struct init *init, int descriptor) {
     init->base = (char *)address;
     init->plan = (struct apus_plan *)address;
     init->plan_descriptor = descriptor;
-    init->covers = APUS_NO_SLOT;
+    init->covered_root = APUS_NO_SLOT;
     if (!plan_is_sound(init, (size_t)size)) return EXIT_BROKEN_PLAN;
     address = sys(mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, init->plan->report, 0);
     if (address < 0 && address > -4096) return -address;
@@ -220,8 +217,8 @@ static long load(struct init *init, int descriptor) {
     return 0;
 }
 
-#define SIGNALS(first, last) ((~0ull >> (64 - (last))) & ~((1ull << ((first) - 1)) - 1))
-#define SIGNAL(number) SIGNALS(number, number)
+#define SIGNALS(first, last) ((~0ull >> (64 - (last))) & ~((1ull << ((first)-1)) - 1))
+#define SIGNAL(number)       SIGNALS(number, number)
 
 /// HUP, INT, QUIT, ABRT, TERM, STKFLT: they end this process, and its container with it, also where it is process 1,
 /// which the kernel lets ignore what it does not handle. Nothing has been run yet that could care.
@@ -229,7 +226,8 @@ static const uint64_t ending_signals = SIGNALS(1, 3) | SIGNAL(6) | SIGNALS(15, 1
 
 /// USR1, USR2, PIPE, ALRM, XCPU, XFSZ, VTALRM, PROF, IO, PWR and the real-time ones: what they mean is between others and
 /// the program, which is not there yet. Where this process is not process 1 they would end it.
-static const uint64_t passing_signals = SIGNAL(10) | SIGNALS(12, 14) | SIGNALS(24, 27) | SIGNALS(29, 30) | SIGNALS(34, 64);
+static const uint64_t passing_signals =
+    SIGNAL(10) | SIGNALS(12, 14) | SIGNALS(24, 27) | SIGNALS(29, 30) | SIGNALS(34, 64);
 
 static void end_of(int signal) { sys(exit_group, 128 + signal); }
 
@@ -240,7 +238,7 @@ static void pass(int signal) { (void)signal; }
 /// What a handler returns to. The kernel finds what it needs where the stack pointer is: nothing may be pushed before.
 __attribute__((naked)) static void return_from_signal(void) { bare_sys(rt_sigreturn); }
 #else
-#define HANDLER_FLAGS 0x10000000
+#define HANDLER_FLAGS      0x10000000
 #define return_from_signal NULL
 #endif
 
@@ -251,8 +249,8 @@ static void set_signals(void) {
         uint64_t bit = SIGNAL(signal);
         void (*handler)(int) = bit & ending_signals ? end_of : bit & passing_signals ? pass : NULL;
         // struct sigaction of the kernel: the handler, flags, where it returns to, the signals that are blocked meanwhile.
-        const uint64_t action[4] = {
-            (uint64_t)handler, handler ? HANDLER_FLAGS : 0, handler ? (uint64_t)return_from_signal : 0, 0};
+        const uint64_t action[4] = {(uint64_t)handler, handler ? HANDLER_FLAGS : 0,
+                                    handler ? (uint64_t)return_from_signal : 0, 0};
         sys(rt_sigaction, signal, action, NULL, 8);
     }
 }

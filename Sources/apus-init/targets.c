@@ -4,7 +4,7 @@
 #include <linux/magic.h>
 
 #define RESOLVE_INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-#define MOST_LINKS 40
+#define MOST_LINKS     40
 
 struct path {
     char bytes[APUS_PATH_MAX];
@@ -130,7 +130,7 @@ static long is_same_place(int a, int b) {
 static long open_target(struct init *init, const struct apus_make_target *s, const char *path, uint64_t resolve) {
     uint64_t flags = O_PATH | (s->rules & APUS_TARGET_NO_FOLLOW ? O_NOFOLLOW : 0);
     int root = init->slots[s->root];
-    init->covers = APUS_NO_SLOT;
+    init->covered_root = APUS_NO_SLOT;
     if (is_below(path)) {
         long target = open_beneath(root, path, flags, resolve | RESOLVE_NO_SYMLINKS);
         if (target != -ELOOP || resolve & RESOLVE_NO_SYMLINKS) return target;
@@ -138,7 +138,7 @@ static long open_target(struct init *init, const struct apus_make_target *s, con
     long target = open_beneath(root, path, flags, resolve);
     if (target < 0) return target;
     long is_root = is_same_place((int)target, root);
-    if (is_root > 0) init->covers = s->root;
+    if (is_root > 0) init->covered_root = s->root;
     if (is_root >= 0) return target;
     sys(close, target);
     return is_root;

@@ -24,7 +24,8 @@ struct Log: Sendable {
         case .standardError: return
         case .file(let path):
             do { _ = try Self.open(path) } catch {
-                let hint = error.errno == .noEntry ? "the directory is not there; make it, or give --log another file" : ""
+                let hint =
+                    error.errno == .noEntry ? "the directory is not there; make it, or give --log another file" : ""
                 throw .system(error, field: "--log", hint: hint)
             }
             return

@@ -85,7 +85,10 @@ static int answer(const struct seccomp_notif *request, struct seccomp_notif_resp
 #endif
     case SYS_mkdirat: makes_directory = is_at = true; break;
     case SYS_mknodat: is_at = true; break;
-    case SYS_chdir: response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE; printf("chdir\n"); return 0;
+    case SYS_chdir:
+        response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+        printf("chdir\n");
+        return 0;
     default: is_known = false;
     }
     if (!is_known) {

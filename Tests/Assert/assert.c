@@ -138,7 +138,8 @@ static int fork_bomb(int wanted) {
     int count = 0, error = 0;
     while (count < wanted && count < (int)COUNT(children)) {
         pid_t child = fork();
-        if (child == 0) for (;;) pause();
+        if (child == 0)
+            for (;;) pause();
         if (child < 0) {
             error = errno;
             break;

@@ -9,10 +9,10 @@
 /* Everything is written to this stream; main() chooses it. */
 extern FILE *json_out;
 
-void json_open(const char *key, char bracket);  /* bracket: '{' or '[' */
-void json_close(char bracket);                  /* bracket: '}' or ']' */
-bool json_end_line(void);                       /* newline and flush; the next document may follow */
-void json_text(const char *key, const char *value);                 /* NULL becomes null */
+void json_open(const char *key, char bracket);      /* bracket: '{' or '[' */
+void json_close(char bracket);                      /* bracket: '}' or ']' */
+bool json_end_line(void);                           /* newline and flush; the next document may follow */
+void json_text(const char *key, const char *value); /* NULL becomes null */
 void json_bytes(const char *key, const char *value, size_t length); /* bytes above 127 pass through */
 void json_number(const char *key, long long value);
 void json_unsigned(const char *key, unsigned long long value);

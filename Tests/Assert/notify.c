@@ -21,8 +21,8 @@ static int send_message(int fd, char *text, int descriptor) {
         message.msg_control = space;
         message.msg_controllen = sizeof space;
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        *header = (struct cmsghdr){
-            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        *header =
+            (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
         memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
     }
     return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? errno : 0;
@@ -47,7 +47,8 @@ int notify_manager(char **messages) {
     for (; *messages; messages++) {
         int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         int error = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
-        if (!error) error = strcmp(*messages, "BARRIER=1") ? send_message(fd, *messages, -1) : send_barrier(fd, *messages);
+        if (!error)
+            error = strcmp(*messages, "BARRIER=1") ? send_message(fd, *messages, -1) : send_barrier(fd, *messages);
         close(fd);
         json_open(NULL, '{');
         json_errno("error", error);

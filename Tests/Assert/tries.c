@@ -18,23 +18,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char question_usage[] =
-    "  --stat PATH            type, mode, owner (a trailing / follows a link)\n"
-    "  --read PATH            the first 4 KiB of a file\n"
-    "  --list PATH            the names in a directory\n"
-    "  --sysctl NAME          the value of a sysctl, dots or slashes\n"
-    "  --try-read PATH        open and read\n"
-    "  --try-write PATH       open an existing file for writing, write nothing\n"
-    "  --try-create PATH      make a new file\n"
-    "  --try-mkdir PATH       make a directory\n"
-    "  --try-mknod PATH       make a copy of /dev/null's node\n"
-    "  --try-device 'PATH c MAJOR MINOR'  make the node, then open it\n"
-    "  --try-exec PATH        execute it and wait; its exit status must be 0\n"
-    "  --try-mount PATH       mount a tmpfs\n"
-    "  --try-remount PATH     make the mount there writable again\n"
-    "  --try-unmount PATH     lazily\n"
-    "  --try-sysctl NAME=V    write a sysctl\n"
-    "  --try-syscall 'N A B C' with numbers as arguments\n";
+const char question_usage[] = "  --stat PATH            type, mode, owner (a trailing / follows a link)\n"
+                              "  --read PATH            the first 4 KiB of a file\n"
+                              "  --list PATH            the names in a directory\n"
+                              "  --sysctl NAME          the value of a sysctl, dots or slashes\n"
+                              "  --try-read PATH        open and read\n"
+                              "  --try-write PATH       open an existing file for writing, write nothing\n"
+                              "  --try-create PATH      make a new file\n"
+                              "  --try-mkdir PATH       make a directory\n"
+                              "  --try-mknod PATH       make a copy of /dev/null's node\n"
+                              "  --try-device 'PATH c MAJOR MINOR'  make the node, then open it\n"
+                              "  --try-exec PATH        execute it and wait; its exit status must be 0\n"
+                              "  --try-mount PATH       mount a tmpfs\n"
+                              "  --try-remount PATH     make the mount there writable again\n"
+                              "  --try-unmount PATH     lazily\n"
+                              "  --try-sysctl NAME=V    write a sysctl\n"
+                              "  --try-syscall 'N A B C' with numbers as arguments\n";
 
 /* Every try returns 0 or the errno of its failing call. */
 static int outcome(long result) { return result < 0 ? errno : 0; }

@@ -164,10 +164,25 @@ void facts_dev(void) {
 
 /* The limit files of every controller directory below /sys/fs/cgroup; with v2, of that directory itself. */
 static const char *const limit_files[] = {
-    "memory.limit_in_bytes", "memory.soft_limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.swappiness",
-    "memory.max", "memory.low", "memory.high", "memory.swap.max", "cpu.shares", "cpu.cfs_quota_us",
-    "cpu.cfs_period_us", "cpu.weight", "cpu.max", "cpuset.cpus", "cpuset.mems", "pids.max", "devices.list",
-    "freezer.state", "cgroup.freeze",
+    "memory.limit_in_bytes",
+    "memory.soft_limit_in_bytes",
+    "memory.memsw.limit_in_bytes",
+    "memory.swappiness",
+    "memory.max",
+    "memory.low",
+    "memory.high",
+    "memory.swap.max",
+    "cpu.shares",
+    "cpu.cfs_quota_us",
+    "cpu.cfs_period_us",
+    "cpu.weight",
+    "cpu.max",
+    "cpuset.cpus",
+    "cpuset.mems",
+    "pids.max",
+    "devices.list",
+    "freezer.state",
+    "cgroup.freeze",
 };
 
 static void limits_in(const char *directory) {

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_WIDTH 256
+#define MAX_WIDTH     256
 #define MAX_ARGUMENTS 64
 
 static char *replaced(const char *argument, int place, int run) {

@@ -38,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
 #define MAX_HIERARCHIES 24
 
 static struct {
@@ -120,8 +120,8 @@ static const struct {
     int major, minor;
     const char *access;
 } device_rules[] = {
-    {'c', -1, -1, "m"}, {'b', -1, -1, "m"},  {'c', 1, 3, "rwm"}, {'c', 1, 5, "rwm"},    {'c', 1, 7, "rwm"},
-    {'c', 1, 8, "rwm"}, {'c', 1, 9, "rwm"},  {'c', 5, 0, "rwm"}, {'c', 136, -1, "rwm"}, {'c', 5, 2, "rwm"},
+    {'c', -1, -1, "m"}, {'b', -1, -1, "m"}, {'c', 1, 3, "rwm"}, {'c', 1, 5, "rwm"},    {'c', 1, 7, "rwm"},
+    {'c', 1, 8, "rwm"}, {'c', 1, 9, "rwm"}, {'c', 5, 0, "rwm"}, {'c', 136, -1, "rwm"}, {'c', 5, 2, "rwm"},
 };
 
 // cgroup v1: one write for each rule.
@@ -132,8 +132,8 @@ static void allow_devices_by_files(int cgroup) {
         char major[12] = "*", minor[12] = "*", rule[40];
         if (device_rules[i].major >= 0) snprintf(major, sizeof major, "%d", device_rules[i].major);
         if (device_rules[i].minor >= 0) snprintf(minor, sizeof minor, "%d", device_rules[i].minor);
-        int length = snprintf(rule, sizeof rule, "%c %s:%s %s", device_rules[i].type, major, minor,
-                              device_rules[i].access);
+        int length =
+            snprintf(rule, sizeof rule, "%c %s:%s %s", device_rules[i].type, major, minor, device_rules[i].access);
         need(write(file, rule, length), "devices.allow", rule);
     }
     close(file);
@@ -144,9 +144,8 @@ static void allow_devices_by_program(int cgroup) {
     enum { TYPE = BPF_REG_2, ACCESS = BPF_REG_3, MAJOR = BPF_REG_4, MINOR = BPF_REG_5, REST = BPF_REG_6 };
     struct bpf_insn code[6 + COUNT(device_rules) * 7 + 2];
     size_t length = 0;
-#define EMIT(...) code[length++] = (struct bpf_insn){__VA_ARGS__}
-#define LOAD(to, member) \
-    EMIT(BPF_LDX | BPF_MEM | BPF_W, to, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, member), 0)
+#define EMIT(...)                         code[length++] = (struct bpf_insn){__VA_ARGS__}
+#define LOAD(to, member)                  EMIT(BPF_LDX | BPF_MEM | BPF_W, to, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, member), 0)
 #define JUMP_UNLESS(reg, value, distance) EMIT(BPF_JMP | BPF_JNE | BPF_K, reg, 0, distance, value)
     LOAD(TYPE, access_type);
     EMIT(BPF_ALU64 | BPF_MOV | BPF_X, ACCESS, TYPE, 0, 0);
@@ -236,10 +235,8 @@ static int make_cgroups(void) {
         need(mkdirat(parent, options.id, 0755), "mkdir", options.id);
         snprintf(own->path, sizeof own->path, "%s/%s", own->mount_point, options.id);
         own->directory = need(openat(parent, options.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", own->path);
-        if (own->unified)
-            unified = own->directory;
-        else
-            own->tasks = need(openat(own->directory, "tasks", O_WRONLY | O_CLOEXEC), "open tasks of", own->path);
+        if (own->unified) unified = own->directory;
+        else own->tasks = need(openat(own->directory, "tasks", O_WRONLY | O_CLOEXEC), "open tasks of", own->path);
         if (has_controller(own, "cpuset")) copy_cpuset(parent, own->directory);
         if (has_controller(own, "devices")) allow_devices_by_files(own->directory);
         if (own->unified && !devices) allow_devices_by_program(own->directory);
@@ -253,8 +250,7 @@ static int make_cgroups(void) {
 // A thread that moves only itself does not have to stop everybody else's forks: no grace period to wait for.
 static void enter_cgroups(void) {
     for (size_t i = 0; i < hierarchy_count; i++)
-        if (hierarchies[i].tasks >= 0)
-            need(write(hierarchies[i].tasks, "0", 1), "enter", hierarchies[i].path);
+        if (hierarchies[i].tasks >= 0) need(write(hierarchies[i].tasks, "0", 1), "enter", hierarchies[i].path);
 }
 
 // ------------------------------------------------------------------------------------------------------- mounts
@@ -292,7 +288,7 @@ static void make_read_only(int mount, unsigned further_attributes) {
 
 #define NOSUID MOUNT_ATTR_NOSUID
 #define NOEXEC MOUNT_ATTR_NOEXEC
-#define NODEV MOUNT_ATTR_NODEV
+#define NODEV  MOUNT_ATTR_NODEV
 #define RDONLY MOUNT_ATTR_RDONLY
 
 static const struct {
@@ -379,8 +375,8 @@ static void make_devices(int root) {
     static const struct {
         const char *path, *target;
     } links[] = {
-        {"dev/fd", "/proc/self/fd"},         {"dev/stdin", "/proc/self/fd/0"},  {"dev/stdout", "/proc/self/fd/1"},
-        {"dev/stderr", "/proc/self/fd/2"},   {"dev/core", "/proc/kcore"},       {"dev/ptmx", "pts/ptmx"},
+        {"dev/fd", "/proc/self/fd"},       {"dev/stdin", "/proc/self/fd/0"}, {"dev/stdout", "/proc/self/fd/1"},
+        {"dev/stderr", "/proc/self/fd/2"}, {"dev/core", "/proc/kcore"},      {"dev/ptmx", "pts/ptmx"},
     };
     umask(0);
     for (size_t i = 0; i < COUNT(nodes); i++)
@@ -494,8 +490,8 @@ static int run(void) {
     static struct sock_filter instructions[BPF_MAXINSNS + 1];
     struct sock_fprog filter = {.filter = instructions};
     if (options.seccomp != NULL)
-        filter.len = read_file(AT_FDCWD, options.seccomp, (char *)instructions, sizeof instructions) /
-                     sizeof instructions[0];
+        filter.len =
+            read_file(AT_FDCWD, options.seccomp, (char *)instructions, sizeof instructions) / sizeof instructions[0];
     phase(NULL);
     find_hierarchies();
     phase("find cgroups");
@@ -520,22 +516,25 @@ static int run(void) {
 
 int main(int count, char **arguments) {
     static const struct option table[] = {
-        {"id", required_argument, NULL, 'i'},      {"network", no_argument, NULL, 'n'},
-        {"memory", required_argument, NULL, 'm'},  {"cgroup-namespace", no_argument, NULL, 'c'},
-        {"seccomp", required_argument, NULL, 's'}, {"phases", no_argument, NULL, 'p'},
+        {"id", required_argument, NULL, 'i'},
+        {"network", no_argument, NULL, 'n'},
+        {"memory", required_argument, NULL, 'm'},
+        {"cgroup-namespace", no_argument, NULL, 'c'},
+        {"seccomp", required_argument, NULL, 's'},
+        {"phases", no_argument, NULL, 'p'},
         {0},
     };
     options.id = "floor";
     int option;
     while ((option = getopt_long(count, arguments, "+", table, NULL)) != -1) {
         switch (option) {
-            case 'i': options.id = optarg; break;
-            case 'n': options.network = true; break;
-            case 'm': options.memory = atoll(optarg); break;
-            case 'c': options.cgroup_namespace = true; break;
-            case 's': options.seccomp = optarg; break;
-            case 'p': options.phases = true; break;
-            default: return 2;
+        case 'i': options.id = optarg; break;
+        case 'n': options.network = true; break;
+        case 'm': options.memory = atoll(optarg); break;
+        case 'c': options.cgroup_namespace = true; break;
+        case 's': options.seccomp = optarg; break;
+        case 'p': options.phases = true; break;
+        default: return 2;
         }
     }
     if (count - optind < 2) {

@@ -144,8 +144,10 @@ struct Machine {
         while true {
             guard code.indices.contains(place) else { throw Fault(place: place) }
             let word = code[place]
-            let target = Int(word >> 8 & 0xF), source = Int(word >> 12 & 0xF)
-            let offset = Int(Int16(truncatingIfNeeded: word >> 16)), constant = UInt32(word >> 32)
+            let target = Int(word >> 8 & 0xF)
+            let source = Int(word >> 12 & 0xF)
+            let offset = Int(Int16(truncatingIfNeeded: word >> 16))
+            let constant = UInt32(word >> 32)
             let low = UInt32(truncatingIfNeeded: registers[target])
             var jumps = false
             switch word & 0xFF {

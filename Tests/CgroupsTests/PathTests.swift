@@ -65,7 +65,8 @@ import Testing
         let error = #expect(throws: CgroupError.self) {
             try CgroupLocation(CgroupPath("/x", id: "i"), in: CgroupLayout.none)
         }
-        #expect(error.map { "\($0)" } == "linux.cgroupsPath: no cgroup file system is mounted on this host "
+        #expect(
+            error.map { "\($0)" } == "linux.cgroupsPath: no cgroup file system is mounted on this host "
                 + "(with --rootless=true containers without limits go without)")
     }
 

@@ -10,13 +10,14 @@ import Testing
 @Suite struct ResctrlTests {
     // MARK: The mount
 
-    @Test(arguments: [
-        ("40 25 0:36 / /sys/fs/resctrl rw,relatime - resctrl resctrl rw", "/sys/fs/resctrl"),
-        ("40 25 0:36 / /my\\040dir rw shared:3 master:1 - resctrl none rw,cdp", "/my dir"),
-        ("40 25 0:36 / /resctrl rw - tmpfs resctrl rw", nil),
-        ("40 25 0:36 / - - resctrl", nil),
-        ("", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("40 25 0:36 / /sys/fs/resctrl rw,relatime - resctrl resctrl rw", "/sys/fs/resctrl"),
+            ("40 25 0:36 / /my\\040dir rw shared:3 master:1 - resctrl none rw,cdp", "/my dir"),
+            ("40 25 0:36 / /resctrl rw - tmpfs resctrl rw", nil),
+            ("40 25 0:36 / - - resctrl", nil),
+            ("", nil),
+        ] as [(String, String?)])
     func `the mount is found by its type`(line: String, path: String?) {
         let before = "23 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
         #expect(Resctrl.mountPoint(in: Array((before + line + "\n").utf8)) == path)
@@ -35,22 +36,24 @@ import Testing
 
     // MARK: Schemas
 
-    @Test(arguments: [
-        (nil, nil, [], []),
-        ("L3:0=f", nil, [], ["L3:0=f"]),
-        (nil, "MB:0=20", [], ["MB:0=20"]),
-        ("L3:0=f\nMB:0=10\n", "MB:0=20", [], ["L3:0=f", "MB:0=20"]),
-        ("L3CODE:0=f\nL3DATA:0=f0", "", ["L2:0=3", ""], ["L3CODE:0=f", "L3DATA:0=f0", "L2:0=3"]),
-        ("L3:0=f\nMB:0=10", nil, ["L2:0=3"], ["L3:0=f", "MB:0=10", "L2:0=3"]),
-    ] as [(String?, String?, [String], [String])])
+    @Test(
+        arguments: [
+            (nil, nil, [], []),
+            ("L3:0=f", nil, [], ["L3:0=f"]),
+            (nil, "MB:0=20", [], ["MB:0=20"]),
+            ("L3:0=f\nMB:0=10\n", "MB:0=20", [], ["L3:0=f", "MB:0=20"]),
+            ("L3CODE:0=f\nL3DATA:0=f0", "", ["L2:0=3", ""], ["L3CODE:0=f", "L3DATA:0=f0", "L2:0=3"]),
+            ("L3:0=f\nMB:0=10", nil, ["L2:0=3"], ["L3:0=f", "MB:0=10", "L2:0=3"]),
+        ] as [(String?, String?, [String], [String])])
     func `schemas are combined`(l3Cache: String?, bandwidth: String?, other: [String], lines: [String]) {
         #expect(Schemata.lines(l3Cache: l3Cache, memoryBandwidth: bandwidth, other: other) == lines)
     }
 
-    @Test(arguments: [
-        (["L3:0=ff"], nil), (["L3:0=0ff;1=C0"], nil), (["MB:1= 70"], nil), (["L3:0=fe"], "L3:0=fe"),
-        (["L3:2=ff"], "L3:2=ff"), (["L2:0=ff"], "L2:0=ff"), (["L3"], "L3"), (["MB:0=20", "L3:1=c1"], "L3:1=c1"),
-    ] as [([String], String?)])
+    @Test(
+        arguments: [
+            (["L3:0=ff"], nil), (["L3:0=0ff;1=C0"], nil), (["MB:1= 70"], nil), (["L3:0=fe"], "L3:0=fe"),
+            (["L3:2=ff"], "L3:2=ff"), (["L2:0=ff"], "L2:0=ff"), (["L3"], "L3"), (["MB:0=20", "L3:1=c1"], "L3:1=c1"),
+        ] as [([String], String?)])
     func `schemas are compared by value`(lines: [String], difference: String?) {
         let content = "    MB:0= 20;1= 70\n    L3:0=000ff;1=000c0\n"
         #expect(Schemata.firstDifference(of: lines, from: content) == difference)

@@ -68,9 +68,10 @@ import Testing
         #expect(SystemdBus.isInitialMap(text) == isInitial)
     }
 
-    @Test(arguments: [
-        (0, 1000), (1, 100_000), (65_536, 165_535), (65_537, nil),
-    ] as [(UInt32, UInt32?)])
+    @Test(
+        arguments: [
+            (0, 1000), (1, 100_000), (65_536, 165_535), (65_537, nil),
+        ] as [(UInt32, UInt32?)])
     func outerUser(inside: UInt32, outside: UInt32?) {
         #expect(SystemdBus.outer(inside, in: "         0       1000          1\n  1 100000 65536\n") == outside)
     }
@@ -96,7 +97,8 @@ import Testing
 
     @Test func aMissingBusIsSaidWithItsAddress() {
         let error = CgroupError.noBus(.user, address: "unix:path=/x", reason: "No such file or directory")
-        #expect("\(error)".hasPrefix("cannot connect to the user bus at unix:path=/x: No such file or directory (log in"))
+        #expect(
+            "\(error)".hasPrefix("cannot connect to the user bus at unix:path=/x: No such file or directory (log in"))
         #expect("\(error)".contains("enable-linger"))
         #expect("\(error)".contains("--cgroup-manager=cgroupfs"))
     }

@@ -274,9 +274,10 @@ extension HostTests {
 }
 
 @Suite struct StatisticsTextTests {
-    @Test(arguments: [
-        ("0-2,5", [0, 1, 2, 5]), ("0\n", [0]), ("", []), ("\n", []), ("0-1,3-4", [0, 1, 3, 4]), ("7-5", []),
-    ] as [(String, [UInt16])])
+    @Test(
+        arguments: [
+            ("0-2,5", [0, 1, 2, 5]), ("0\n", [0]), ("", []), ("\n", []), ("0-1,3-4", [0, 1, 3, 4]), ("7-5", []),
+        ] as [(String, [UInt16])])
     func `lists of numbers`(text: String, numbers: [UInt16]) { #expect(NumberList.numbers(text) == numbers) }
 
     /// Files that look like those of the kernel.

@@ -6,30 +6,38 @@ import Testing
 
 /// GVariant's text form, by the examples and rules of its documentation.
 @Suite struct VariantTextTests {
-    @Test(arguments: [
-        ("true", .boolean(true)), (" false ", .boolean(false)), ("boolean true", .boolean(true)),
-        ("5", .int32(5)), ("-5", .int32(-5)), ("+5", .int32(5)), ("0x1F", .int32(31)), ("010", .int32(8)),
-        ("0", .int32(0)), ("uint64 123456789", .uint64(123_456_789)), ("byte 255", .byte(255)),
-        ("byte 0xff", .byte(255)), ("int16 -32768", .int16(-32768)), ("uint16 65535", .uint16(65535)),
-        ("uint32 4294967295", .uint32(.max)), ("int64 -9223372036854775808", .int64(.min)),
-        ("uint64 18446744073709551615", .uint64(.max)), ("@t 7", .uint64(7)), ("1.5", .double(1.5)),
-        ("1e3", .double(1000)), ("-.5", .double(-0.5)), ("double 2", .double(2)), ("inf", .double(.infinity)),
-        ("'a'", .string("a")), ("\"a'b\"", .string("a'b")), ("'a\\'b'", .string("a'b")), ("''", .string("")),
-        ("'\\n\\t\\\\\\u00e4\\U0001F600'", .string("\n\t\\ä😀")), ("string 'x'", .string("x")),
-        ("objectpath '/a/b'", .objectPath("/a/b")), ("@g 'a(sv)'", .signature("a(sv)")),
-        ("b'ab'", .array(of: "y", [.byte(97), .byte(98), .byte(0)])),
-        ("['a', 'b']", .strings(["a", "b"])), ("@as []", .strings([])), ("@as ['x']", .strings(["x"])),
-        ("[uint64 1, 2]", .array(of: "t", [.uint64(1), .uint64(2)])),
-        ("@at [1,2]", .array(of: "t", [.uint64(1), .uint64(2)])),
-        ("[[1], [2, 3]]", .array(of: "ai", [.array(of: "i", [.int32(1)]), .array(of: "i", [.int32(2), .int32(3)])])),
-        ("(1, 'x')", .structure([.int32(1), .string("x")])), ("(1,)", .structure([.int32(1)])),
-        ("[('/dev/sda', uint64 5)]", .array(of: "(st)", [.structure([.string("/dev/sda"), .uint64(5)])])),
-        ("@a(st) [('/dev/sda', 5)]", .array(of: "(st)", [.structure([.string("/dev/sda"), .uint64(5)])])),
-        ("<5>", .variant(.int32(5))), ("<<'x'>>", .variant(.variant(.string("x")))),
-        ("{'a': <1>}", .array(of: "{sv}", [.entry(key: .string("a"), value: .variant(.int32(1)))])),
-        ("@a{sv} {}", .array(of: "{sv}", [])),
-        ("{1: 2, 3: 4}", .array(of: "{ii}", [.entry(key: .int32(1), value: .int32(2)), .entry(key: .int32(3), value: .int32(4))])),
-    ] as [(String, BusValue)])
+    @Test(
+        arguments: [
+            ("true", .boolean(true)), (" false ", .boolean(false)), ("boolean true", .boolean(true)),
+            ("5", .int32(5)), ("-5", .int32(-5)), ("+5", .int32(5)), ("0x1F", .int32(31)), ("010", .int32(8)),
+            ("0", .int32(0)), ("uint64 123456789", .uint64(123_456_789)), ("byte 255", .byte(255)),
+            ("byte 0xff", .byte(255)), ("int16 -32768", .int16(-32768)), ("uint16 65535", .uint16(65535)),
+            ("uint32 4294967295", .uint32(.max)), ("int64 -9223372036854775808", .int64(.min)),
+            ("uint64 18446744073709551615", .uint64(.max)), ("@t 7", .uint64(7)), ("1.5", .double(1.5)),
+            ("1e3", .double(1000)), ("-.5", .double(-0.5)), ("double 2", .double(2)), ("inf", .double(.infinity)),
+            ("'a'", .string("a")), ("\"a'b\"", .string("a'b")), ("'a\\'b'", .string("a'b")), ("''", .string("")),
+            ("'\\n\\t\\\\\\u00e4\\U0001F600'", .string("\n\t\\ä😀")), ("string 'x'", .string("x")),
+            ("objectpath '/a/b'", .objectPath("/a/b")), ("@g 'a(sv)'", .signature("a(sv)")),
+            ("b'ab'", .array(of: "y", [.byte(97), .byte(98), .byte(0)])),
+            ("['a', 'b']", .strings(["a", "b"])), ("@as []", .strings([])), ("@as ['x']", .strings(["x"])),
+            ("[uint64 1, 2]", .array(of: "t", [.uint64(1), .uint64(2)])),
+            ("@at [1,2]", .array(of: "t", [.uint64(1), .uint64(2)])),
+            (
+                "[[1], [2, 3]]",
+                .array(of: "ai", [.array(of: "i", [.int32(1)]), .array(of: "i", [.int32(2), .int32(3)])])
+            ),
+            ("(1, 'x')", .structure([.int32(1), .string("x")])), ("(1,)", .structure([.int32(1)])),
+            ("[('/dev/sda', uint64 5)]", .array(of: "(st)", [.structure([.string("/dev/sda"), .uint64(5)])])),
+            ("@a(st) [('/dev/sda', 5)]", .array(of: "(st)", [.structure([.string("/dev/sda"), .uint64(5)])])),
+            ("<5>", .variant(.int32(5))), ("<<'x'>>", .variant(.variant(.string("x")))),
+            ("{'a': <1>}", .array(of: "{sv}", [.entry(key: .string("a"), value: .variant(.int32(1)))])),
+            ("@a{sv} {}", .array(of: "{sv}", [])),
+            (
+                "{1: 2, 3: 4}",
+                .array(
+                    of: "{ii}", [.entry(key: .int32(1), value: .int32(2)), .entry(key: .int32(3), value: .int32(4))])
+            ),
+        ] as [(String, BusValue)])
     func values(text: String, value: BusValue) throws {
         #expect(try VariantText.parse(text) == value)
     }

@@ -73,7 +73,8 @@ import Testing
     @Test func exec() throws {
         var options = ExecOptions(id: "c")
         (options.process, options.detach, options.pidFile, options.consoleSocket) = ("/f", true, "/p", "/s")
-        #expect(try action(Self.shim + "exec --process /f --console-socket /s --detach --pid-file /p c") == .exec(options))
+        #expect(
+            try action(Self.shim + "exec --process /f --console-socket /s --detach --pid-file /p c") == .exec(options))
         (options.preserveFds, options.terminal) = (1, true)
         #expect(
             try action(

@@ -40,7 +40,8 @@ import Testing
         var tests: [String: [String]] = [:]
         let folder = root.appendingPathComponent("Tests")
         let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.allObjects ?? []
-        for case let file as URL in files where file.pathExtension == "swift" && !outside.contains(file.lastPathComponent) {
+        for case let file as URL in files
+        where file.pathExtension == "swift" && !outside.contains(file.lastPathComponent) {
             guard let text = try? String(contentsOf: file, encoding: .utf8), text.contains(".flag(") else { continue }
             for (flag, test) in annotations(in: text) {
                 tests[flag, default: []].append("\(file.deletingPathExtension().lastPathComponent): \(test)")
@@ -85,7 +86,8 @@ import Testing
             flag.padding(toLength: width, withPad: " ", startingAt: 0)
                 + (Self.tests[flag] ?? ["-"]).sorted().joined(separator: "; ")
         }
-        let text = "# The flags that are accepted, and the tests of their effects. Written by FlagCoverageTests.\n"
+        let text =
+            "# The flags that are accepted, and the tests of their effects. Written by FlagCoverageTests.\n"
             + lines.joined(separator: "\n") + "\n"
         let file = Self.root.appendingPathComponent("spec-fixtures/flag-tests.txt")
         if ProcessInfo.processInfo.environment["APUS_UPDATE_GOLDEN"] != nil {

@@ -113,7 +113,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--rootless=false", RootlessOption.no), ("--rootless 0", .no), ("--rootless=true", .yes), ("--rootless=1", .yes),
+        ("--rootless=false", RootlessOption.no), ("--rootless 0", .no), ("--rootless=true", .yes),
+        ("--rootless=1", .yes),
         ("--rootless=auto", .auto),
     ])
     func rootlessHasThreeAnswers(flag: String, option: RootlessOption) throws {

@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("checkpoint --bogus", "apus checkpoint: not available in this version"),
+        ("checkpoint --bogus", "apus checkpoint: not available in this version")
     ])
     func refused(line: String, message: String) {
         #expect(mistake(line)?.message == message)

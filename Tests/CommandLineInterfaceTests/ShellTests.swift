@@ -16,7 +16,8 @@ import Testing
     ]
 
     private static func has(_ shell: String) -> Bool {
-        FileManager.default.isExecutableFile(atPath: "/usr/bin/\(shell)") || FileManager.default.isExecutableFile(atPath: "/bin/\(shell)")
+        FileManager.default.isExecutableFile(atPath: "/usr/bin/\(shell)")
+            || FileManager.default.isExecutableFile(atPath: "/bin/\(shell)")
     }
 
     @Test(.enabled(if: has("fish"), "needs the program fish"), arguments: cases)
@@ -48,31 +49,32 @@ import Testing
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("apus-zsh-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
-        try Completion.script(for: .zsh).write(to: directory.appendingPathComponent("_apus"), atomically: true, encoding: .utf8)
+        try Completion.script(for: .zsh).write(
+            to: directory.appendingPathComponent("_apus"), atomically: true, encoding: .utf8)
         try """
-            PROMPT=
-            fpath=(\(directory.path) $fpath)
-            autoload -U compinit
-            compinit -u -D
-            apus() { [[ $1 == --root* ]] && print in-/x || print -l web db }
-            bindkey '^I' complete-word
-            zstyle ':completion:*' insert-tab false
-            begin() { print }
-            finish() { print -r -- 'END'; exit }
-            compprefuncs=(begin)
-            comppostfuncs=(finish)
-            compadd() {
-                if [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]]; then
-                    builtin compadd "$@"
-                    return
-                fi
-                local -a hits
-                builtin compadd -A hits "$@"
+        PROMPT=
+        fpath=(\(directory.path) $fpath)
+        autoload -U compinit
+        compinit -u -D
+        apus() { [[ $1 == --root* ]] && print in-/x || print -l web db }
+        bindkey '^I' complete-word
+        zstyle ':completion:*' insert-tab false
+        begin() { print }
+        finish() { print -r -- 'END'; exit }
+        compprefuncs=(begin)
+        comppostfuncs=(finish)
+        compadd() {
+            if [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]]; then
                 builtin compadd "$@"
-                (( $#hits )) && print -rl -- ">"$^hits
-            }
-            print READY
-            """.write(to: directory.appendingPathComponent("init"), atomically: true, encoding: .utf8)
+                return
+            fi
+            local -a hits
+            builtin compadd -A hits "$@"
+            builtin compadd "$@"
+            (( $#hits )) && print -rl -- ">"$^hits
+        }
+        print READY
+        """.write(to: directory.appendingPathComponent("init"), atomically: true, encoding: .utf8)
         let script = """
             zmodload zsh/zpty
             zpty z zsh -f -i

@@ -40,7 +40,8 @@ import Testing
         #expect(
             record.line(.json, at: Timestamp(seconds: 0)).hasSuffix(
                 #""field":"a","problems":[{"field":"a","message":"is \"x\""},{"field":"b[1]","message":"y"}]}"# + "\n"))
-        #expect(!LogRecord(.error, "1", problems: [("a", "x")]).line(.json, at: Timestamp(seconds: 0)).contains("problems"))
+        #expect(
+            !LogRecord(.error, "1", problems: [("a", "x")]).line(.json, at: Timestamp(seconds: 0)).contains("problems"))
     }
 }
 

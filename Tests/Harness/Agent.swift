@@ -17,7 +17,9 @@ public final class Agent {
         // Short: the name of a socket has 108 bytes.
         path = "\(workspace.directory)/agent"
         running = try workspace.start(workspace.command([try Self.program(), path, mode.rawValue]))
-        guard eventually({ Files.exists(path) }) else { throw HarnessError("the agent does not listen: \(running.wait(limit: 0))") }
+        guard eventually({ Files.exists(path) }) else {
+            throw HarnessError("the agent does not listen: \(running.wait(limit: 0))")
+        }
     }
 
     deinit { stop() }

@@ -23,7 +23,9 @@ public final class Bundle {
     private var lastOutput = ""
 
     /// A bundle that reports what it sees, with the configuration of `startingConfig` and these changes to it.
-    public static func minimal(on runtime: Runtime? = nil, _ change: (inout Value) throws -> Void = { _ in }) throws
+    public static func minimal(
+        on runtime: Runtime? = nil, _ change: (inout Value) throws -> Void = { _ in }
+    ) throws
         -> Bundle
     {
         guard let workspace = Workspace.current else { throw HarnessError("a bundle needs the .leavesNothing trait") }

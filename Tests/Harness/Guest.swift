@@ -7,7 +7,8 @@ public enum Guest {
 
     /// What the program is told about its guest besides (`APUS_VM_SUITE`, `APUS_VM_PACKAGES`, ...).
     public static var settings: [String] {
-        (Files.read("/proc/self/environ") ?? "").split(separator: "\0").filter { $0.hasPrefix("APUS_VM_") }.map(String.init)
+        (Files.read("/proc/self/environ") ?? "").split(separator: "\0").filter { $0.hasPrefix("APUS_VM_") }.map(
+            String.init)
     }
 
     private static func variable(_ name: String) -> String? {
@@ -15,10 +16,14 @@ public enum Guest {
     }
 
     /// Runs the tests that match a filter, with the runtime under test, after a shell script.
-    public static func runTests(_ filter: String, after preparation: String = "true", limit seconds: Int = 900) throws
+    public static func runTests(
+        _ filter: String, after preparation: String = "true", limit seconds: Int = 900
+    ) throws
         -> Outcome
     {
-        guard let program, let runtime = Runtime.underTest else { throw HarnessError("no virtual machine, or no runtime") }
+        guard let program, let runtime = Runtime.underTest else {
+            throw HarnessError("no virtual machine, or no runtime")
+        }
         guard let tests = Files.target(ofLink: "/proc/self/exe") else { throw HarnessError.lastCall("/proc/self/exe") }
         let template = try Template.directory.get()
         let binary = try resolved(runtime.path)

@@ -15,7 +15,9 @@ public final class Manager {
         var name = sockaddr_un()
         name.sun_family = sa_family_t(AF_UNIX)
         let bytes = [UInt8](address.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: name.sun_path) else { throw HarnessError("too long: \(address)") }
+        guard bytes.count < MemoryLayout.size(ofValue: name.sun_path) else {
+            throw HarnessError("too long: \(address)")
+        }
         withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
         var size = socklen_t(MemoryLayout<sockaddr_un>.size)
         if address.hasPrefix("@") {

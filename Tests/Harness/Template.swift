@@ -6,8 +6,10 @@ enum Template {
     static let directory: Result<String, HarnessError> = Result { () throws(HarnessError) in try prepare() }
 
     /// The applets of busybox that tests call.
-    static let applets = ["sh", "cat", "ls", "id", "true", "false", "sleep", "echo", "stty", "env", "head", "touch", "tr", "od",
-        "sha256sum", "seq", "pidof", "tty"]
+    static let applets = [
+        "sh", "cat", "ls", "id", "true", "false", "sleep", "echo", "stty", "env", "head", "touch", "tr", "od",
+        "sha256sum", "seq", "pidof", "tty",
+    ]
 
     private static var sources: String { Files.parent(of: Files.parent(of: #filePath)) + "/Assert" }
 

@@ -10,13 +10,17 @@ import Testing
             writer.member("on", true)
             writer.member("args", ["sh", "-c"])
             writer.member("none", [String]())
-            writer.member("linux", object: { writer in
-                writer.member("list", array: { writer in
-                    writer.object { $0.member("type", "pid") }
-                    writer.object { _ in }
-                    writer.null()
+            writer.member(
+                "linux",
+                object: { writer in
+                    writer.member(
+                        "list",
+                        array: { writer in
+                            writer.object { $0.member("type", "pid") }
+                            writer.object { _ in }
+                            writer.null()
+                        })
                 })
-            })
         }
         return writer.text
     }
@@ -81,7 +85,9 @@ import Testing
 }
 
 @Suite struct DecimalTests {
-    @Test(arguments: [(0, "0"), (1, "0.01"), (7, "0.07"), (10, "0.1"), (50, "0.5"), (99, "0.99"), (100, "1"), (153, "1.53")])
+    @Test(arguments: [
+        (0, "0"), (1, "0.01"), (7, "0.07"), (10, "0.1"), (50, "0.5"), (99, "0.99"), (100, "1"), (153, "1.53"),
+    ])
     func hundredthsAsGoWritesThem(value: UInt64, text: String) {
         var writer = JSONWriter(.compact)
         writer.decimal(hundredths: value)

@@ -7,7 +7,8 @@ extension Containers {
     @Suite(.beyondRunc("knows none of them")) struct AnnotationTests {
         // MARK: Groups
 
-        @Test(.needs("setpriv"), arguments: [("1", [27, 60]), ("0", [7]), ("", [7]), (nil, [7])] as [(String?, [Int])])
+        @Test(
+            .needs("setpriv"), arguments: [("1", [27, 60]), ("0", [7]), ("", [7]), (nil, [7])] as [(String?, [Int])])
         func `the caller's groups stay if they are to`(value: String?, expected: [Int]) throws {
             let bundle = try Bundle.sleeping {
                 $0.process.user.additionalGids = [7]
@@ -42,8 +43,11 @@ extension Containers {
 
         /// As the host sees them.
         private func groups(of pid: pid_t) -> [Int] {
-            let line = (Files.read("/proc/\(pid)/status") ?? "").split(separator: "\n").first { $0.hasPrefix("Groups:") }
-            return (line ?? "").split(separator: "\t").dropFirst().first?.split(separator: " ").compactMap { Int($0) } ?? []
+            let line = (Files.read("/proc/\(pid)/status") ?? "").split(separator: "\n").first {
+                $0.hasPrefix("Groups:")
+            }
+            return (line ?? "").split(separator: "\t").dropFirst().first?.split(separator: " ").compactMap { Int($0) }
+                ?? []
         }
 
         // MARK: Hooks
@@ -69,7 +73,9 @@ extension Containers {
             let output = "\(bundle.workspace.directory)/output"
             let errors = "\(bundle.workspace.directory)/errors"
             try Files.write("before\n", to: output)
-            bundle.config.annotations = ["run.oci.hooks.stdout": .string(output), "run.oci.hooks.stderr": .string(errors)]
+            bundle.config.annotations = [
+                "run.oci.hooks.stdout": .string(output), "run.oci.hooks.stderr": .string(errors),
+            ]
             if how == "run" {
                 try bundle.run().ok()
             } else {
@@ -167,7 +173,8 @@ extension Containers {
             }
             try bundle.save()
             let output = try bundle.command(["check", bundle.directory]).run().output
-            #expect(output.contains(#"annotations["run.oci.handler"]: warning: has an effect in crun, and none in apus"#))
+            #expect(
+                output.contains(#"annotations["run.oci.handler"]: warning: has an effect in crun, and none in apus"#))
             #expect(!output.contains("keep_original_groups"))
         }
     }

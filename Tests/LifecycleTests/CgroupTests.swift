@@ -127,7 +127,9 @@ extension Containers {
             #expect(bundle.limit("memory", "memory.memsw.limit_in_bytes") == "\(128 << 20)")
         }
 
-        @Test(.enabled(if: !isV1, "v2 files"), arguments: [(-1, 128 << 20, "134217728"), (0, 0, "max"), (64 << 20, 0, "max")])
+        @Test(
+            .enabled(if: !isV1, "v2 files"),
+            arguments: [(-1, 128 << 20, "134217728"), (0, 0, "max"), (64 << 20, 0, "max")])
         func `swap has a limit of its own where memory has none`(limit: Int, swap: Int, expected: String) throws {
             let bundle = try Bundle.sleeping {
                 $0.linux.resources.memory = ["limit": Value(limit), "swap": Value(swap)]
@@ -203,7 +205,8 @@ extension Containers {
                     """
                 default: "mount -t tmpfs none /sys/fs/cgroup/unified"
                 }
-            bundle.wrapper = ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec"]
+            bundle.wrapper =
+                ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec"]
                 + ["\(hide)\nexec \"$@\"", "sh"]
             let output = try bundle.run().ok().output
             #expect(output.hasPrefix("31\n"))
@@ -215,7 +218,8 @@ extension Containers {
         @Test(.enabled(if: isV1, "one of several hierarchies"), .beyondRunc("needs no such thing"))
         func `without any hierarchy that can be reached there is none`() throws {
             let bundle = try Bundle.minimal()
-            bundle.wrapper = ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec"]
+            bundle.wrapper =
+                ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec"]
                 + ["mount -t tmpfs none /sys/fs/cgroup; exec \"$@\"", "sh"]
             expectFailure(try bundle.run(), saying: "no cgroup file system is mounted")
             bundle.expectNothingLeft()

@@ -49,7 +49,8 @@ extension Containers {
             #expect(findings.count == 2 && findings.allSatisfy { $0.members.count == 4 })
         }
 
-        @Test(.flag("check --format")) func `JSON of a good bundle is an empty array, and text is the default`() throws {
+        @Test(.flag("check --format")) func `JSON of a good bundle is an empty array, and text is the default`() throws
+        {
             let bundle = try Bundle.minimal()
             #expect(try Value(parsing: check(bundle, "--format", "json").ok().output) == [])
             #expect(try check(bundle, "--format=text").ok().output == check(bundle).output)
@@ -128,7 +129,8 @@ extension Containers {
             #expect(try told(of: "process.args[0]", by: bundle).first?.contains("needs /lib") == true)
             var foreign = try #require(Files.bytes("\(bundle.rootfs)/bin/busybox")?.prefix(64))
             foreign[18] = 8  // EM_MIPS
-            try Files.write(String(decoding: foreign, as: Unicode.ASCII.self), to: "\(bundle.rootfs)/bin/tool", mode: 0o755)
+            try Files.write(
+                String(decoding: foreign, as: Unicode.ASCII.self), to: "\(bundle.rootfs)/bin/tool", mode: 0o755)
             #expect(try told(of: "process.args[0]", by: bundle).count == 1)
         }
 
@@ -185,7 +187,9 @@ extension Containers {
 
         @Test func `namespaces by path`() throws {
             #expect(try told(of: "linux.namespaces[4].path") { $0.join("uts", "/absent") }.count == 1)
-            #expect(try told(of: "linux.namespaces[4].path") { $0.join("uts", "/etc/passwd") }.first?.contains("is no namespace") == true)
+            #expect(
+                try told(of: "linux.namespaces[4].path") { $0.join("uts", "/etc/passwd") }.first?.contains(
+                    "is no namespace") == true)
             #expect(
                 try told(of: "linux.namespaces[4].path") { $0.join("uts", "/proc/self/ns/net") }.first?
                     .contains("is a network namespace, not a uts namespace") == true)
@@ -213,7 +217,8 @@ extension Containers {
             }
             let output = try check(bundle).output
             #expect(output.contains("process.rlimits[0].hard: 1099511627776 is above /proc/sys/fs/nr_open"))
-            #expect(output.contains("linux.resources.hugepageLimits[0].pageSize: this machine has no huge pages of 3MB"))
+            #expect(
+                output.contains("linux.resources.hugepageLimits[0].pageSize: this machine has no huge pages of 3MB"))
             #expect(output.contains("linux.resources.cpu.cpus: there is no processor 100000"))
             #expect(output.contains("linux.resources.unified"))
         }
@@ -253,7 +258,9 @@ extension Containers {
             #expect(outcome.status == 1)
             #expect(outcome.output.contains("mounts[7].source: stat /absent"))
             #expect(outcome.output.contains("linux.namespaces: warning: of type user is added"))
-            #expect(outcome.output.contains("linux.uidMappings: warning: missing, taken as 0 -> 65534 (apus spec --rootless"))
+            #expect(
+                outcome.output.contains(
+                    "linux.uidMappings: warning: missing, taken as 0 -> 65534 (apus spec --rootless"))
             #expect(Files.tree(bundle.directory) == before)
         }
 
@@ -264,7 +271,9 @@ extension Containers {
             try Files.copy(bundle.runtime.path, to: program, mode: 0o755)
             let drop = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
             let output = try bundle.workspace.command(drop + [program, "check", bundle.directory]).run().output
-            #expect(output.contains("linux.uidMappings[0]: /etc/subuid does not give this user the ids from 4000000 to 4000009"))
+            #expect(
+                output.contains(
+                    "linux.uidMappings[0]: /etc/subuid does not give this user the ids from 4000000 to 4000009"))
         }
 
         @Test func `what is no bundle`() throws {

@@ -53,7 +53,9 @@ extension Containers {
             bundle.expectNothingLeft()
         }
 
-        @Test(.flag("create --pid-file")) func `the pid file holds the digits of the process id and nothing else`() throws {
+        @Test(.flag("create --pid-file")) func `the pid file holds the digits of the process id and nothing else`()
+            throws
+        {
             let bundle = try Bundle.sleeping()
             try bundle.create().ok()
             let pid = try bundle.state().pid
@@ -186,7 +188,9 @@ extension Containers {
             #expect(written.differences(from: bundle.config) == [])
         }
 
-        @Test(.flag("spec --rootless", "spec --bundle")) func `a rootless spec has a user namespace and no limits`() throws {
+        @Test(.flag("spec --rootless", "spec --bundle")) func `a rootless spec has a user namespace and no limits`()
+            throws
+        {
             let bundle = try Bundle.minimal()
             try bundle.command(["spec", "--rootless", "--bundle", bundle.directory]).run().ok()
             let written = try Value(parsing: Files.read("\(bundle.directory)/config.json") ?? "")
@@ -236,7 +240,8 @@ extension Containers {
             #expect(features.linux.cgroup.v1 == true && features.linux.cgroup.v2 == true)
         }
 
-        @Test(.flag("plan --format"), .beyondRunc("has no such command"), .needs("setpriv"), arguments: ["text", "json"])
+        @Test(
+            .flag("plan --format"), .beyondRunc("has no such command"), .needs("setpriv"), arguments: ["text", "json"])
         func `plan says what would be done, to anybody, and does nothing`(format: String) throws {
             let bundle = try Bundle.minimal()
             try bundle.save()
@@ -253,7 +258,8 @@ extension Containers {
 
         // MARK: Logs
 
-        @Test(.flag("--log", "--log-format")) func `an error is one JSON object in the log and is said on standard error too`() throws {
+        @Test(.flag("--log", "--log-format"))
+        func `an error is one JSON object in the log and is said on standard error too`() throws {
             let bundle = try Bundle.minimal { $0.run("/absent/program") }
             let log = "\(bundle.workspace.directory)/log.json"
             bundle.globalFlags = ["--log", log, "--log-format", "json"]

@@ -5,7 +5,8 @@ extension Containers {
     @Suite struct ConsoleTests {
         // MARK: Console socket
 
-        @Test(.flag("create --console-socket")) func `the master of the terminal comes over the console socket`() throws {
+        @Test(.flag("create --console-socket")) func `the master of the terminal comes over the console socket`() throws
+        {
             let bundle = try Bundle.terminal()
             let socket = try ConsoleSocket(in: bundle.workspace.directory)
             try bundle.create("--console-socket", socket.path).ok()

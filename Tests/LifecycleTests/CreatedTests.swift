@@ -61,7 +61,8 @@ extension Containers {
             let place = try bundle.hostDirectory("place", mode: 0o777)
             bundle.config.bind(place, to: place)
             try Files.makeDirectory("\(bundle.rootfs)\(place)")
-            bundle.config.hook(making.1, "/bin/sh", args: ["sh", "-c", "echo > \(place)/in; while :; do sleep 1; done"])
+            bundle.config.hook(
+                making.1, "/bin/sh", args: ["sh", "-c", "echo > \(place)/in; while :; do sleep 1; done"])
             let command = try bundle.workspace.start(bundle.creating(making.0))
             #expect(eventually { Files.exists("\(place)/in") })
             command.kill(signal)
@@ -135,7 +136,12 @@ extension Containers {
             let others = try (0..<4).map { _ in
                 try bundle.workspace.start(bundle.workspace.command(["/bin/sh", "-c", "while :; do :; done"]))
             }
-            defer { for other in others { other.kill(); other.wait(limit: 5) } }
+            defer {
+                for other in others {
+                    other.kill()
+                    other.wait(limit: 5)
+                }
+            }
             try body()
         }
 

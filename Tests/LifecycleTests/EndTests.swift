@@ -42,7 +42,9 @@ extension Containers {
         func `delete with force ends a container that is being created`(kind: String) throws {
             let bundle = try Bundle.minimal()
             let marker = "\(bundle.workspace.directory)/in-hook"
-            bundle.config.hooks = .object([kind: [["path": "/bin/sh", "args": ["sh", "-c", "touch \(marker); exec sleep 50"]]]])
+            bundle.config.hooks = .object([
+                kind: [["path": "/bin/sh", "args": ["sh", "-c", "touch \(marker); exec sleep 50"]]]
+            ])
             let creating = try bundle.workspace.start(bundle.creating(["create"]))
             #expect(eventually { Files.exists(marker) })
             #expect(bundle.status == "creating")
@@ -97,7 +99,10 @@ extension Containers {
             #expect(bundle.hasReceived(numbers[signal] ?? 15))
         }
 
-        @Test(arguments: [["delete", "ID", "--force"], ["delete", "--force", "ID"], ["delete", "-f", "ID"], ["delete", "ID", "-f=true"]])
+        @Test(arguments: [
+            ["delete", "ID", "--force"], ["delete", "--force", "ID"], ["delete", "-f", "ID"],
+            ["delete", "ID", "-f=true"],
+        ])
         func `flags stand before or after the id`(words: [String]) throws {
             let bundle = try Bundle.sleeping()
             try bundle.run("--detach").ok()
@@ -117,7 +122,9 @@ extension Containers {
                 $0.run("/bin/true")
             }
             let marker = "\(bundle.workspace.directory)/marker"
-            bundle.config.hooks.createContainer = [["path": "/bin/sh", "args": ["sh", "-c", "echo hello > \(marker)"]]]
+            bundle.config.hooks.createContainer = [
+                ["path": "/bin/sh", "args": ["sh", "-c", "echo hello > \(marker)"]]
+            ]
             try bundle.run().ok()
             #expect(Files.line(marker) == "hello")
         }
@@ -172,7 +179,8 @@ extension Containers {
 extension Bundle {
     private var freezer: (path: String, frozen: String, thawed: String) {
         Host.hierarchies["freezer"] == nil
-            ? ("\(cgroup("unified"))/cgroup.freeze", "1", "0") : ("\(cgroup("freezer"))/freezer.state", "FROZEN", "THAWED")
+            ? ("\(cgroup("unified"))/cgroup.freeze", "1", "0")
+            : ("\(cgroup("freezer"))/freezer.state", "FROZEN", "THAWED")
     }
 
     /// Freezes the container by hand, and waits until it stands still.

@@ -48,9 +48,10 @@ extension Containers {
         }
 
         /// kmsg may be opened for writing by anybody whom the cgroup lets.
-        @Test(arguments: [
-            (rules: [], isAllowed: false), (rules: ["w"], isAllowed: true), (rules: ["r"], isAllowed: false),
-        ] as [(rules: [String], isAllowed: Bool)])
+        @Test(
+            arguments: [
+                (rules: [], isAllowed: false), (rules: ["w"], isAllowed: true), (rules: ["r"], isAllowed: false),
+            ] as [(rules: [String], isAllowed: Bool)])
         func `a device is denied unless a rule allows it`(rules: [String], isAllowed: Bool) throws {
             let bundle = try Bundle.minimal {
                 $0.shell("if (: > /dev/kmsg) 2>/dev/null; then echo true; else echo false; fi")

@@ -67,7 +67,10 @@ extension Containers {
         @Test func `an interface of the container is told of`() throws {
             let bundle = try running()
             let add = bundle.workspace.command(
-                ["/usr/bin/nsenter", "-n", "-t", "\(bundle.pid ?? 0)", "/sbin/ip", "link", "add", "dum0", "type", "dummy"])
+                [
+                    "/usr/bin/nsenter", "-n", "-t", "\(bundle.pid ?? 0)", "/sbin/ip", "link", "add", "dum0", "type",
+                    "dummy",
+                ])
             // Not every kernel has such an interface to offer.
             guard let added = try? add.run(), added.succeeded else { return }
             let names = try bundle.statistics().data.network_interfaces.items.map(\.Name)
@@ -222,7 +225,8 @@ extension Containers {
             expectFailure(
                 try bundle.command(["ps", bundle.id, "-e", "-o", "comm"]).run(),
                 saying: "couldn't find PID field in ps output")
-            expectFailure(try bundle.command(["ps", bundle.id, "--bogus"]).run(), saying: "exit status 1", "bogus|option")
+            expectFailure(
+                try bundle.command(["ps", bundle.id, "--bogus"]).run(), saying: "exit status 1", "bogus|option")
             expectFailure(try bundle.command(["ps", "-f", "xml", bundle.id]).run(), saying: "invalid format option")
         }
 

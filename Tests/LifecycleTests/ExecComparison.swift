@@ -61,7 +61,8 @@ struct ExecComparison: Sendable, CustomTestStringConvertible {
         try command.run().ok()
         let terminal = hasTerminal ? try socket.receive() : nil
         terminal?.readToEnd()
-        guard let pid = Files.line(pidFile).flatMap({ pid_t($0) }), eventually({ waitpid(pid, nil, WNOHANG) == pid }) else {
+        guard let pid = Files.line(pidFile).flatMap({ pid_t($0) }), eventually({ waitpid(pid, nil, WNOHANG) == pid })
+        else {
             throw HarnessError("the assert program did not end")
         }
         if let terminal { return terminal.reports.first ?? .null }
@@ -105,25 +106,29 @@ struct ExecComparison: Sendable, CustomTestStringConvertible {
             $0.config.unmount("/dev/mqueue")
             $0.config.remove("hostname")
         },
-        ExecComparison("a process file", process: {
-            $0 = [
-                "args": ["/assert", "report"], "cwd": "/bin", "user": ["uid": 9, "gid": 8, "additionalGids": [7]],
-                "env": ["PATH=/x", "OWN=1"],
-            ]
-        }),
-        ExecComparison("a process file with everything", process: {
-            // Go 1.19, which runc 1.1.5 is made with, raises the soft limit of files to the hard one as it starts, and
-            // that is before or after runc sets them.
-            $0.rlimits = [
-                ["type": "RLIMIT_NOFILE", "soft": 200, "hard": 200],
-                ["type": "RLIMIT_MSGQUEUE", "soft": 100, "hard": 200],
-            ]
-            $0.capabilities = [
-                "bounding": ["CAP_CHOWN", "CAP_KILL"], "permitted": ["CAP_KILL"], "effective": ["CAP_KILL"],
-                "inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL"],
-            ]
-            $0.user = ["uid": 1000, "gid": 1000, "umask": 0]
-            $0.noNewPrivileges = false
-        }),
+        ExecComparison(
+            "a process file",
+            process: {
+                $0 = [
+                    "args": ["/assert", "report"], "cwd": "/bin", "user": ["uid": 9, "gid": 8, "additionalGids": [7]],
+                    "env": ["PATH=/x", "OWN=1"],
+                ]
+            }),
+        ExecComparison(
+            "a process file with everything",
+            process: {
+                // Go 1.19, which runc 1.1.5 is made with, raises the soft limit of files to the hard one as it starts, and
+                // that is before or after runc sets them.
+                $0.rlimits = [
+                    ["type": "RLIMIT_NOFILE", "soft": 200, "hard": 200],
+                    ["type": "RLIMIT_MSGQUEUE", "soft": 100, "hard": 200],
+                ]
+                $0.capabilities = [
+                    "bounding": ["CAP_CHOWN", "CAP_KILL"], "permitted": ["CAP_KILL"], "effective": ["CAP_KILL"],
+                    "inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL"],
+                ]
+                $0.user = ["uid": 1000, "gid": 1000, "umask": 0]
+                $0.noNewPrivileges = false
+            }),
     ]
 }

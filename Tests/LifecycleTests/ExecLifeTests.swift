@@ -7,7 +7,8 @@ extension Containers {
     @Suite struct ExecLifeTests {
         // MARK: Detached
 
-        @Test(.flag("exec --detach", "exec --pid-file")) func `detached it goes on, and the pid file names it`() throws {
+        @Test(.flag("exec --detach", "exec --pid-file")) func `detached it goes on, and the pid file names it`() throws
+        {
             let bundle = try Bundle.running()
             let pidFile = "\(bundle.directory)/exec.pid"
             try bundle.exec("/bin/sleep", "1000", flags: "--detach", "--pid-file", pidFile).ok()
@@ -36,7 +37,8 @@ extension Containers {
         }
 
         @Test(
-            .flag("create --pidfd-socket", "run --pidfd-socket", "exec --pidfd-socket"), arguments: ["create", "run", "exec"])
+            .flag("create --pidfd-socket", "run --pidfd-socket", "exec --pidfd-socket"),
+            arguments: ["create", "run", "exec"])
         func `a pidfd of the process is sent`(command: String) throws {
             let bundle = try Bundle.sleeping()
             let socket = try ConsoleSocket(in: bundle.workspace.directory, named: "pidfd.sock")
@@ -76,8 +78,11 @@ extension Containers {
             try Files.write("\(process)", to: "\(bundle.directory)/process.json")
             let pidFile = "\(bundle.directory)/exec.pid"
             try bundle.executing(
-                [], ["--process", "\(bundle.directory)/process.json", "--detach", "--console-socket", socket.path,
-                    "--pid-file", pidFile]
+                [],
+                [
+                    "--process", "\(bundle.directory)/process.json", "--detach", "--console-socket", socket.path,
+                    "--pid-file", pidFile,
+                ]
             ).run().ok()
             let terminal = try socket.receive()
             terminal.readToEnd()
@@ -189,7 +194,9 @@ extension Containers {
         }
 
         @Test func `the last free process of a pids limit is enough`() throws {
-            let bundle = try Bundle.running { $0.linux.resources.pids = ["limit": Host.hierarchies["pids"] == nil ? 3 : 2] }
+            let bundle = try Bundle.running {
+                $0.linux.resources.pids = ["limit": Host.hierarchies["pids"] == nil ? 3 : 2]
+            }
             #expect(try bundle.exec("/assert", "exit", "7").status == 7)
         }
 
@@ -212,13 +219,16 @@ extension Containers {
         }
 
         /// CVE-2019-5736: what runs in the container is a sealed copy of a small program, never the runtime.
-        @Test(arguments: ["/proc/self/exe", "/evil"]) func `the runtime's own image cannot be run or written`(program: String)
+        @Test(arguments: ["/proc/self/exe", "/evil"]) func `the runtime's own image cannot be run or written`(
+            program: String
+        )
             throws
         {
             let bundle = try Bundle.sleeping()
             try bundle.put("evil", "#!/proc/self/exe\n", mode: 0o755)
             try bundle.begin()
-            var before = stat(), after = stat()
+            var before = stat()
+            var after = stat()
             stat(bundle.runtime.path, &before)
             #expect(try bundle.exec(program).status != 0)
             stat(bundle.runtime.path, &after)
@@ -226,7 +236,9 @@ extension Containers {
         }
 
         /// CVE-2016-9962: a container that may trace whatever it sees finds nothing that is more than itself.
-        @Test(arguments: [false, true]) func `a container with CAP_SYS_PTRACE sees nobody with more rights`(seccomp: Bool)
+        @Test(arguments: [false, true]) func `a container with CAP_SYS_PTRACE sees nobody with more rights`(
+            seccomp: Bool
+        )
             throws
         {
             let held = ["CAP_SYS_PTRACE", "CAP_KILL"]

@@ -3,7 +3,8 @@ import Testing
 
 extension Bundle {
     /// A created and started container whose process sleeps.
-    static func running(on runtime: Runtime? = nil, _ change: (inout Value) throws -> Void = { _ in }) throws -> Bundle {
+    static func running(on runtime: Runtime? = nil, _ change: (inout Value) throws -> Void = { _ in }) throws -> Bundle
+    {
         let bundle = try minimal(on: runtime) {
             $0.run("/assert", "sleep")
             try change(&$0)

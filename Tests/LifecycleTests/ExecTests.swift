@@ -113,7 +113,8 @@ extension Containers {
             let bundle = try Bundle.running {
                 $0.process.user = ["uid": 5, "gid": 6, "umask": 0o77, "additionalGids": [7, 8]]
                 $0.process.rlimits = [
-                    ["type": "RLIMIT_NOFILE", "soft": 20, "hard": 30], ["type": "RLIMIT_NPROC", "soft": 50, "hard": 60],
+                    ["type": "RLIMIT_NOFILE", "soft": 20, "hard": 30],
+                    ["type": "RLIMIT_NPROC", "soft": 50, "hard": 60],
                 ]
                 $0.process.oomScoreAdj = 321
                 $0.process.ioPriority = ["class": "IOPRIO_CLASS_BE", "priority": 6]
@@ -126,7 +127,8 @@ extension Containers {
             let seen = try bundle.seen()
             for fact in [
                 "uid", "gid", "groups", "umask", "env", "cwd", "capabilities", "rlimits", "oomScoreAdj", "ioPriority",
-                "scheduler", "personality", "noNewPrivileges", "securebits", "affinity", "blockedSignals", "ignoredSignals",
+                "scheduler", "personality", "noNewPrivileges", "securebits", "affinity", "blockedSignals",
+                "ignoredSignals",
                 "parentDeathSignal", "keepCapabilities",
             ] {
                 #expect(seen[fact] == first[fact], "\(fact)")
@@ -135,10 +137,13 @@ extension Containers {
             #expect(seen.sessionKeyring == first.sessionKeyring)
         }
 
-        @Test(.flag("exec --user", "exec --additional-gids", "exec --cwd", "exec --env")) func `the flags change it`() throws {
+        @Test(.flag("exec --user", "exec --additional-gids", "exec --cwd", "exec --env")) func `the flags change it`()
+            throws
+        {
             let bundle = try Bundle.running { $0.process.user = ["uid": 0, "gid": 0, "additionalGids": [3]] }
             let seen = try bundle.seen(
-                "--user", "1000:1001", "-g", "5", "--additional-gids", "6", "--cwd", "/bin", "-e", "A=1", "--env", "A=2",
+                "--user", "1000:1001", "-g", "5", "--additional-gids", "6", "--cwd", "/bin", "-e", "A=1", "--env",
+                "A=2",
                 "--env", "B=x=y")
             #expect(seen.uid.real == 1000 && seen.gid.real == 1001)
             #expect(seen.groups == [3, 5, 6])
@@ -195,7 +200,9 @@ extension Containers {
             #expect(seen.tries.members.values.first == "EOPNOTSUPP")
         }
 
-        @Test(.flag("exec --process")) func `a process file gives everything, but for rights that it leaves out`() throws {
+        @Test(.flag("exec --process")) func `a process file gives everything, but for rights that it leaves out`()
+            throws
+        {
             let bundle = try Bundle.running {
                 $0.process.oomScoreAdj = 123
                 $0.process.env = ["PATH=/bin", "MINE=no"]
@@ -263,7 +270,8 @@ extension Containers {
 
         @Test func `HOME is that of the user`() throws {
             let bundle = try Bundle.sleeping()
-            try bundle.put("etc/passwd", "root:x:0:0::/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n1001:x:0:0::/evil:\n")
+            try bundle.put(
+                "etc/passwd", "root:x:0:0::/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n1001:x:0:0::/evil:\n")
             try bundle.begin()
             #expect(try bundle.seen("-u", "1000").env.strings.contains("HOME=/home/u"))
             let numeric = try bundle.seen("-u", "1001")
@@ -296,21 +304,24 @@ extension Containers {
             #expect(bundle.leftovers(since: before).isEmpty)
         }
 
-        @Test(arguments: [
-            (["--user", "root"], "--user"), (["--user", "1:"], "--user"), (["--user", ":1"], "--user"),
-            (["--user", "1:2:3"], "--user"), (["--user", " 1"], "--user"), (["--user", "1x"], "--user"),
-            (["--user", "-1"], "--user"), (["--user", "4294967295"], "--user"), (["--user", "4294967296"], "--user"),
-            (["--user", "+1"], "--user"), (["--cwd", "bin"], "Cwd must be an absolute path"),
-            (["--cwd", "/nosuch"], "/nosuch"), (["--env", "A"], "invalid environment variable: \"A\""),
-            (["--env", "=1"], "invalid environment variable: \"=1\""), (["--process", "/nosuch"], "/nosuch"),
-            (["--process", "/dev/null"], "/dev/null"), (["--preserve-fds", "65537"], "65536 descriptors"),
-            (["--pid-file", "/nosuch/pid"], "/nosuch/"), (["--pidfd-socket", "/nosuch/s"], "/nosuch/s"),
-            (["--tty", "--detach"], "without setting console socket"),
-            (["--console-socket", "/s"], "cannot use console socket"), (["--apparmor", "p"], "AppArmor"),
-            (["--process-label", "l"], "SELinux"), (["--cgroup", "../.."], "not a sub cgroup path"),
-            (["--cgroup", "/nosuch"], "nosuch"), (["--cgroup", "a:b:c"], "a:b:c"), (["--cgroup", ":/"], "controller"),
-            (["--cgroup", "a", "--cgroup", "b"], "controller"), (["--cgroup", "nosuch:/"], "nosuch"),
-        ] as [([String], String)])
+        @Test(
+            arguments: [
+                (["--user", "root"], "--user"), (["--user", "1:"], "--user"), (["--user", ":1"], "--user"),
+                (["--user", "1:2:3"], "--user"), (["--user", " 1"], "--user"), (["--user", "1x"], "--user"),
+                (["--user", "-1"], "--user"), (["--user", "4294967295"], "--user"),
+                (["--user", "4294967296"], "--user"),
+                (["--user", "+1"], "--user"), (["--cwd", "bin"], "Cwd must be an absolute path"),
+                (["--cwd", "/nosuch"], "/nosuch"), (["--env", "A"], "invalid environment variable: \"A\""),
+                (["--env", "=1"], "invalid environment variable: \"=1\""), (["--process", "/nosuch"], "/nosuch"),
+                (["--process", "/dev/null"], "/dev/null"), (["--preserve-fds", "65537"], "65536 descriptors"),
+                (["--pid-file", "/nosuch/pid"], "/nosuch/"), (["--pidfd-socket", "/nosuch/s"], "/nosuch/s"),
+                (["--tty", "--detach"], "without setting console socket"),
+                (["--console-socket", "/s"], "cannot use console socket"), (["--apparmor", "p"], "AppArmor"),
+                (["--process-label", "l"], "SELinux"), (["--cgroup", "../.."], "not a sub cgroup path"),
+                (["--cgroup", "/nosuch"], "nosuch"), (["--cgroup", "a:b:c"], "a:b:c"),
+                (["--cgroup", ":/"], "controller"),
+                (["--cgroup", "a", "--cgroup", "b"], "controller"), (["--cgroup", "nosuch:/"], "nosuch"),
+            ] as [([String], String)])
         func `a flag that cannot be obeyed is 255 and leaves nothing`(flags: [String], message: String) throws {
             let bundle = try Bundle.running()
             let before = bundle.workspace.snapshot()

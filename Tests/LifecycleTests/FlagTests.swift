@@ -49,7 +49,8 @@ extension Containers {
             let bundle = try Bundle.sleeping()
             let path = "\(bundle.workspace.directory)/run.pid"
             try bundle.save()
-            try bundle.command(["run", "--detach", "--bundle", bundle.directory, "--pid-file", path, bundle.id]).run().ok()
+            try bundle.command(["run", "--detach", "--bundle", bundle.directory, "--pid-file", path, bundle.id]).run()
+                .ok()
             #expect(Files.read(path) == "\(try bundle.state().pid)")
         }
 
@@ -80,7 +81,9 @@ extension Containers {
             .beyondRunc("goes on without it"), .flag("exec --apparmor", "exec --process-label"),
             arguments: [("--apparmor", "AppArmor"), ("--process-label", "SELinux")])
         func `a label that this host cannot give is refused`(flag: String, module: String) throws {
-            let isThere = module == "AppArmor" ? Files.line("/sys/module/apparmor/parameters/enabled") == "Y"
+            let isThere =
+                module == "AppArmor"
+                ? Files.line("/sys/module/apparmor/parameters/enabled") == "Y"
                 : Files.exists("/sys/fs/selinux/enforce")
             guard !isThere else { return }
             let bundle = try Bundle.sleeping()
@@ -143,7 +146,9 @@ extension Containers {
             #expect(bundle.status == "created")
         }
 
-        @Test(.beyondRunc("has other words"), .flag("--debug", "--log-level"), arguments: [["--debug"], ["--log-level", "debug"]])
+        @Test(
+            .beyondRunc("has other words"), .flag("--debug", "--log-level"),
+            arguments: [["--debug"], ["--log-level", "debug"]])
         func `debug says what was called and how it ended`(flags: [String]) throws {
             let bundle = try Bundle.minimal { $0.shell("exit 3") }
             let log = "\(bundle.workspace.directory)/log.json"
@@ -156,7 +161,9 @@ extension Containers {
             #expect(lines.last?.msg == "exit status 3")
         }
 
-        @Test(.beyondRunc("has no such flag"), .flag("--log-level")) func `a level leaves out what matters less`() throws {
+        @Test(.beyondRunc("has no such flag"), .flag("--log-level")) func `a level leaves out what matters less`()
+            throws
+        {
             let bundle = try Bundle.minimal { $0.process.capabilities.bounding.append("CAP_BOGUS") }
             bundle.globalFlags = ["--log-level", "warning"]
             #expect(try bundle.run().ok().errors.contains("CAP_BOGUS"))

@@ -30,7 +30,9 @@ extension Containers {
         @Test(arguments: kinds)
         func `of much output the end is shown`(kind: String) throws {
             let (outcome, _) = try said(
-                by: kind, "i=0; while [ $i -lt 3000 ]; do echo 'much to say, and nothing in it'; i=$((i+1)); done; echo last; exit 3")
+                by: kind,
+                "i=0; while [ $i -lt 3000 ]; do echo 'much to say, and nothing in it'; i=$((i+1)); done; echo last; exit 3"
+            )
             #expect(outcome.errors.contains("; last"), "\(outcome)")
             #expect(outcome.errors.utf8.count < 3000)
         }

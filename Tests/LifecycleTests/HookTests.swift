@@ -173,7 +173,8 @@ extension Containers {
                 hooks.bundle.config.run("/bin/true")
             }
             let place = "\(hooks.bundle.workspace.directory)/place"
-            hooks.bundle.config.hook("createContainer", "/bin/sh", args: ["sh", "-c", "pwd -P > \(place); ls >> \(place)"])
+            hooks.bundle.config.hook(
+                "createContainer", "/bin/sh", args: ["sh", "-c", "pwd -P > \(place); ls >> \(place)"])
             try hooks.bundle.run().ok()
             let said = (Files.read(place) ?? "").split(separator: "\n").map(String.init)
             #expect(said.first == hooks.bundle.rootfs)

@@ -8,7 +8,10 @@ extension Containers {
     struct HostTests {
         /// In front of the runtime: a mount namespace of its own, and a script in it.
         private static func privately(_ script: String) -> [String] {
-            ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script + "\nexec \"$@\"", "sh"]
+            [
+                "/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script + "\nexec \"$@\"",
+                "sh",
+            ]
         }
 
         private static let readOnly = """
@@ -83,7 +86,8 @@ extension Containers {
             let bundle = try Bundle.nested { $0.linux.remove("resources") }
             bundle.config.unshare("cgroup")
             expectFailure(try bundle.run(), saying: "linux.cgroupsPath", "read-only")
-            bundle.config.process.args = Value(["/apus", "--rootless=true"] + bundle.config.process.args.items.dropFirst().compactMap(\.text))
+            bundle.config.process.args = Value(
+                ["/apus", "--rootless=true"] + bundle.config.process.args.items.dropFirst().compactMap(\.text))
             #expect(try bundle.report().uid.real == 0)
         }
 
@@ -167,7 +171,8 @@ extension Containers {
             bundle.expectNothingLeft()
         }
 
-        @Test(.enabled(if: Files.read("/proc/self/mountinfo")?.contains(" - resctrl ") == false, "this host has resctrl"))
+        @Test(
+            .enabled(if: Files.read("/proc/self/mountinfo")?.contains(" - resctrl ") == false, "this host has resctrl"))
         func `without resctrl it is an error`() throws {
             let bundle = try Bundle.minimal { $0.linux.intelRdt = ["closID": "gold"] }
             expectFailure(try bundle.run(), saying: "linux.intelRdt: resctrl is not mounted on this host")
@@ -199,7 +204,8 @@ extension Bundle {
         bundle.config.process.noNewPrivileges = false
         bundle.config.grant(
             [
-                "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "MKNOD", "NET_ADMIN",
+                "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "MKNOD",
+                "NET_ADMIN",
                 "SYS_RESOURCE", "SYS_CHROOT", "SETFCAP", "NET_BIND_SERVICE", "AUDIT_WRITE", "SYS_PTRACE",
             ].map { "CAP_" + $0 })
         bundle.config.bind(bundle.runtime.path, to: "/apus")

@@ -28,7 +28,8 @@ extension Containers {
             try bundle.create().ok()
             try bundle.start().ok()
             for controller in ["memory", "pids", "unified"] {
-                let name = Array("\(bundle.cgroup(controller))/x".utf8CString.dropLast()) + [CChar(bitPattern: 0xFF), 0]
+                let name =
+                    Array("\(bundle.cgroup(controller))/x".utf8CString.dropLast()) + [CChar(bitPattern: 0xFF), 0]
                 #expect(mkdir(name, 0o755) == 0 || errno == EEXIST, "\(controller)")
             }
             try bundle.delete("--force").ok()

@@ -32,8 +32,12 @@ private struct Attribute: CustomTestStringConvertible, Sendable {
             """
             set -- /usr/bin/python3 -c 'import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {1, 10, 15, 41}); \
             os.execv(sys.argv[1], sys.argv[1:])' "$@"
-            """, is: "0000000000000000") { $0.blockedSignals },
-        Attribute("resource limits", "ulimit -c 0; ulimit -s 4096", is: [["soft": 0, "hard": 0], ["soft": 4_194_304, "hard": 4_194_304]]) {
+            """, is: "0000000000000000"
+        ) { $0.blockedSignals },
+        Attribute(
+            "resource limits", "ulimit -c 0; ulimit -s 4096",
+            is: [["soft": 0, "hard": 0], ["soft": 4_194_304, "hard": 4_194_304]]
+        ) {
             [$0.rlimits.RLIMIT_CORE, $0.rlimits.RLIMIT_STACK]
         },
         Attribute("dumpable", "true", is: true) { $0.dumpable },
@@ -44,9 +48,13 @@ private struct Attribute: CustomTestStringConvertible, Sendable {
             .bool(seen.sessionKeyring.name.text?.contains("_ses.apus-test") == true)
         },
         Attribute("environment", "export ODD=1 LANG=odd", is: nil) { Value($0.env.strings.sorted()) },
-        Attribute("descriptors", "exec 3</etc 5</etc 9</etc", is: ["0", "1", "2"]) { Value($0.descriptors.members.keys.sorted()) },
+        Attribute("descriptors", "exec 3</etc 5</etc 9</etc", is: ["0", "1", "2"]) {
+            Value($0.descriptors.members.keys.sorted())
+        },
         Attribute("OOM score", "echo 123 > /proc/$$/oom_score_adj", is: 123) { $0.oomScoreAdj },
-        Attribute("controlling terminal", "set -- setsid --wait sh -c 'exec \"$@\" </dev/null' sh \"$@\"", is: [false, true]) {
+        Attribute(
+            "controlling terminal", "set -- setsid --wait sh -c 'exec \"$@\" </dev/null' sh \"$@\"", is: [false, true]
+        ) {
             [$0.terminal.controlling, .bool($0.session == $0.pid)]
         },
         Attribute("parent-death signal", "set -- setpriv --pdeathsig WINCH \"$@\"", is: 0) { $0.parentDeathSignal },
@@ -77,9 +85,10 @@ extension Containers {
             let bundle = try Bundle.minimal()
             let terminal = try Terminal()
             var command = try bundle.creating(["run"])
-            command.arguments = [
-                "/usr/bin/setsid", "--ctty", "--wait", "/bin/sh", "-c", "exec \"$@\" </dev/null", "sh",
-            ] + command.arguments
+            command.arguments =
+                [
+                    "/usr/bin/setsid", "--ctty", "--wait", "/bin/sh", "-c", "exec \"$@\" </dev/null", "sh",
+                ] + command.arguments
             command.arguments = ["/bin/sh", "-c", "exec \"$@\" <\(terminal.name)", "sh"] + command.arguments
             let seen = try command.run().report
             #expect(seen.terminal.controlling == false)

@@ -21,7 +21,8 @@ extension Containers {
     /// `Tests/Engines` on this host.
     @Suite(.enabled(if: getenv("APUS_SLOW") != nil, "slow: set APUS_SLOW")) struct EngineTests {
         @Test(
-            .enabled(if: Host.has("dockerd") && Runtime.peer != nil, "needs Docker and runc: apt-get install docker.io"),
+            .enabled(
+                if: Host.has("dockerd") && Runtime.peer != nil, "needs Docker and runc: apt-get install docker.io"),
             .enabled(if: Host.python != nil, "needs Python: apt-get install python3"))
         func `Docker does the same with apus as with runc`() throws {
             let output = try HostScript.output("docker.py", in: "Engines", limit: 280)
@@ -76,7 +77,9 @@ private enum HostScript {
         let lines = output.split(separator: "\n")
         // Seeds come first: a failure can be repeated with `stress.py --seed`.
         let seeds = lines.filter { $0.hasPrefix("seed ") }.joined(separator: "; ")
-        for line in lines where line.hasPrefix("FAILED") { Issue.record("\(line) \(seeds)", sourceLocation: sourceLocation) }
+        for line in lines where line.hasPrefix("FAILED") {
+            Issue.record("\(line) \(seeds)", sourceLocation: sourceLocation)
+        }
         let last = lines.suffix(20).joined(separator: "\n")
         #expect(lines.count { $0 == "done" } == runs, "\(last)", sourceLocation: sourceLocation)
         #expect(lines.count { $0.hasPrefix("ok ") } >= checks, "\(last)", sourceLocation: sourceLocation)

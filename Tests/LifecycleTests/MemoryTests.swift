@@ -15,7 +15,8 @@ extension Containers {
         @Test(arguments: [1, 4096, 20 << 10, 39 << 10])
         func `a limit that can never be enough is refused before anything is done`(limit: Int) throws {
             let (outcome, bundle) = try run(limit) { $0.hook("prestart", "/bin/false") }
-            expectFailure(outcome, saying: "linux.resources.memory.limit: ", "is too little: this container needs about", "KiB")
+            expectFailure(
+                outcome, saying: "linux.resources.memory.limit: ", "is too little: this container needs about", "KiB")
             bundle.expectNothingLeft()
             expectFailure(try bundle.create(), saying: "is too little")
         }
@@ -24,7 +25,8 @@ extension Containers {
         func `a limit that might be enough is tried, and the failure tells both numbers`(limit: Int) throws {
             let (outcome, bundle) = try run(limit)
             #expect(outcome.status != 0)
-            let text = "the container ran out of memory while it was started: its limit is \(limit >> 10) KiB, and it needs about "
+            let text =
+                "the container ran out of memory while it was started: its limit is \(limit >> 10) KiB, and it needs about "
             #expect(outcome.errors.contains(text), "\(outcome)")
             bundle.expectNothingLeft()
         }
@@ -46,7 +48,8 @@ extension Containers {
             let bundle = try Bundle.minimal { $0.linux.resources.memory = ["limit": 10_000] }
             try bundle.save()
             let refused = try bundle.command(["check", bundle.directory]).run()
-            #expect(refused.status == 1 && refused.output.hasPrefix("linux.resources.memory.limit: 10 KiB is too little"))
+            #expect(
+                refused.status == 1 && refused.output.hasPrefix("linux.resources.memory.limit: 10 KiB is too little"))
             bundle.config.linux.resources.memory.limit = 150_000
             try bundle.save()
             let doubtful = try bundle.command(["check", bundle.directory]).run()

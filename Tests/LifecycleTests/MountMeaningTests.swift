@@ -54,7 +54,8 @@ extension Containers {
         @Test func `a bind mount takes joined options too`() throws {
             let bundle = try Bundle.minimal()
             bundle.config.mounts.append([
-                "destination": "/data", "source": .string(try bundle.hostDirectory("data")), "options": ["rbind,ro,noexec"],
+                "destination": "/data", "source": .string(try bundle.hostDirectory("data")),
+                "options": ["rbind,ro,noexec"],
             ])
             let options = try bundle.report().mounted(at: "/data").options
             #expect(options.contains("ro") && options.contains("noexec"))
@@ -194,7 +195,8 @@ extension Containers {
             let bundle = try withOtherRoot(at: "/") { $0.run("/assert", "sleep") }
             try bundle.create().ok()
             try bundle.start().ok()
-            #expect(try bundle.command(["exec", bundle.id, "/bin/cat", "/which"]).run().ok().output == "of the other root")
+            #expect(
+                try bundle.command(["exec", bundle.id, "/bin/cat", "/which"]).run().ok().output == "of the other root")
             try bundle.delete("--force").ok()
         }
 
@@ -312,7 +314,8 @@ extension Containers {
             bundle.prepare(
                 "mknod \(bundle.rootfs)/data/disk b 7 0; mount --bind \(bundle.rootfs) \(bundle.rootfs);"
                     + " mount -o remount,bind,nodev \(bundle.rootfs)")
-            expectFailure(try bundle.create(), saying: "mounts[7]: copy tree target to", "disk: operation not permitted")
+            expectFailure(
+                try bundle.create(), saying: "mounts[7]: copy tree target to", "disk: operation not permitted")
         }
     }
 }

@@ -43,7 +43,8 @@ extension Containers {
         @Test func `a device comes with its name, address of hardware, size and lasting addresses, and is up`() throws {
             let (inside, host) = try sides(try bundle(["veth0": ["name": "eth7"]]).run().ok())
             for part in [
-                " eth7@", "mtu 1400", "02:00:00:00:00:07", "inet 10.9.8.7/24 brd 10.9.8.255 scope global", "inet6 fd00::7/64",
+                " eth7@", "mtu 1400", "02:00:00:00:00:07", "inet 10.9.8.7/24 brd 10.9.8.255 scope global",
+                "inet6 fd00::7/64",
                 "UP",
             ] { #expect(inside.contains(part), "\(part) in \(inside)") }
             #expect(!host.contains("veth0@veth1"))
@@ -60,7 +61,9 @@ extension Containers {
                 $0.shell("busybox ip addr show; cat /proc/sys/net/ipv4/conf/eth1/forwarding")
                 $0.hook("createContainer", "/bin/sh", args: ["sh", "-c", "busybox ip link show eth1"])
             }
-            bundle.wrapper[4] = "ip link add base type veth peer name other; ip link add mac0 link base type macvlan\n" + bundle.wrapper[4]
+            bundle.wrapper[4] =
+                "ip link add base type veth peer name other; ip link add mac0 link base type macvlan\n"
+                + bundle.wrapper[4]
             let inside = try sides(try bundle.run().ok()).inside
             #expect(inside.contains(" eth0@") && inside.contains(" eth1@"))
             #expect(inside.hasSuffix("\n1"))

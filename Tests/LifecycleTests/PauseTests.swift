@@ -157,7 +157,9 @@ extension Containers {
             try bundle.kill("--all", "KILL").ok()
         }
 
-        @Test(.beyondRunc("kills the first process alone")) func `SIGKILL leaves nobody, whatever the namespaces`() throws {
+        @Test(.beyondRunc("kills the first process alone")) func `SIGKILL leaves nobody, whatever the namespaces`()
+            throws
+        {
             let bundle = try shared()
             try bundle.kill("KILL").ok()
             #expect(eventually { bundle.members.isEmpty })

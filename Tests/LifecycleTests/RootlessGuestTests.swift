@@ -9,7 +9,8 @@ import Testing
     .enabled(if: Guest.program != nil, "APUS_VM does not name a program that runs a command in a virtual machine"))
 struct RootlessGuestTests {
     @Test(arguments: [
-        "delegated", "limits", "pids-enforced", "memory-enforced", "own-place", "removed", "no-writes-without-namespace",
+        "delegated", "limits", "pids-enforced", "memory-enforced", "own-place", "removed",
+        "no-writes-without-namespace",
         "own-cgroup-without-namespace", "life",
     ])
     func `with delegation`(check: String) throws { try Guest.expect("delegated", check) }
@@ -55,7 +56,9 @@ private enum Guest {
         defer { Files.removeTree(directory) }
         try Files.copy(runtime.path, to: "\(directory)/apus", mode: 0o755)
         try Files.write("A=\(directory)/apus\n" + library, to: "\(directory)/library.sh")
-        for (name, text) in [("user", userScript), ("alone", aloneScript), ("podman", podmanScript), ("below", belowScript)] {
+        for (name, text) in [
+            ("user", userScript), ("alone", aloneScript), ("podman", podmanScript), ("below", belowScript),
+        ] {
             try Files.write(". \(directory)/library.sh\n" + text, to: "\(directory)/\(name).sh")
         }
         try Files.write("D=\(directory)\n" + mainScript, to: "\(directory)/main.sh")
@@ -63,7 +66,9 @@ private enum Guest {
         try Files.write("", to: log)
         let process = Foundation.Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [program, "run", "--timeout", "550", "--share", directory, "--", "bash", "\(directory)/main.sh"]
+        process.arguments = [
+            program, "run", "--timeout", "550", "--share", directory, "--", "bash", "\(directory)/main.sh",
+        ]
         process.standardOutput = FileHandle(forWritingAtPath: log)
         process.standardError = FileHandle.standardError
         try process.run()

@@ -44,7 +44,9 @@ extension Containers {
             try bundle.create().ok()
             try bundle.byUser("start").ok()
             _ = try bundle.line()
-            let outcome = try bundle.byUser("exec", "/bin/sh", "-c", "id -u; cat /proc/self/oom_score_adj; cat /proc/1/cmdline").ok()
+            let outcome = try bundle.byUser(
+                "exec", "/bin/sh", "-c", "id -u; cat /proc/self/oom_score_adj; cat /proc/1/cmdline"
+            ).ok()
             #expect(outcome.output.hasPrefix("0\n700\n/assert"))
             let refused = try bundle.byUser("exec", "/absent")
             expectFailure(refused, saying: "/absent", "no such file or directory")
@@ -112,7 +114,9 @@ extension Containers {
         // MARK: What he may not do
 
         @Test func `a limit that cannot be set is an error`() throws {
-            for resources: Value in [["pids": ["limit": 20]], ["memory": ["limit": 33_554_432]], ["cpu": ["shares": 100]]] {
+            for resources: Value in [
+                ["pids": ["limit": 20]], ["memory": ["limit": 33_554_432]], ["cpu": ["shares": 100]],
+            ] {
                 let bundle = try Bundle.rootless { $0.linux.resources = resources }
                 expectFailure(try bundle.run(), saying: "linux.resources", "not delegated to the caller")
                 bundle.expectNothingLeft()
@@ -231,7 +235,8 @@ extension Containers {
                 $0.process.user = ["uid": 5, "gid": 0]
             }
             expectFailure(
-                try bundle.run(), saying: "process.user.uid: 5 is not among the ids that the container gets by default: 0")
+                try bundle.run(),
+                saying: "process.user.uid: 5 is not among the ids that the container gets by default: 0")
             bundle.expectNothingLeft()
         }
 
@@ -250,7 +255,9 @@ extension Containers {
         func `a time namespace belongs to the container`(who: String) throws {
             let bundle = who == "ordinary user" ? try Bundle.rootless() : try Bundle.minimal { $0.mapUsers() }
             bundle.config.unshare("time")
-            bundle.config.linux.timeOffsets = ["monotonic": ["secs": 86_400], "boottime": ["secs": 172_800, "nanosecs": 5]]
+            bundle.config.linux.timeOffsets = [
+                "monotonic": ["secs": 86_400], "boottime": ["secs": 172_800, "nanosecs": 5],
+            ]
             bundle.config.run("/assert", "sleep")
             if who.hasSuffix("joined namespaces") {
                 let holder = try bundle.workspace.holdNamespaces("--user", "--map-root-user", "--mount")
@@ -280,7 +287,9 @@ extension Containers {
         func `what is delegated is used, the rest is told`() throws {
             let bundle = try Bundle.rootless {
                 $0.linux.resources = ["pids": ["limit": 21]]
-                $0.shell("cat /sys/fs/cgroup/pids/pids.max; ls /sys/fs/cgroup; mkdir /sys/fs/cgroup/pids/x && rmdir /sys/fs/cgroup/pids/x")
+                $0.shell(
+                    "cat /sys/fs/cgroup/pids/pids.max; ls /sys/fs/cgroup; mkdir /sys/fs/cgroup/pids/x && rmdir /sys/fs/cgroup/pids/x"
+                )
             }
             bundle.config.linux.cgroupsPath = "/\(bundle.workspace.tag)/x"
             let roots = ["pids", "memory"].compactMap { Host.hierarchies[$0].map { "\($0)/\(bundle.workspace.tag)" } }
@@ -315,7 +324,9 @@ extension Containers {
             #expect(seen.gid.real == 6)
             #expect(seen.groups == [7])
             #expect(seen.setgroups == "allow\n")
-            let lines = (seen.uidMap.text ?? "").split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+            let lines = (seen.uidMap.text ?? "").split(separator: "\n").map {
+                $0.split(separator: " ").map(String.init)
+            }
             #expect(lines == [["0", "\(user)", "1"], ["1", "300000", "1000"]])
         }
 
@@ -417,8 +428,11 @@ extension Bundle {
         let mounts = try files.map { name, text in
             "[ -e /etc/\(name) ] || touch /etc/\(name); mount --bind \(try hostFile(name, text)) /etc/\(name)"
         }
-        wrapper = ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec",
-            mounts.joined(separator: "\n") + "\n\(script)\nexec \"$@\"", "sh"] + becomingUser
+        wrapper =
+            [
+                "/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec",
+                mounts.joined(separator: "\n") + "\n\(script)\nexec \"$@\"", "sh",
+            ] + becomingUser
     }
 
     func userDirectory(_ name: String) throws -> String {

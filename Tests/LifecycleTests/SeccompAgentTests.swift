@@ -11,7 +11,9 @@ extension Containers {
         @Test(arguments: [true, false])
         func `the agent makes what the container may not make`(noNewPrivileges: Bool) throws {
             let bundle = try Bundle.asking(["mknod", "mknodat", "mkdir", "mkdirat", "chdir"]) {
-                $0.script("busybox mknod /null c 1 3 && busybox mkdir /made && cd /made && pwd && echo x > /null && ls -l /null | head -c 1")
+                $0.script(
+                    "busybox mknod /null c 1 3 && busybox mkdir /made && cd /made && pwd && echo x > /null && ls -l /null | head -c 1"
+                )
                 $0.process.noNewPrivileges = .bool(noNewPrivileges)
                 $0.process.capabilities = ["bounding": [], "effective": [], "permitted": []]
             }
@@ -46,7 +48,9 @@ extension Containers {
             #expect(first.state.pid == Value(Int(pid)))
             #expect(first.state.bundle == .string(bundle.directory))
             #expect(first.state.annotations == ["a.key": "a value"])
-            let made = try bundle.command(["exec", bundle.id, "/bin/sh", "-c", "busybox mkdir /by-exec && ls -d /by-exec"]).run().ok()
+            let made = try bundle.command([
+                "exec", bundle.id, "/bin/sh", "-c", "busybox mkdir /by-exec && ls -d /by-exec",
+            ]).run().ok()
             #expect(made.output == "/by-exec\n")
             let second = try #require(try agent.states().last)
             #expect(second.state.status == "running")
@@ -136,7 +140,8 @@ extension Containers {
             try bundle.create().ok()
             try bundle.start().ok()
             _ = try bundle.line()
-            let made = try bundle.command(["exec", bundle.id, "/bin/sh", "-c", "busybox mkdir /made && ls -d /made"]).run().ok()
+            let made = try bundle.command(["exec", bundle.id, "/bin/sh", "-c", "busybox mkdir /made && ls -d /made"])
+                .run().ok()
             #expect(made.output == "/made\n")
             #expect(agent.calls == ["mkdir /made"])
             try bundle.kill("KILL").ok()
@@ -160,7 +165,8 @@ extension Containers {
             let bundle = try Bundle.asking(["mkdir"]) { $0.script("true") }
             let path = "\(bundle.workspace.directory)/agent"
             expectFailure(
-                try bundle.create(), saying: "linux.seccomp.listenerPath", "connect \(path)", "no such file or directory",
+                try bundle.create(), saying: "linux.seccomp.listenerPath", "connect \(path)",
+                "no such file or directory",
                 "start the seccomp agent")
             bundle.expectNothingLeft()
             try Files.write("", to: path)
@@ -171,7 +177,8 @@ extension Containers {
         @Test func `an agent that is gone ends what would need it`() throws {
             let bundle = try Bundle.asking(["mkdir"]) { $0.script("true") }
             try Agent(in: bundle.workspace).stop()
-            expectFailure(try bundle.run(), saying: "linux.seccomp.listenerPath", "connection refused", "start the seccomp agent")
+            expectFailure(
+                try bundle.run(), saying: "linux.seccomp.listenerPath", "connection refused", "start the seccomp agent")
             bundle.expectNothingLeft()
             try bundle.create().ok()
             expectFailure(try bundle.start(), saying: "linux.seccomp.listenerPath", "connection refused")
@@ -225,7 +232,8 @@ extension Containers {
             }
             let agent = try Agent(in: bundle.workspace)
             expectFailure(
-                try bundle.create(), saying: "linux.seccomp", "handing the listener to the agent needs \(call)", "permit the call")
+                try bundle.create(), saying: "linux.seccomp", "handing the listener to the agent needs \(call)",
+                "permit the call")
             bundle.expectNothingLeft()
             #expect(agent.lines.isEmpty)
         }

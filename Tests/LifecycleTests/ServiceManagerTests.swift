@@ -9,9 +9,10 @@ extension Containers {
             let bundle = try Bundle.saying("STATUS=x", "READY=1,STATUS=y")
             let manager = try bundle.manager()
             let running = try bundle.startRun("--detach")
-            let pid = try #require(manager.message().flatMap { text in
-                text.hasSuffix(",READY=1") ? text.dropLast(8).split(separator: "=").last : nil
-            })
+            let pid = try #require(
+                manager.message().flatMap { text in
+                    text.hasSuffix(",READY=1") ? text.dropLast(8).split(separator: "=").last : nil
+                })
             #expect(bundle.pid.map { "\($0)" } == String(pid))
             #expect(manager.message() == "BARRIER=1")
             #expect(manager.heldDescriptors == 1)

@@ -61,7 +61,9 @@ extension Containers {
         @Test(arguments: [false, true])
         func `output that goes to no terminal has no carriage returns`(inExec: Bool) throws {
             let bundle = try Bundle.sleeping()
-            if inExec { try bundle.begin() } else {
+            if inExec {
+                try bundle.begin()
+            } else {
                 bundle.config.process.terminal = true
                 bundle.config.run("/bin/echo", "hi")
             }
@@ -172,12 +174,16 @@ extension Containers {
         func `spec writes to the file that is named`() throws {
             let bundle = try Bundle.minimal()
             try Files.makeDirectory(bundle.directory)
-            for (file, place) in [("other.json", "\(bundle.directory)/other.json"), ("\(bundle.directory)/third", "\(bundle.directory)/third")] {
+            for (file, place) in [
+                ("other.json", "\(bundle.directory)/other.json"),
+                ("\(bundle.directory)/third", "\(bundle.directory)/third"),
+            ] {
                 try bundle.command(["spec", "--bundle", bundle.directory, "--file", file]).run().ok()
                 #expect(Files.read(place)?.contains("ociVersion") == true)
             }
             expectFailure(
-                try bundle.command(["spec", "--bundle", bundle.directory, "-f", "other.json"]).run(), saying: "other.json exists")
+                try bundle.command(["spec", "--bundle", bundle.directory, "-f", "other.json"]).run(),
+                saying: "other.json exists")
         }
 
         @Test(.beyondRunc("is crun's"), .flag("create --no-subreaper"))

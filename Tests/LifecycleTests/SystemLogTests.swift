@@ -27,12 +27,15 @@ extension Containers {
 
         @Test(.flag("--log", "--log-level")) func `what is less important than asked for is not sent`() throws {
             let listener = try Listener()
-            _ = try listener.apus("/run", "/run/systemd/journal/socket", ["--log", "journald:", "--log-level", "error"])
+            _ = try listener.apus(
+                "/run", "/run/systemd/journal/socket", ["--log", "journald:", "--log-level", "error"])
             #expect(listener.datagram?.contains("SYSLOG_IDENTIFIER=apus\n") == true)
             #expect(listener.datagram == nil)
         }
 
-        @Test(.flag("--log"), arguments: [("journald:x", "/run/systemd/journal/socket", "/run"), ("syslog:x", "/dev/log", "/dev")])
+        @Test(
+            .flag("--log"),
+            arguments: [("journald:x", "/run/systemd/journal/socket", "/run"), ("syslog:x", "/dev/log", "/dev")])
         func `without its socket the command is refused`(log: String, path: String, place: String) throws {
             let outcome = try Listener().apus(place, nil, ["--log", log])
             #expect(outcome.status == 1)
@@ -63,7 +66,9 @@ private final class Listener {
     private let runtime: Runtime
 
     init() throws {
-        guard let workspace = Workspace.current, let runtime = Runtime.underTest else { throw HarnessError("no workspace") }
+        guard let workspace = Workspace.current, let runtime = Runtime.underTest else {
+            throw HarnessError("no workspace")
+        }
         self.workspace = workspace
         self.runtime = runtime
         path = "\(workspace.directory)/log-socket"
@@ -82,11 +87,16 @@ private final class Listener {
     deinit { close(descriptor) }
 
     /// Runs apus with this socket at `target`, on an empty file system at `place`; without a target it is not there.
-    func apus(_ place: String, _ target: String?, _ flags: [String], command: [String] = ["state", "nobody"]) throws -> Outcome {
+    func apus(
+        _ place: String, _ target: String?, _ flags: [String], command: [String] = ["state", "nobody"]
+    ) throws -> Outcome {
         var script = "mount -t tmpfs none \(place)"
         if let target { script += "; mkdir -p $(dirname \(target)); : > \(target); mount --bind \(path) \(target)" }
         let words =
-            ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", "\(script); exec \"$@\"", "sh"]
+            [
+                "/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", "\(script); exec \"$@\"",
+                "sh",
+            ]
             + [runtime.path, "--root", workspace.root] + flags + command
         return try workspace.command(words).run()
     }

@@ -4,10 +4,13 @@ import Testing
 
 extension Containers {
     /// `Tests/Services/systemd.sh` in a virtual machine whose process 1 is systemd.
-    @Suite(.enabled(if: Guest.program != nil, "APUS_VM does not name a program that runs a command in a virtual machine"))
+    @Suite(
+        .enabled(if: Guest.program != nil, "APUS_VM does not name a program that runs a command in a virtual machine"))
     struct SystemdServiceTests {
         @Test(.timeLimit(.minutes(5))) func `containers are services of systemd`() throws {
-            guard let runtime = Runtime.underTest, let workspace = Workspace.current else { throw HarnessError("no runtime") }
+            guard let runtime = Runtime.underTest, let workspace = Workspace.current else {
+                throw HarnessError("no runtime")
+            }
             let shared = try workspace.makeDirectory("shared")
             try Files.copy(runtime.path, to: "\(shared)/apus", mode: 0o755)
             try Files.copy("\(try Bundle.minimal().rootfs)/assert", to: "\(shared)/assert", mode: 0o755)

@@ -203,16 +203,17 @@ extension Containers {
         @Test(
             .flag("update --l3-cache-schema", "update --mem-bw-schema"),
             arguments: [
-            (["--memory", "much"], "invalid value for memory: invalid size: 'much'"),
-            (["--memory", "-2"], "invalid size"), (["--cpu-share", "x"], "invalid value for cpu-share"),
-            (["--cpu-share", "-1"], "cpu-share"), (["--cpu-quota", "1.5"], "invalid value for cpu-quota"),
-            (["--pids-limit", "-7"], "pids-limit"), (["--blkio-weight", "5"], "10...1000"),
-            (["--blkio-weight", "70000"], "blkio-weight"), (["--cpu-idle", "2"], "cpu-idle"),
-            (["--l3-cache-schema", "L3:0=f"], "Intel RDT"), (["--mem-bw-schema", "MB:0=20"], "Intel RDT"),
-            (["--memory", "10m", "--memory-swap", "5m"], "swap"), (["--cpuset-cpus", "900"], "cpuset.cpus"),
-            (["--cpuset-cpus", "a"], "cpuset.cpus"), (["--cpu-period", "5"], "period"),
-            (["--cpu-quota", "20000", "--cpu-burst", "30000"], "burst"), (["-r", "/nothing/here"], "/nothing/here"),
-        ] as [([String], String)])
+                (["--memory", "much"], "invalid value for memory: invalid size: 'much'"),
+                (["--memory", "-2"], "invalid size"), (["--cpu-share", "x"], "invalid value for cpu-share"),
+                (["--cpu-share", "-1"], "cpu-share"), (["--cpu-quota", "1.5"], "invalid value for cpu-quota"),
+                (["--pids-limit", "-7"], "pids-limit"), (["--blkio-weight", "5"], "10...1000"),
+                (["--blkio-weight", "70000"], "blkio-weight"), (["--cpu-idle", "2"], "cpu-idle"),
+                (["--l3-cache-schema", "L3:0=f"], "Intel RDT"), (["--mem-bw-schema", "MB:0=20"], "Intel RDT"),
+                (["--memory", "10m", "--memory-swap", "5m"], "swap"), (["--cpuset-cpus", "900"], "cpuset.cpus"),
+                (["--cpuset-cpus", "a"], "cpuset.cpus"), (["--cpu-period", "5"], "period"),
+                (["--cpu-quota", "20000", "--cpu-burst", "30000"], "burst"),
+                (["-r", "/nothing/here"], "/nothing/here"),
+            ] as [([String], String)])
         func `a limit that makes no sense is refused`(flags: [String], words: String) throws {
             let bundle = try Bundle.sleeping { $0.linux.resources.pids.limit = 50 }
             try bundle.create().ok()

@@ -34,7 +34,10 @@ import Testing
 
     @Test(arguments: [
         ("{}", "ociVersion"), ("[]", ""), ("", ""),
-        ("{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"r\"}, \"process\": {\"args\": [], \"cwd\": \"/\"}}", "process.args"),
+        (
+            "{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"r\"}, \"process\": {\"args\": [], \"cwd\": \"/\"}}",
+            "process.args"
+        ),
     ])
     func whatIsWrongIsToldWithItsPlace(document: String, place: String) {
         let error = #expect(throws: SpecError.self) { try Spec.decodeForExec(Array(document.utf8)) }

@@ -27,7 +27,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (["size=64k,mode=700"], ["size=64k", "mode=700"]), (["lowerdir=/a\\,b,index=off"], ["lowerdir=/a,b", "index=off"]),
+        (["size=64k,mode=700"], ["size=64k", "mode=700"]),
+        (["lowerdir=/a\\,b,index=off"], ["lowerdir=/a,b", "index=off"]),
         (["context=\"u:r:t:s0:c1,c2\",size=1"], ["context=\"u:r:t:s0:c1,c2\"", "size=1"]),
         (["nosuid,,size=1,"], ["size=1"]), (["lowerdir=/a\\:b"], ["lowerdir=/a\\:b"]),
         (["lowerdir=/a\\\\,index=off"], ["lowerdir=/a\\\\", "index=off"]),
@@ -197,9 +198,10 @@ import Testing
         "idmap=uids=0-1-2#1-9-1;gids=0-1-2",
     ])
     func refusesOtherMappings(option: String) throws {
-        let text = failure(of: try document {
-            $0["mounts"] = [["destination": "/a", "source": "/a", "options": ["bind", option]]]
-        })
+        let text = failure(
+            of: try document {
+                $0["mounts"] = [["destination": "/a", "source": "/a", "options": ["bind", option]]]
+            })
         #expect(text?.hasPrefix("mounts[0].options[1]: ") == true)
     }
 

@@ -129,8 +129,9 @@ import Testing
     }
 
     /// Limit and sum of before, the new limit, and the sum of after.
-    @Test(arguments: [(64, 128, 96, 128), (64, 128, 128, 128), (64, 128, 129, nil), (64, -1, 900, -1), (64, 128, -1, -1)]
-        as [(Int64, Int64, Int64, Int64?)])
+    @Test(
+        arguments: [(64, 128, 96, 128), (64, 128, 128, 128), (64, 128, 129, nil), (64, -1, 900, -1), (64, 128, -1, -1)]
+            as [(Int64, Int64, Int64, Int64?)])
     func aLimitOfMemoryAlone(limit: Int64, both: Int64, new: Int64, expected: Int64?) {
         let before = Resources(memory: .init(limit: limit, swap: both))
         let after = before.updated(with: Resources(memory: .init(limit: new)))

@@ -260,9 +260,10 @@ import Testing
     }
 
     @Test func longArgumentsAreRefused() throws {
-        let text = failure(of: try document { document in
-            document["process"] = ["args": ["echo", String(repeating: "a", count: 131_072)], "cwd": "/"]
-        })
+        let text = failure(
+            of: try document { document in
+                document["process"] = ["args": ["echo", String(repeating: "a", count: 131_072)], "cwd": "/"]
+            })
         #expect(text == "process.args[1]: longer than 131071 bytes: \"\(String(repeating: "a", count: 80))...\"")
     }
 
@@ -293,7 +294,8 @@ import Testing
         #expect(Resources(pids: .init(limit: 0)).asMeant(in: version).pids?.limit == limit)
         #expect(Resources(pids: .init(limit: 5)).asMeant(in: version).pids?.limit == 5)
         let warning = Spec.inspect(Array(text.utf8)).warnings.first { $0.path == "linux.resources.pids.limit" }
-        #expect(warning?.message.hasPrefix(limit == 0 ? "0 is a limit since version 1.3.0" : "0 means no limit") == true)
+        #expect(
+            warning?.message.hasPrefix(limit == 0 ? "0 is a limit since version 1.3.0" : "0 means no limit") == true)
     }
 
     @Test func numberLists() {

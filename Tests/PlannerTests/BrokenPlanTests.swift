@@ -42,11 +42,12 @@ import Testing
 
     /// Nobody would know of the program: it is not started.
     @Test func processWhoseHostIsGoneEndsBeforeItsProgram() throws {
-        let found = Self.harmless.dropLast(2) + [
-            Step(.findExecutable(name: "sh", path: "/bin"), .field("process.args")),
-            Step(.release, .field("process")),
-            Step(.execute(arguments: ["sh", "-c", "exit 7"], environment: []), .field("process.args")),
-        ]
+        let found =
+            Self.harmless.dropLast(2) + [
+                Step(.findExecutable(name: "sh", path: "/bin"), .field("process.args")),
+                Step(.release, .field("process")),
+                Step(.execute(arguments: ["sh", "-c", "exit 7"], environment: []), .field("process.args")),
+            ]
         let abandoned = try InitProgram().run(Blob(Array(found)))
         #expect(abandoned.end == .exited(1) && abandoned.phase == .APUS_PHASE_RUNNING, "\(abandoned)")
         let hosted = try InitProgram(answers: 0).run(Blob(Array(found)))
@@ -178,7 +179,8 @@ import Testing
         let whole = Blob([Self.checkedOnly[0], Step(place.operation, .field("process"))])
         let field = whole.records[1].offset + place.offset
         let size = whole.bytes.count
-        let offset = whole.word(field), length = whole.word(field + 4)
+        let offset = whole.word(field)
+        let length = whole.word(field + 4)
         for (newOffset, newLength) in [
             (0, length), (8, length), (1064, length), (size, length), (size + 8, length), (0xffff_fff8, length),
             (offset, size), (offset, 0x7fff_ffff), (offset, 0xffff_ffff), (size - 8, 16), (0xffff_ffff, 0xffff_ffff),
@@ -204,7 +206,8 @@ import Testing
         let program = try InitProgram()
         let whole = Blob([Self.checkedOnly[0], Step(place.operation, .field("process"))])
         let field = whole.records[1].offset + place.offset
-        let list = whole.word(field), count = whole.word(field + 4)
+        let list = whole.word(field)
+        let count = whole.word(field + 4)
         // The entry behind the last one is not 0; one entry too few or too many is counted; unaligned.
         var blob = whole
         blob.setWord(list + 8 * count, 1152)

@@ -33,17 +33,17 @@ import Testing
 
     /// systemd moves it: the root of its cgroup namespace is where it is then.
     @Test func movedProcessWaitsBeforeItsCgroupNamespace() throws {
-        let host = HostFacts.plain { $0.cgroups = CgroupFacts(unified: "/c/box", entrance: .isMoved) }
+        let host = HostFacts.plain { $0.cgroups = CgroupFacts(unified: "/c/box", joining: .isMoved) }
         let plan = try plan(on: host) { $0.linux.namespaces = [Namespace(.mount), Namespace(.cgroup)] }
         let meeting = try #require(plan.index("meet the host to make the cgroups"))
         #expect(plan.lines[meeting + 1] == "unshare cgroup")
-        #expect(plan.birthplace == nil)
+        #expect(plan.cloneTarget == nil)
     }
 
     @Test func movedProcessJoinsV1HierarchiesByItself() throws {
         let host = HostFacts.plain {
             $0.cgroups = hybrid.cgroups
-            $0.cgroups.entrance = .isMoved
+            $0.cgroups.joining = .isMoved
         }
         let plan = try plan(on: host) { _ in }
         let meeting = try #require(plan.index("meet the host to make the cgroups taking 2 descriptors"))
@@ -53,12 +53,13 @@ import Testing
     @Test func processThatStaysJoinsNothing() throws {
         let host = HostFacts.plain {
             $0.cgroups = hybrid.cgroups
-            $0.cgroups.entrance = .stays
+            $0.cgroups.joining = .stays
         }
         let plan = try plan(on: host) { $0.linux.namespaces = [Namespace(.mount), Namespace(.cgroup)] }
-        #expect(!plan.lines.contains { $0.hasPrefix("meet the host to make the cgroups") || $0.hasPrefix("join cgroup") })
+        #expect(
+            !plan.lines.contains { $0.hasPrefix("meet the host to make the cgroups") || $0.hasPrefix("join cgroup") })
         #expect(plan.lines.contains("unshare cgroup"))
-        #expect(plan.birthplace == nil)
+        #expect(plan.cloneTarget == nil)
     }
 
     @Test func onV2ItIsBornInItsCgroup() throws {

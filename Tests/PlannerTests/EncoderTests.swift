@@ -120,7 +120,8 @@ import Testing
             Step(.findHome(uid: 7), .field("process.env")),
             Step(.execute(arguments: ["a"], environment: ["A=1", "B=2"]), .field("process.args")),
         ])
-        let home = blob.records[0].offset, execute = blob.records[1].offset
+        let home = blob.records[0].offset
+        let execute = blob.records[1].offset
         let list = blob.word(home + 8)
         #expect(list == blob.word(execute + 16))
         #expect(blob.word(home + 12) == 2)
@@ -141,7 +142,8 @@ import Testing
                 .loadSeccomp(FilterProgram(instructions: [6, 0, 0, 0, 0, 0, 0xff, 0x7f], flags: 2)),
                 .field("linux.seccomp")),
         ])
-        let groups = blob.word(blob.records[1].offset + 8), filter = blob.word(blob.records[2].offset + 8)
+        let groups = blob.word(blob.records[1].offset + 8)
+        let filter = blob.word(blob.records[2].offset + 8)
         #expect(groups % 8 == 0)
         #expect(filter % 8 == 0)
         #expect(blob.hex(groups..<(groups + 8)) == "01 00 00 00 fe ff ff ff")

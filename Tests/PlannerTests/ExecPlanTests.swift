@@ -54,7 +54,9 @@ import Testing
             $0.theProcess.ioPriority = IOPriority(.realTime, priority: 1)
         }
         let entered = try #require(plan.lines.firstIndex { $0.hasPrefix("setns") })
-        for line in ["write /proc/self/oom_score_adj \"-900\"", "setrlimit RLIMIT_CORE 1 2", "ioprio_set class 1 level 1"] {
+        for line in [
+            "write /proc/self/oom_score_adj \"-900\"", "setrlimit RLIMIT_CORE 1 2", "ioprio_set class 1 level 1",
+        ] {
             #expect(try #require(plan.index(line)) < entered, "\(line)")
         }
         #expect(plan.hostLimits.isEmpty)
@@ -64,7 +66,9 @@ import Testing
     @Test func theLimitOnProcessesLeavesRoomForTheMaker() throws {
         let plan = try execPlan { $0.theProcess.rlimits = [Rlimit(.nproc, soft: 3, hard: .max)] }
         #expect(
-            plan.lines("process.rlimits[0]") == ["setrlimit RLIMIT_NPROC 4 unlimited", "setrlimit RLIMIT_NPROC 3 unlimited"])
+            plan.lines("process.rlimits[0]") == [
+                "setrlimit RLIMIT_NPROC 4 unlimited", "setrlimit RLIMIT_NPROC 3 unlimited",
+            ])
         let fork = try #require(plan.index("clone a sibling (no new namespace)"))
         #expect(try #require(plan.index("setrlimit RLIMIT_NPROC 3 unlimited")) > fork)
     }

@@ -111,7 +111,9 @@ import Testing
         let plan = try Plan.create(.minimal { $0.hooks.startContainer = [hook, hook] }, on: .plain(), options: options)
         let load = try #require(plan.index(Self.handOver[0]))
         #expect(plan.lines[load..<(load + 3)] == Self.handOver[...])
-        #expect(plan.lines[(load + 3)..<(load + 5)].allSatisfy { $0.hasPrefix("run hook /hook") && !$0.hasSuffix("filter") })
+        #expect(
+            plan.lines[(load + 3)..<(load + 5)].allSatisfy { $0.hasPrefix("run hook /hook") && !$0.hasSuffix("filter") }
+        )
         #expect(plan.lines.filter { $0.hasPrefix("load") }.count == 1)
     }
 

@@ -73,7 +73,8 @@ private struct HostFile: Decodable {
                     .init(name: $0.name, options: $0.options, directory: $0.directory)
                 },
                 aliases: cgroups.aliases.map { (name: $0.name, target: $0.target) }, unified: cgroups.unified),
-            lastCapability: lastCapability, hasAppArmor: hasAppArmor, hasSELinux: hasSELinux, hasCore: hasCore, caller: theCaller)
+            lastCapability: lastCapability, hasAppArmor: hasAppArmor, hasSELinux: hasSELinux, hasCore: hasCore,
+            caller: theCaller)
     }
 
     private var theCaller: HostFacts.Caller {

@@ -40,8 +40,9 @@ import Testing
     }
 
     /// What the container's program gets only right before its exec, when all hooks have run.
-    @Test(arguments: [(10, 20, true), (10, 1 << 20, true), (63, 64, true), (64, 64, false), (1024, 4096, false)]
-        as [(UInt64, UInt64, Bool)])
+    @Test(
+        arguments: [(10, 20, true), (10, 1 << 20, true), (63, 64, true), (64, 64, false), (1024, 4096, false)]
+            as [(UInt64, UInt64, Bool)])
     func fewDescriptorsAreFewForThemToo(soft: UInt64, hard: UInt64, isLate: Bool) throws {
         let plan = try plan {
             $0.theProcess.rlimits = [Rlimit(.core, soft: 1, hard: 1), Rlimit(.nofile, soft: soft, hard: hard)]

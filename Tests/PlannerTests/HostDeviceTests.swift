@@ -65,10 +65,11 @@ import Testing
     }
 
     /// As the host numbers it: what the container's own number stands for, or nobody inside.
-    @Test(arguments: [
-        (0, 0, 100_000, 7), (5, 6, 100_005, 100_003), (9, 10, 100_009, 100_007), (10, 11, 500, 0), (12, 99, 0, 0),
-        (.max, .max, 0, 0),
-    ] as [(UInt32, UInt32, UInt32, UInt32)])
+    @Test(
+        arguments: [
+            (0, 0, 100_000, 7), (5, 6, 100_005, 100_003), (9, 10, 100_009, 100_007), (10, 11, 500, 0), (12, 99, 0, 0),
+            (.max, .max, 0, 0),
+        ] as [(UInt32, UInt32, UInt32, UInt32)])
     func ownerIsMapped(uid: UInt32, gid: UInt32, outsideUID: UInt32, outsideGID: UInt32) throws {
         var device = device()
         (device.uid, device.gid, device.fileMode) = (uid, gid, 0o640)

@@ -67,13 +67,14 @@ import Testing
     }
 
     /// The gate and hooks need some; a hard limit can only be raised early.
-    @Test(arguments: [
-        (100, 200, ["setrlimit RLIMIT_NOFILE 100 200"]),
-        (64, 64, ["setrlimit RLIMIT_NOFILE 64 64"]),
-        (10, 64, ["setrlimit RLIMIT_NOFILE 64 64", "setrlimit RLIMIT_NOFILE 10 64"]),
-        (10, 1 << 20, ["setrlimit RLIMIT_NOFILE 64 1048576", "setrlimit RLIMIT_NOFILE 10 1048576"]),
-        (3, 20, ["setrlimit RLIMIT_NOFILE 3 20"]),
-    ] as [(UInt64, UInt64, [String])])
+    @Test(
+        arguments: [
+            (100, 200, ["setrlimit RLIMIT_NOFILE 100 200"]),
+            (64, 64, ["setrlimit RLIMIT_NOFILE 64 64"]),
+            (10, 64, ["setrlimit RLIMIT_NOFILE 64 64", "setrlimit RLIMIT_NOFILE 10 64"]),
+            (10, 1 << 20, ["setrlimit RLIMIT_NOFILE 64 1048576", "setrlimit RLIMIT_NOFILE 10 1048576"]),
+            (3, 20, ["setrlimit RLIMIT_NOFILE 3 20"]),
+        ] as [(UInt64, UInt64, [String])])
     func fewDescriptorsAreLeftToTheVeryEnd(soft: UInt64, hard: UInt64, lines: [String]) throws {
         let plan = try plan { $0.theProcess.rlimits = [Rlimit(.nofile, soft: soft, hard: hard)] }
         #expect(plan.lines("process.rlimits[0]") == lines)
@@ -108,7 +109,11 @@ import Testing
         #expect(foreground.lines("process.user.uid") == ["setresuid 7"])
         #expect(foreground.sharesPipes && plan.sharesPipes)
         #expect(try !PlannerTests.plan { _ in }.sharesPipes)
-        #expect(try !PlannerTests.plan { $0.theProcess.user.uid = 7; $0.theProcess.terminal = true }.sharesPipes)
+        #expect(
+            try !PlannerTests.plan {
+                $0.theProcess.user.uid = 7
+                $0.theProcess.terminal = true
+            }.sharesPipes)
     }
 
     @Test func usualMaskIs022() throws {
@@ -165,14 +170,15 @@ import Testing
             ])
     }
 
-    @Test(arguments: [
-        (nil, []),
-        ([0...0], [1, 0, 0, 0, 0, 0, 0, 0]),
-        ([0...3, 7...7], [0x8f, 0, 0, 0, 0, 0, 0, 0]),
-        ([7...7, 0...3, 1...2], [0x8f, 0, 0, 0, 0, 0, 0, 0]),
-        ([63...63], [0, 0, 0, 0, 0, 0, 0, 0x80]),
-        ([63...64], [0, 0, 0, 0, 0, 0, 0, 0x80, 1, 0, 0, 0, 0, 0, 0, 0]),
-    ] as [([ClosedRange<UInt32>]?, [UInt8])])
+    @Test(
+        arguments: [
+            (nil, []),
+            ([0...0], [1, 0, 0, 0, 0, 0, 0, 0]),
+            ([0...3, 7...7], [0x8f, 0, 0, 0, 0, 0, 0, 0]),
+            ([7...7, 0...3, 1...2], [0x8f, 0, 0, 0, 0, 0, 0, 0]),
+            ([63...63], [0, 0, 0, 0, 0, 0, 0, 0x80]),
+            ([63...64], [0, 0, 0, 0, 0, 0, 0, 0x80, 1, 0, 0, 0, 0, 0, 0, 0]),
+        ] as [([ClosedRange<UInt32>]?, [UInt8])])
     func memoryNodesAreAMaskInWholeWords(ranges: [ClosedRange<UInt32>]?, mask: [UInt8]) throws {
         let plan = try plan {
             $0.linux.memoryPolicy = MemoryPolicy(

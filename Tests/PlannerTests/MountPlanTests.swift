@@ -126,12 +126,20 @@ import Testing
     func sourceInAnEarlierMountIsTakenFromThereInOrder(namespaces: [Namespace]) throws {
         let plan = try plan {
             $0.linux.namespaces = namespaces
-            $0.mounts = [bind(), bind { $0.source = "/bundle/rootfs/data/a"; $0.destination = "/n" }]
+            $0.mounts = [
+                bind(),
+                bind {
+                    $0.source = "/bundle/rootfs/data/a"
+                    $0.destination = "/n"
+                },
+            ]
         }
         let source = try #require(plan.index("open root:/data/a -> parent"))
         #expect(plan.lines[source + 1] == "open_tree parent clone -> mount")
-        #expect(try source > #require(plan.index("make target root:/data like #24 (not in proc) -> target")
-            ?? plan.index("make target root:/data like mount (not in proc) -> target")))
+        #expect(
+            try source > #require(
+                plan.index("make target root:/data like #24 (not in proc) -> target")
+                    ?? plan.index("make target root:/data like mount (not in proc) -> target")))
     }
 
     @Test func sourceInTheRootIsTakenFromTheHostWhereNothingIsMounted() throws {
@@ -154,9 +162,11 @@ import Testing
     }
 
     /// Everything else of the mount is passed over once the link has been made.
-    @Test(arguments: [
-        ([], [], 3), ([.readOnly], [], 4), ([.readOnly], [MountPropagation(.private), MountPropagation(.shared)], 6),
-    ] as [(MountAttributes, [MountPropagation], UInt8)])
+    @Test(
+        arguments: [
+            ([], [], 3), ([.readOnly], [], 4),
+            ([.readOnly], [MountPropagation(.private), MountPropagation(.shared)], 6),
+        ] as [(MountAttributes, [MountPropagation], UInt8)])
     func copiedLinkSkipsTheWholeMount(set: MountAttributes, propagation: [MountPropagation], skip: UInt8) throws {
         let plan = try plan {
             $0.mounts = [
@@ -247,7 +257,7 @@ import Testing
     /// What the image makes the process read is counted as the container's.
     @Test func tmpcopyupWaitsForTheCgroupsWhereTheProcessIsNotBornInThem() throws {
         let hierarchies = CgroupFacts(hierarchies: [.init(name: "memory", options: ["memory"], directory: "/c/memory")])
-        for facts in [hierarchies, CgroupFacts(unified: "/c/box", entrance: .isMoved)] {
+        for facts in [hierarchies, CgroupFacts(unified: "/c/box", joining: .isMoved)] {
             let plan = try plan(on: .plain { $0.cgroups = facts }) {
                 $0.mounts = [tmpfs(), tmpfs { $0.tmpcopyup = true }, tmpfs { $0.tmpcopyup = true }]
             }

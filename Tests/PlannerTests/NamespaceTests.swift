@@ -37,9 +37,10 @@ import Testing
     }
 
     /// What would be done to the host's namespace if the path were its own is named, for who opens the path.
-    @Test(arguments: [
-        (NamespaceKind.network, "linux.sysctl"), (.uts, "hostname"), (.ipc, nil), (.cgroup, "mounts[0]"),
-    ] as [(NamespaceKind, String?)])
+    @Test(
+        arguments: [
+            (NamespaceKind.network, "linux.sysctl"), (.uts, "hostname"), (.ipc, nil), (.cgroup, "mounts[0]"),
+        ] as [(NamespaceKind, String?)])
     func aJoinedNamespaceIsReliedOnByName(kind: NamespaceKind, field: String?) throws {
         let plan = try PlannerTests.plan {
             $0.linux.namespaces = [Namespace(.mount), Namespace(kind, path: "/n")]
@@ -55,16 +56,18 @@ import Testing
         #expect(reliance?.text == field)
     }
 
-    @Test(arguments: [
-        (NamespaceKind.network, ["net.core.somaxconn"], nil, nil, "linux.sysctl"),
-        (.network, ["kernel.domainname", "kernel.sem"], "h", "d", nil),
-        (.ipc, ["kernel.shmmax"], nil, nil, "linux.sysctl"), (.ipc, ["fs.mqueue.msg_max"], nil, nil, "linux.sysctl"),
-        (.ipc, ["net.core.somaxconn"], "h", "d", nil), (.uts, [], "h", nil, "hostname"),
-        (.uts, [], nil, "d", "domainname"), (.uts, [], "", "", nil),
-        (.uts, ["kernel.domainname"], nil, nil, "linux.sysctl"),
-        (.user, ["user.max_net_namespaces"], nil, nil, "linux.sysctl"), (.user, ["kernel.sem"], "h", "d", nil),
-        (.cgroup, ["kernel.sem"], "h", "d", nil),
-    ] as [(NamespaceKind, [String], String?, String?, String?)])
+    @Test(
+        arguments: [
+            (NamespaceKind.network, ["net.core.somaxconn"], nil, nil, "linux.sysctl"),
+            (.network, ["kernel.domainname", "kernel.sem"], "h", "d", nil),
+            (.ipc, ["kernel.shmmax"], nil, nil, "linux.sysctl"),
+            (.ipc, ["fs.mqueue.msg_max"], nil, nil, "linux.sysctl"),
+            (.ipc, ["net.core.somaxconn"], "h", "d", nil), (.uts, [], "h", nil, "hostname"),
+            (.uts, [], nil, "d", "domainname"), (.uts, [], "", "", nil),
+            (.uts, ["kernel.domainname"], nil, nil, "linux.sysctl"),
+            (.user, ["user.max_net_namespaces"], nil, nil, "linux.sysctl"), (.user, ["kernel.sem"], "h", "d", nil),
+            (.cgroup, ["kernel.sem"], "h", "d", nil),
+        ] as [(NamespaceKind, [String], String?, String?, String?)])
     func whatWouldBeDoneToTheCallersNamespace(
         kind: NamespaceKind, sysctls: [String], hostname: String?, domainname: String?, field: String?
     ) {
@@ -109,16 +112,17 @@ import Testing
 
     /// What clones what: a joined pid namespace and a new time namespace have only children in them, and the owner of
     /// new namespaces has to be entered, or made, before them.
-    @Test(arguments: [
-        ([Namespace(.mount), Namespace(.pid, path: "/p")], 0, mount),
-        ([Namespace(.mount), Namespace(.time)], 0, mount),
-        ([Namespace(.mount), Namespace(.user, path: "/u")], 0, mount),
-        ([Namespace(.mount), Namespace(.user), Namespace(.network, path: "/n")], 0, mount | user),
-        ([Namespace(.mount, path: "/m"), Namespace(.user, path: "/u")], 0, nil),
-        ([Namespace(.mount), Namespace(.network, path: "/n")], mount, nil),
-        ([Namespace(.mount), Namespace(.time, path: "/t")], mount, nil),
-        ([Namespace(.mount), Namespace(.user), Namespace(.pid)], mount | user | pid, nil),
-    ] as [([Namespace], UInt64, UInt64?)])
+    @Test(
+        arguments: [
+            ([Namespace(.mount), Namespace(.pid, path: "/p")], 0, mount),
+            ([Namespace(.mount), Namespace(.time)], 0, mount),
+            ([Namespace(.mount), Namespace(.user, path: "/u")], 0, mount),
+            ([Namespace(.mount), Namespace(.user), Namespace(.network, path: "/n")], 0, mount | user),
+            ([Namespace(.mount, path: "/m"), Namespace(.user, path: "/u")], 0, nil),
+            ([Namespace(.mount), Namespace(.network, path: "/n")], mount, nil),
+            ([Namespace(.mount), Namespace(.time, path: "/t")], mount, nil),
+            ([Namespace(.mount), Namespace(.user), Namespace(.pid)], mount | user | pid, nil),
+        ] as [([Namespace], UInt64, UInt64?)])
     func forksOnlyWhereItHasTo(namespaces: [Namespace], cloned: UInt64, forked: UInt64?) throws {
         let plan = try plan(namespaces)
         #expect(plan.cloneFlags == cloned)
@@ -190,7 +194,8 @@ import Testing
             [Namespace(.mount, path: "/m"), Namespace(.time), Namespace(.user, path: "/u")],
             on: .plain { $0.caller = .ordinaryUser })
         #expect(byJoined.contains("unshare time"))
-        #expect(try #require(byJoined.firstIndex(of: "setns #25 user")) < #require(byJoined.firstIndex(of: "unshare time")))
+        #expect(
+            try #require(byJoined.firstIndex(of: "setns #25 user")) < #require(byJoined.firstIndex(of: "unshare time")))
         // The /proc of the mount namespace that was joined is not asked.
         #expect(byJoined.contains(#"write #24:self/timens_offsets "monotonic 1 0\n""#))
     }
@@ -213,10 +218,10 @@ import Testing
     }
 
     /// The container manages the cgroup that is the root of its namespace, and its process is below.
-    @Test(arguments: [CgroupFacts.Entrance.byItself, .isMoved])
-    func aDelegatedCgroupIsEnteredFromItsNamespace(entrance: CgroupFacts.Entrance) throws {
+    @Test(arguments: [CgroupFacts.Joining.byItself, .isMoved])
+    func aDelegatedCgroupIsEnteredFromItsNamespace(joining: CgroupFacts.Joining) throws {
         let host = HostFacts.plain {
-            $0.cgroups = CgroupFacts(unified: "/c/x", isUnifiedHost: true, entrance: entrance)
+            $0.cgroups = CgroupFacts(unified: "/c/x", isUnifiedHost: true, joining: joining)
         }
         let plan = try PlannerTests.plan(on: host) {
             $0.linux.namespaces = [Namespace(.mount), Namespace(.cgroup)]
@@ -241,7 +246,8 @@ import Testing
     /// Whatever the process makes belongs to the container.
     @Test func processIsRootBeforeItMakesAnything() throws {
         let plan = try plan([Namespace(.mount), Namespace(.user)])
-        let root = try #require(plan.index("setresuid 0")), devices = try #require(plan.lines("linux.devices").first)
+        let root = try #require(plan.index("setresuid 0"))
+        let devices = try #require(plan.lines("linux.devices").first)
         #expect(plan.lines[root - 2...root] == ["setgroups []", "setresgid 0", "setresuid 0"])
         #expect(try root < #require(plan.index(devices)))
         #expect(plan.steps[root - 2].toleratedNames == ["EPERM"])
@@ -273,9 +279,10 @@ import Testing
         #expect(plan.lines.prefix(4) == ["setgroups []", "setns #24 net", "setns #25 user", "clone a sibling mnt"])
     }
 
-    @Test(arguments: [
-        ([Namespace(.mount)], 0x8_0000), ([Namespace(.mount), Namespace(.user)], 0x8),
-    ] as [([Namespace], UInt32)])
+    @Test(
+        arguments: [
+            ([Namespace(.mount)], 0x8_0000), ([Namespace(.mount), Namespace(.user)], 0x8),
+        ] as [([Namespace], UInt32)])
     func keyringIsSearchableForTheUserOfTheContainer(namespaces: [Namespace], permissions: UInt32) throws {
         let plan = try plan(namespaces)
         let step = try #require(plan.steps.first { "\($0.operation)" == "join session keyring _ses.box" })

@@ -140,14 +140,17 @@ import Testing
 
     @Test func socketForReadinessTakesAMountNamespace() {
         #expect(throws: PlanError.self) {
-            try plan(with: PlanOptions(id: "box", notifyDirectory: "/run/apus/box/notify")) { $0.linux.namespaces.removeAll { $0.kind == .mount } }
+            try plan(with: PlanOptions(id: "box", notifyDirectory: "/run/apus/box/notify")) {
+                $0.linux.namespaces.removeAll { $0.kind == .mount }
+            }
         }
     }
 
     /// Hooks are forked, and SCHED_DEADLINE forbids that; it takes a capability that is held until the exec.
     @Test func deadlineIsSetBehindTheHooks() throws {
         let plan = try plan {
-            $0.theProcess.scheduler = Scheduler(policy: .deadline, runtime: 1_000_000, deadline: 2_000_000, period: 2_000_000)
+            $0.theProcess.scheduler = Scheduler(
+                policy: .deadline, runtime: 1_000_000, deadline: 2_000_000, period: 2_000_000)
             $0.theProcess.capabilities = Capabilities()
             $0.hooks.startContainer = [Hook(path: "/h")]
         }

@@ -23,7 +23,7 @@ enum ProtocolHeader {
     static let sizes: [String: Int] = [
         "apus_affinity": MemoryLayout<apus_affinity>.size,
         "apus_capabilities": MemoryLayout<apus_capabilities>.size,
-        "apus_choose_cover": MemoryLayout<apus_choose_cover>.size,
+        "apus_choose_mask": MemoryLayout<apus_choose_mask>.size,
         "apus_configure": MemoryLayout<apus_configure>.size,
         "apus_copy_link": MemoryLayout<apus_copy_link>.size,
         "apus_copy_tree": MemoryLayout<apus_copy_tree>.size,

@@ -102,13 +102,15 @@ import Testing
         let blob = Blob(plan)
         for (record, step) in zip(blob.records, plan.steps) {
             for text in step.operation.textFields {
-                let offset = blob.word(record.offset + text), length = blob.word(record.offset + text + 4)
+                let offset = blob.word(record.offset + text)
+                let length = blob.word(record.offset + text + 4)
                 #expect(offset >= blob[.stepsEnd])
                 #expect(offset + length < blob.bytes.count)
                 #expect(blob.bytes[offset + length] == 0)
             }
             for list in step.operation.listFields {
-                let offset = blob.word(record.offset + list), count = blob.word(record.offset + list + 4)
+                let offset = blob.word(record.offset + list)
+                let count = blob.word(record.offset + list + 4)
                 #expect(offset % 8 == 0)
                 #expect(offset >= blob[.stepsEnd])
                 #expect(blob.texts(offset).count == count)

@@ -86,8 +86,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .openPeer(.terminal, into: .terminalPeer), .APUS_OPERATION_OPEN_PEER,
             "10 00 00 00 00 00 0c 00 0d 00 00 00 00 00"),
         RecordCase(
-            .chooseCover(for: .target, file: .maskFile, directory: .maskDirectory, into: .mount),
-            .APUS_OPERATION_CHOOSE_COVER,
+            .chooseMask(for: .target, file: .maskFile, directory: .maskDirectory, into: .mount),
+            .APUS_OPERATION_CHOOSE_MASK,
             "10 00 00 00 00 00\n 04 00 | target\n 08 00 | file\n 09 00 | directory\n 05 00 | into"),
         RecordCase(
             .joinNamespace(Slot(25), flag: 0x4000_0000), .APUS_OPERATION_JOIN_NAMESPACE,
@@ -323,48 +323,49 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             """),
     ]
 
-    private static let identity: [RecordCase] = [
-        RecordCase(
-            .setGroups([5, 6]), .APUS_OPERATION_SET_GROUPS,
-            "10 00 00 00 00 00\n 80 04 00 00 | groups\n 08 00 00 00 | their size in bytes"),
-        RecordCase(
-            .setMemoryPolicy(mode: 0x8003, nodes: [0x0c, 0, 0, 0, 0, 0, 0, 0]), .APUS_OPERATION_SET_MEMORY_POLICY,
-            """
-            18 00 00 00 00 00
-            03 80 00 00 | mode: interleave, static nodes
-            00 00 00 00 | unused
-            80 04 00 00 | nodes
-            08 00 00 00 | their size in bytes
-            """),
-        RecordCase(
-            .setCapabilities(effective: 0x20, permitted: 0x100_0000_0020, inheritable: 1),
-            .APUS_OPERATION_SET_CAPABILITIES,
-            """
-            20 00 00 00 00 00
-            20 00 00 00 00 00 00 00 | effective
-            20 00 00 00 00 01 00 00 | permitted
-            01 00 00 00 00 00 00 00 | inheritable
-            """),
-        RecordCase(
-            .findHome(uid: 1000), .APUS_OPERATION_FIND_HOME,
-            """
-            20 00 00 00 00 00
-            80 04 00 00 00 00 00 00 | environment: empty, with room for one more and the end
-            90 04 00 00 00 04 00 00 | buffer: 1024 bytes
-            e8 03 00 00             | uid
-            13 00                   | descriptors
-            00 00                   | unused
-            """),
-        RecordCase(
-            .tellPID(variable: "LISTEN_PID"), .APUS_OPERATION_TELL_PID,
-            """
-            20 00 00 00 00 00
-            90 04 00 00 01 00 00 00 | environment: LISTEN_PID=
-            a8 04 00 00 16 00 00 00 | buffer: the same, and room for 10 digits and the end
-            00 00 00 00             | index
-            0b 00 00 00             | length
-            """),
-    ] + planned
+    private static let identity: [RecordCase] =
+        [
+            RecordCase(
+                .setGroups([5, 6]), .APUS_OPERATION_SET_GROUPS,
+                "10 00 00 00 00 00\n 80 04 00 00 | groups\n 08 00 00 00 | their size in bytes"),
+            RecordCase(
+                .setMemoryPolicy(mode: 0x8003, nodes: [0x0c, 0, 0, 0, 0, 0, 0, 0]), .APUS_OPERATION_SET_MEMORY_POLICY,
+                """
+                18 00 00 00 00 00
+                03 80 00 00 | mode: interleave, static nodes
+                00 00 00 00 | unused
+                80 04 00 00 | nodes
+                08 00 00 00 | their size in bytes
+                """),
+            RecordCase(
+                .setCapabilities(effective: 0x20, permitted: 0x100_0000_0020, inheritable: 1),
+                .APUS_OPERATION_SET_CAPABILITIES,
+                """
+                20 00 00 00 00 00
+                20 00 00 00 00 00 00 00 | effective
+                20 00 00 00 00 01 00 00 | permitted
+                01 00 00 00 00 00 00 00 | inheritable
+                """),
+            RecordCase(
+                .findHome(uid: 1000), .APUS_OPERATION_FIND_HOME,
+                """
+                20 00 00 00 00 00
+                80 04 00 00 00 00 00 00 | environment: empty, with room for one more and the end
+                90 04 00 00 00 04 00 00 | buffer: 1024 bytes
+                e8 03 00 00             | uid
+                13 00                   | descriptors
+                00 00                   | unused
+                """),
+            RecordCase(
+                .tellPID(variable: "LISTEN_PID"), .APUS_OPERATION_TELL_PID,
+                """
+                20 00 00 00 00 00
+                90 04 00 00 01 00 00 00 | environment: LISTEN_PID=
+                a8 04 00 00 16 00 00 00 | buffer: the same, and room for 10 digits and the end
+                00 00 00 00             | index
+                0b 00 00 00             | length
+                """),
+        ] + planned
 
     /// Only the planner makes limits and scheduler attributes.
     private static let planned: [RecordCase] = {
@@ -473,7 +474,7 @@ extension Planner.Operation {
         case .setMountAttributes: .APUS_OPERATION_SET_MOUNT_ATTRIBUTES
         case .makeTarget: .APUS_OPERATION_MAKE_TARGET
         case .moveMount: .APUS_OPERATION_MOVE_MOUNT
-        case .chooseCover: .APUS_OPERATION_CHOOSE_COVER
+        case .chooseMask: .APUS_OPERATION_CHOOSE_MASK
         case .copyMode: .APUS_OPERATION_COPY_MODE
         case .copyTree: .APUS_OPERATION_COPY_TREE
         case .copyLink: .APUS_OPERATION_COPY_LINK

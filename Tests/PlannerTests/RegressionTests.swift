@@ -13,7 +13,8 @@ import Testing
             Step(.findExecutable(name: "x", path: "/no"), .field("process.args")),
             Step(.newSession, .field("process")),
         ])
-        let home = blob.records[0].offset, executable = blob.records[1].offset
+        let home = blob.records[0].offset
+        let executable = blob.records[1].offset
         blob.setWord(home + 16, executable + 8)
         blob.setWord(home + 20, 16)
         let outcome = try InitProgram().run(blob)

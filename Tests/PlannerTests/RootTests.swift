@@ -39,11 +39,12 @@ import Testing
         #expect(plan.lines("linux.devices").isEmpty)
     }
 
-    @Test(arguments: [
-        (nil, "mount_setattr / slave recursive"), (.slave, "mount_setattr / slave recursive"),
-        (.shared, "mount_setattr / slave recursive"), (.unbindable, "mount_setattr / slave recursive"),
-        (.private, "mount_setattr / private recursive"),
-    ] as [(PropagationKind?, String)])
+    @Test(
+        arguments: [
+            (nil, "mount_setattr / slave recursive"), (.slave, "mount_setattr / slave recursive"),
+            (.shared, "mount_setattr / slave recursive"), (.unbindable, "mount_setattr / slave recursive"),
+            (.private, "mount_setattr / private recursive"),
+        ] as [(PropagationKind?, String)])
     func nothingReachesTheHostFromHereOn(kind: PropagationKind?, line: String) throws {
         let plan = try plan { $0.linux.rootfsPropagation = kind.map { MountPropagation($0) } }
         #expect(plan.lines("linux.rootfsPropagation").first == line)
@@ -137,7 +138,7 @@ import Testing
         #expect(plan.lines("linux.maskedPaths").contains("fsmount nosuid,nodev,noexec -> masks"))
     }
 
-    @Test func withoutMaskedPathsThereAreNoCovers() throws {
+    @Test func withoutMaskedPathsThereAreNoMasks() throws {
         #expect(try !plan { $0.linux.readonlyPaths = ["/a"] }.lines.contains { $0.contains("masks") })
     }
 
@@ -170,7 +171,8 @@ import Testing
             "setrlimit RLIMIT_CORE 1 1",
             "sched_setaffinity every CPU", "write procfs:self/attr/apparmor/exec \"exec p\"", "setresuid 0",
             "capset effective 0x0 permitted 0x0 inheritable 0x0", "find /bin/true", "set no_new_privs",
-            "meet the host: ready", "wait at the gate", "run hook /s [\"/s\"] under the seccomp filter with the program's environment",
+            "meet the host: ready", "wait at the gate",
+            "run hook /s [\"/s\"] under the seccomp filter with the program's environment",
             "close from 3 on exec",
             "load seccomp filter, 0 instructions, flags 0", #"execve ["/bin/true"] with ["PATH=/x"]"#)
         #expect(plan.lines.suffix(2).first == "load seccomp filter, 0 instructions, flags 0")

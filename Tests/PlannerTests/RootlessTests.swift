@@ -88,7 +88,8 @@ import Testing
     }
 
     @Test func sysfsOfAForeignNetworkIsTheHosts() throws {
-        let sysfs = Mount(destination: "/sys", source: "sysfs", type: "sysfs", attributes: AttributeChange(set: .noExec))
+        let sysfs = Mount(
+            destination: "/sys", source: "sysfs", type: "sysfs", attributes: AttributeChange(set: .noExec))
         #expect(try lines(of: sysfs, on: Self.user, [.mount, .user, .network])[0] == "fsopen sysfs -> fs")
         let bound = try lines(of: sysfs, on: Self.user, [.mount, .user])
         #expect(bound.contains("mount_setattr #24 +ro,noexec"))
@@ -131,7 +132,8 @@ import Testing
     }
 
     @Test func aNamespaceOfTheCallersMayNotMountCgroupsEither() throws {
-        #expect(try lines(of: cgroups, on: Self.namespace, [.mount])[0] == "open_tree /sys/fs/cgroup/box clone -> mount")
+        #expect(
+            try lines(of: cgroups, on: Self.namespace, [.mount])[0] == "open_tree /sys/fs/cgroup/box clone -> mount")
         #expect(try lines(of: cgroups, on: Self.namespace, [.mount, .cgroup])[0] == "fsopen cgroup2 -> fs")
     }
 

@@ -24,7 +24,8 @@ import Testing
         try program.run()
         let said = try #require(try pipe.fileHandleForReading.readToEnd())
         program.waitUntilExit()
-        let pid = try #require(Int32(String(decoding: said, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)))
+        let pid = try #require(
+            Int32(String(decoding: said, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(isNoProcess(pid))
     }
 }

@@ -93,9 +93,12 @@ struct StepFailures {
         defer { fixture.remove() }
         for index in gate..<whole.plan.steps.count {
             try fixture.lifecycle.create(fixture.request, sabotaged(at: index))
-            try expectFailure(at: index, "chdir /no/such/directory: no such file or directory", cleaning: {
-                try fixture.lifecycle.delete(fixture.id, force: false)
-            }) {
+            try expectFailure(
+                at: index, "chdir /no/such/directory: no such file or directory",
+                cleaning: {
+                    try fixture.lifecycle.delete(fixture.id, force: false)
+                }
+            ) {
                 try fixture.lifecycle.start(fixture.id)
             }
         }
@@ -172,7 +175,8 @@ enum FullBundle: String, CaseIterable, CustomTestStringConvertible {
             "root": ["path": "rootfs", "readonly": true],
             "hostname": "step",
             "process": [
-                "args": ["/bin/true"], "cwd": "/work", "env": ["PATH=/bin"], "user": ["uid": 0, "gid": 0, "additionalGids": [5]],
+                "args": ["/bin/true"], "cwd": "/work", "env": ["PATH=/bin"],
+                "user": ["uid": 0, "gid": 0, "additionalGids": [5]],
                 "noNewPrivileges": true, "oomScoreAdj": 100,
                 "capabilities": ["bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"], "effective": ["CAP_KILL"]],
                 "rlimits": [["type": "RLIMIT_NOFILE", "soft": 256, "hard": 512]],
@@ -180,7 +184,10 @@ enum FullBundle: String, CaseIterable, CustomTestStringConvertible {
             "mounts": [
                 ["destination": "/proc", "type": "proc", "source": "proc"],
                 ["destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]],
-                ["destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666"]],
+                [
+                    "destination": "/dev/pts", "type": "devpts", "source": "devpts",
+                    "options": ["newinstance", "ptmxmode=0666"],
+                ],
                 ["destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["ro", "tmpcopyup"]],
                 ["destination": "/host", "type": "bind", "source": "/usr", "options": ["rbind", "rro", "rslave"]],
                 ["destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]],
@@ -259,8 +266,10 @@ struct Snapshot: Equatable {
         }
         state = list(fixture.directory.appendingPathComponent("state").path)
         // The directory that is being listed is open too: count what is there besides.
-        descriptors = list("/proc/self/fd").compactMap { try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
-            .filter { !$0.hasPrefix("/proc/") }.sorted()
+        descriptors = list("/proc/self/fd").compactMap {
+            try? manager.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+        }
+        .filter { !$0.hasPrefix("/proc/") }.sorted()
     }
 
     /// What is left once everything that was told to end has had the time to do so.
@@ -275,7 +284,8 @@ struct Snapshot: Equatable {
 
     func difference(from other: Snapshot) -> String {
         let pairs = [
-            ("processes", processes, other.processes), ("mounts", mounts, other.mounts), ("cgroups", cgroups, other.cgroups),
+            ("processes", processes, other.processes), ("mounts", mounts, other.mounts),
+            ("cgroups", cgroups, other.cgroups),
             ("state", state, other.state), ("descriptors", descriptors, other.descriptors),
         ]
         return pairs.filter { $0.1 != $0.2 }.map { "\($0.0) \($0.1), were \($0.2)" }.joined(separator: "; ")

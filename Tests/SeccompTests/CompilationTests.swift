@@ -108,7 +108,9 @@ private let kcmp: UInt32 = 312
         let filter = try SeccompFilter.compile(
             .allowing(.errno(nil, "kcmp", SeccompArgument(index: 3, value: 5, op: op))))
         // The last one differs from 5 in its upper half only.
-        let values: KeyValuePairs<String, UInt64> = ["0": 0, "4": 4, "5": 5, "6": 6, "high": .max, "low": 0x1_0000_0005]
+        let values: KeyValuePairs<String, UInt64> = [
+            "0": 0, "4": 4, "5": 5, "6": 6, "high": .max, "low": 0x1_0000_0005,
+        ]
         for (name, value) in values {
             let verdict: Verdict = holdsFor.split(separator: " ").contains { $0 == name } ? .errno(1) : .allow
             #expect(try filter.answer(kcmp, 9, 9, 9, value) == verdict, "\(name)")

@@ -1,6 +1,7 @@
 import OCI
-@testable import Seccomp
 import Testing
+
+@testable import Seccomp
 
 private let rule = SeccompRule(
     names: ["read", "write"], action: .errno, errnoRet: 5,
@@ -17,7 +18,11 @@ private let profile = SeccompProfile(
             { $0.defaultAction = .trace }, { $0.defaultErrnoRet = nil }, { $0.defaultErrnoRet = 0 },
             { $0.defaultErrnoRet = 0x101 }, { $0.architectures = [.x86, .x86_64] }, { $0.architectures = [] },
             { $0.flags = nil }, { $0.flags = SeccompFlags(rawValue: 0) }, { $0.listenerPath = nil },
-            { $0.listenerPath = "" }, { $0.listenerPath = "/ab"; $0.listenerMetadata = "" },
+            { $0.listenerPath = "" },
+            {
+                $0.listenerPath = "/ab"
+                $0.listenerMetadata = ""
+            },
             { $0.listenerMetadata = nil }, { $0.listenerMetadata = "c" }, { $0.syscalls = [] },
             { $0.syscalls.append(rule) }, { $0.syscalls[0].names = ["readwrite"] },
             { $0.syscalls[0].names = ["rea", "dwrite"] }, { $0.syscalls[0].names = ["write", "read"] },

@@ -1,5 +1,6 @@
-@testable import Seccomp
 import Testing
+
+@testable import Seccomp
 
 /// What is put together by hand, byte by byte.
 @Suite(.needsX86_64) struct LayoutTests {

@@ -1,6 +1,7 @@
 import OCI
-@testable import Seccomp
 import Testing
+
+@testable import Seccomp
 
 @Suite(.needsX86_64) struct MistakeTests {
     @Test func architectureThatTheLibraryDoesNotKnow() {

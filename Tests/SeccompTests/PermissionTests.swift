@@ -47,7 +47,8 @@ import Testing
 
     @Test func everyArgumentIsInItsPlaceAndWhole() throws {
         let machine = try machine(
-            .refusing(.allow("prctl", .equal(0, 1), .equal(1, 9)), .allow("ioctl", .equal(1, 0x540e)),
+            .refusing(
+                .allow("prctl", .equal(0, 1), .equal(1, 9)), .allow("ioctl", .equal(1, 0x540e)),
                 .allow("kcmp", .equal(5, 0x1_0000_0002))))
         #expect(machine.permits("prctl", [1, 9]))
         #expect(!machine.permits("prctl", [9, 1]))
@@ -66,10 +67,11 @@ import Testing
     }
 
     /// A program that leads out of itself, or that nobody has made, permits nothing.
-    @Test(arguments: [
-        [], [0x20, 0, 0, 0, 0, 0, 0, 0], [0x05, 0, 0, 0, 9, 0, 0, 0], [0xff, 0, 0, 0, 0, 0, 0, 0],
-        [0x20, 0, 0, 0, 64, 0, 0, 0, 0x06, 0, 0, 0, 0, 0, 0xff, 0x7f],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [], [0x20, 0, 0, 0, 0, 0, 0, 0], [0x05, 0, 0, 0, 9, 0, 0, 0], [0xff, 0, 0, 0, 0, 0, 0, 0],
+            [0x20, 0, 0, 0, 64, 0, 0, 0, 0x06, 0, 0, 0, 0, 0, 0xff, 0x7f],
+        ] as [[UInt8]])
     func brokenProgramPermitsNothing(program: [UInt8]) {
         #expect(!FilterMachine(program).permits("getcwd", []))
     }

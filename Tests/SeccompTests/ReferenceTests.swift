@@ -1,8 +1,9 @@
 import CSeccomp
 import Kernel
 import OCI
-@testable import Seccomp
 import Testing
+
+@testable import Seccomp
 
 /// libseccomp's own filter for all architectures at once, its rules in the order of the profile, without a tree: what
 /// `SeccompFilter` gets to faster has to mean the same.
@@ -75,7 +76,7 @@ import Testing
             arguments.append([value, 1, 2, 3, 4, 5])
             arguments.append([1, value])
         }
-        var numbers = Array<UInt32>(0..<470) + [500, 5000, .max, 0x8000_0000, 0x3fff_ffff, .max - 1]
+        var numbers = [UInt32](0..<470) + [500, 5000, .max, 0x8000_0000, 0x3fff_ffff, .max - 1]
         numbers += numbers.map { $0 | .x32Bit } + (512..<560).map { $0 | .x32Bit }
         var calls: [Call] = []
         for architecture: UInt32 in [.x86_64, .x86, .aarch64, .arm, .riscv64] {

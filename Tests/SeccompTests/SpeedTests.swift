@@ -1,8 +1,9 @@
 import Foundation
 import OCI
-@testable import Seccomp
 import SeccompLoader
 import Testing
+
+@testable import Seccomp
 
 /// How much processor time things take with a profile of the usual size. The limits are for a debug build, many times
 /// what it needs; the figures are printed.

@@ -64,27 +64,27 @@ void ck_unmap(void *address, size_t size);
 
 // Processes.
 struct ck_spawn {
-    uint64_t clone_flags;         ///< CLONE_NEW*, CLONE_INTO_CGROUP
-    int cgroup;                   ///< directory of a cgroup2 group for CLONE_INTO_CGROUP
-    int executable;               ///< what to execute (a descriptor), or -1: `path`
-    const char *path;             ///< what to execute if `executable` is -1
+    uint64_t clone_flags;  ///< CLONE_NEW*, CLONE_INTO_CGROUP
+    int cgroup;            ///< directory of a cgroup2 group for CLONE_INTO_CGROUP
+    int executable;        ///< what to execute (a descriptor), or -1: `path`
+    const char *path;      ///< what to execute if `executable` is -1
     char *const *arguments;
     char *const *environment;
-    const int *keep;              ///< descriptors that lose close-on-exec in the child
+    const int *keep;  ///< descriptors that lose close-on-exec in the child
     size_t keep_count;
-    int stdio[3];                 ///< descriptors that become 0, 1, 2, or -1: as they are
-    bool keep_capabilities;       ///< raise every capability into the ambient set
-    bool new_session;             ///< setsid()
-    int parent_death_signal;      ///< or 0
-    const char *directory;        ///< working directory, or NULL
+    int stdio[3];             ///< descriptors that become 0, 1, 2, or -1: as they are
+    bool keep_capabilities;   ///< raise every capability into the ambient set
+    bool new_session;         ///< setsid()
+    int parent_death_signal;  ///< or 0
+    const char *directory;    ///< working directory, or NULL
 };
 /// Makes a child with CLONE_VFORK and CLONE_VM that executes a program.
 /// Returns the pid, with `*pidfd` set; a failure in the child (its exec, say) is returned as -errno too.
 int ck_spawn(const struct ck_spawn *what, int *pidfd);
 
 struct ck_exit {
-    int32_t code;                 ///< CLD_EXITED, CLD_KILLED or CLD_DUMPED; 0: still running
-    int32_t status;               ///< exit status or signal
+    int32_t code;    ///< CLD_EXITED, CLD_KILLED or CLD_DUMPED; 0: still running
+    int32_t status;  ///< exit status or signal
     int32_t pid;
 };
 int ck_wait_pidfd(int pidfd, int options, struct ck_exit *result);
@@ -154,7 +154,7 @@ ssize_t ck_receive(int fd, void *bytes, size_t size, int *descriptors, size_t *c
 struct ck_window {
     uint16_t rows;
     uint16_t columns;
-    uint16_t width;               ///< in pixels, like `height`; 0: not known
+    uint16_t width;  ///< in pixels, like `height`; 0: not known
     uint16_t height;
 };
 int ck_isatty(int fd);

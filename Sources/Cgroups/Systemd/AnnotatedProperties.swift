@@ -19,9 +19,11 @@ enum AnnotatedProperties {
     }
 
     private static func property(_ name: String, _ text: String) throws(VariantText.Problem) -> UnitProperty {
-        let isName = name.utf8.count > 2 && name.utf8.allSatisfy { byte in
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-        }
+        let isName =
+            name.utf8.count > 2
+            && name.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+            }
         if !isName { throw VariantText.Problem(message: "not the name of a property of a unit") }
         let value = try VariantText.parse(text)
         guard isInSeconds(name) else { return UnitProperty(name, value) }

@@ -102,15 +102,17 @@ struct SystemdPlace: Sendable, Equatable {
 
     /// What a unit may be called (systemd.unit(5)): at most 255 bytes of these.
     private static func checked(_ name: String) throws(CgroupError) -> String {
-        let isValid = name.utf8.count <= 255 && name.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: ":"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                UInt8(ascii: "\\"), UInt8(ascii: "-"):
-                true
-            default: false
+        let isValid =
+            name.utf8.count <= 255
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: ":"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                    UInt8(ascii: "\\"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
             }
-        }
         if !isValid { throw problem("systemd does not take this for the name of a unit: \"\(name)\"") }
         return name
     }

@@ -76,7 +76,9 @@ extension Reader {
         let process = object(root, "process").flatMap { self.process($0) }
         let hostname = utsName(root, "hostname")
         domainname = utsName(root, "domainname")
-        if let receiver = root["annotations"]?[CrunAnnotations.seccompReceiver], let path = try? receiver.string(), !path.isEmpty {
+        if let receiver = root["annotations"]?[CrunAnnotations.seccompReceiver], let path = try? receiver.string(),
+            !path.isEmpty
+        {
             seccompReceiver = path
         }
         let mounts = self.mounts(root)

@@ -28,20 +28,26 @@ extension Features {
         writer.member("seccomp", object: encodeSeccomp)
         writer.member("apparmor", object: { $0.member("enabled", apparmor) })
         writer.member("selinux", object: { $0.member("enabled", selinux) })
-        writer.member("intelRdt", object: { writer in
-            writer.member("enabled", intelRdt.enabled)
-            writer.member("schemata", intelRdt.schemata)
-            writer.member("monitoring", intelRdt.monitoring)
-        })
-        if memoryPolicy {
-            writer.member("memoryPolicy", object: { writer in
-                writer.member("modes", MemoryPolicyMode.allCases.map { $0.name })
-                writer.member("flags", MemoryPolicyFlag.allCases.map { $0.name })
+        writer.member(
+            "intelRdt",
+            object: { writer in
+                writer.member("enabled", intelRdt.enabled)
+                writer.member("schemata", intelRdt.schemata)
+                writer.member("monitoring", intelRdt.monitoring)
             })
+        if memoryPolicy {
+            writer.member(
+                "memoryPolicy",
+                object: { writer in
+                    writer.member("modes", MemoryPolicyMode.allCases.map { $0.name })
+                    writer.member("flags", MemoryPolicyFlag.allCases.map { $0.name })
+                })
         }
-        writer.member("mountExtensions", object: { writer in
-            writer.member("idmap", object: { $0.member("enabled", idmap) })
-        })
+        writer.member(
+            "mountExtensions",
+            object: { writer in
+                writer.member("idmap", object: { $0.member("enabled", idmap) })
+            })
         writer.member("netDevices", object: { $0.member("enabled", netDevices) })
     }
 

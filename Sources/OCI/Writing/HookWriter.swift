@@ -5,9 +5,11 @@ extension Hooks {
     public func encode(to writer: inout JSONWriter) {
         writer.object { writer in
             for kind in HookKind.allCases where !self[kind].isEmpty {
-                writer.member(kind.rawValue, array: { writer in
-                    for hook in self[kind] { hook.encode(to: &writer) }
-                })
+                writer.member(
+                    kind.rawValue,
+                    array: { writer in
+                        for hook in self[kind] { hook.encode(to: &writer) }
+                    })
             }
         }
     }

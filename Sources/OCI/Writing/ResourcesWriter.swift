@@ -23,19 +23,25 @@ extension Resources {
     /// Objects whose names are data.
     private func encodeMaps(to writer: inout JSONWriter) {
         if !rdma.isEmpty {
-            writer.member("rdma", object: { writer in
-                for device in rdma {
-                    writer.member(device.device, object: { writer in
-                        writer.optional("hcaHandles", device.hcaHandles)
-                        writer.optional("hcaObjects", device.hcaObjects)
-                    })
-                }
-            })
+            writer.member(
+                "rdma",
+                object: { writer in
+                    for device in rdma {
+                        writer.member(
+                            device.device,
+                            object: { writer in
+                                writer.optional("hcaHandles", device.hcaHandles)
+                                writer.optional("hcaObjects", device.hcaObjects)
+                            })
+                    }
+                })
         }
         if !unified.isEmpty {
-            writer.member("unified", object: { writer in
-                for entry in unified { writer.member(entry.file, entry.value) }
-            })
+            writer.member(
+                "unified",
+                object: { writer in
+                    for entry in unified { writer.member(entry.file, entry.value) }
+                })
         }
     }
 }

@@ -32,14 +32,18 @@ public struct SpecTemplate: Sendable, Equatable {
         writer.object { writer in
             writer.member("ociVersion", Spec.currentVersion)
             writer.member("process", object: Self.encodeProcess)
-            writer.member("root", object: { writer in
-                writer.member("path", "rootfs")
-                writer.member("readonly", true)
-            })
+            writer.member(
+                "root",
+                object: { writer in
+                    writer.member("path", "rootfs")
+                    writer.member("readonly", true)
+                })
             writer.member("hostname", hostname)
-            writer.member("mounts", array: { writer in
-                for mount in mounts { mount.encode(to: &writer) }
-            })
+            writer.member(
+                "mounts",
+                array: { writer in
+                    for mount in mounts { mount.encode(to: &writer) }
+                })
             writer.member("linux", object: encodeLinux)
         }
         return writer.bytes
@@ -47,24 +51,30 @@ public struct SpecTemplate: Sendable, Equatable {
 
     private static func encodeProcess(_ writer: inout JSONWriter) {
         writer.member("terminal", true)
-        writer.member("user", object: { writer in
-            writer.member("uid", 0)
-            writer.member("gid", 0)
-        })
+        writer.member(
+            "user",
+            object: { writer in
+                writer.member("uid", 0)
+                writer.member("gid", 0)
+            })
         writer.member("args", ["sh"])
         writer.member("env", ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"])
         writer.member("cwd", "/")
-        writer.member("capabilities", object: { writer in
-            let capabilities = [Capability.auditWrite, .kill, .netBindService].map { $0.name }
-            for set in ["bounding", "effective", "permitted"] { writer.member(set, capabilities) }
-        })
-        writer.member("rlimits", array: { writer in
-            writer.object { writer in
-                writer.member("type", RlimitKind.nofile.name)
-                writer.member("hard", 1024)
-                writer.member("soft", 1024)
-            }
-        })
+        writer.member(
+            "capabilities",
+            object: { writer in
+                let capabilities = [Capability.auditWrite, .kill, .netBindService].map { $0.name }
+                for set in ["bounding", "effective", "permitted"] { writer.member(set, capabilities) }
+            })
+        writer.member(
+            "rlimits",
+            array: { writer in
+                writer.object { writer in
+                    writer.member("type", RlimitKind.nofile.name)
+                    writer.member("hard", 1024)
+                    writer.member("soft", 1024)
+                }
+            })
         writer.member("noNewPrivileges", true)
     }
 
@@ -122,18 +132,24 @@ public struct SpecTemplate: Sendable, Equatable {
             Self.encodeMapping("uidMappings", of: rootless.uid, to: &writer)
             Self.encodeMapping("gidMappings", of: rootless.gid, to: &writer)
         } else {
-            writer.member("resources", object: { writer in
-                writer.member("devices", array: { writer in
-                    writer.object { writer in
-                        writer.member("allow", false)
-                        writer.member("access", Resources.DeviceAccess.all.letters)
-                    }
+            writer.member(
+                "resources",
+                object: { writer in
+                    writer.member(
+                        "devices",
+                        array: { writer in
+                            writer.object { writer in
+                                writer.member("allow", false)
+                                writer.member("access", Resources.DeviceAccess.all.letters)
+                            }
+                        })
                 })
-            })
         }
-        writer.member("namespaces", array: { writer in
-            for kind in namespaces { writer.object { $0.member("type", kind.rawValue) } }
-        })
+        writer.member(
+            "namespaces",
+            array: { writer in
+                for kind in namespaces { writer.object { $0.member("type", kind.rawValue) } }
+            })
         writer.member(
             "maskedPaths",
             [
@@ -144,13 +160,15 @@ public struct SpecTemplate: Sendable, Equatable {
     }
 
     private static func encodeMapping(_ name: String, of id: UInt32, to writer: inout JSONWriter) {
-        writer.member(name, array: { writer in
-            writer.object { writer in
-                writer.member("containerID", 0)
-                writer.member("hostID", id)
-                writer.member("size", 1)
-            }
-        })
+        writer.member(
+            name,
+            array: { writer in
+                writer.object { writer in
+                    writer.member("containerID", 0)
+                    writer.member("hostID", id)
+                    writer.member("size", 1)
+                }
+            })
     }
 
     private var namespaces: [NamespaceKind] {

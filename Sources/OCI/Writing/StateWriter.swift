@@ -59,7 +59,8 @@ extension State {
         var text: [UInt8] = []
         for (number, width, next) in [
             (day.year, 4, UInt8(ascii: "-")), (day.month, 2, UInt8(ascii: "-")), (day.day, 2, UInt8(ascii: "T")),
-            (ofDay / 3600, 2, UInt8(ascii: ":")), (ofDay / 60 % 60, 2, UInt8(ascii: ":")), (ofDay % 60, 2, UInt8(ascii: ".")),
+            (ofDay / 3600, 2, UInt8(ascii: ":")), (ofDay / 60 % 60, 2, UInt8(ascii: ":")),
+            (ofDay % 60, 2, UInt8(ascii: ".")),
             (Int(created % 1_000_000_000), 9, UInt8(ascii: "0")),
         ] {
             Self.append(number, width, to: &text)

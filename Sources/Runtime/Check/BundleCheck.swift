@@ -13,7 +13,7 @@ public struct BundleCheck {
     let rights: Rights
     /// Who is to make the cgroup.
     let manager: CgroupManager
-    var covers = Covers()
+    var covers = MountCover()
     /// What was told already.
     private var told: Set<[UInt8]> = []
     /// How many findings of a severity are listed; whatever a document repeats without end, its check stays small.
@@ -60,7 +60,8 @@ public struct BundleCheck {
         for problem in warnings { addWarning(problem.path, problem.message, Remedy.text(for: problem)) }
         guard var spec else { return }
         if spec.process == nil, !problems.contains(where: { $0.path.hasPrefix("process") }) {
-            addWarning("process", "is missing: the container can be created, and not be started", "add it, with args and cwd")
+            addWarning(
+                "process", "is missing: the container can be created, and not be started", "add it, with args and cwd")
         }
         let areMapsWrong = problems.contains { problem in
             ["linux.namespaces", "linux.uidMappings", "linux.gidMappings"].contains { problem.path.hasPrefix($0) }
@@ -83,7 +84,7 @@ public struct BundleCheck {
 
     /// The order is that of the configuration.
     private mutating func check(_ spec: Spec) {
-        covers = Covers(spec.mounts)
+        covers = MountCover(spec.mounts)
         let root = checkRoot(spec)
         if let process = spec.process {
             checkIdentity(process, spec.linux)

@@ -23,7 +23,9 @@ extension BundleCheck {
         guard let root, status.kind != .symbolicLink else { return }
         let destination = lexicallyClean(mount.destination)
         // Below another mount only the container can look; and what is missing is made.
-        guard !covers.isCovered(destination, before: index), let view = try? RootView(root), let target = try? view.status(destination) else { return }
+        guard !covers.isCovered(destination, before: index), let view = try? RootView(root),
+            let target = try? view.status(destination)
+        else { return }
         if (status.kind == .directory) != (target.kind == .directory) {
             let (from, to) = status.kind == .directory ? ("a directory", "is none") : ("no directory", "is one")
             addError(

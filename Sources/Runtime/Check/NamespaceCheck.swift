@@ -37,7 +37,8 @@ extension BundleCheck {
             }
             if let reliance, try NamespaceFile.isCallers(file.number, kind.procName) {
                 addError(
-                    reliance.text, "needs a \(kind.rawValue) namespace of the container's own, and \(field) is the caller's",
+                    reliance.text,
+                    "needs a \(kind.rawValue) namespace of the container's own, and \(field) is the caller's",
                     "make a new one")
             }
             if kind == .user, try file.status().inode == Files.status("/proc/self/ns/user", follow: true).inode {

@@ -59,8 +59,8 @@ static bool can_read_text(const char *text) {
 }
 
 static long error_or(long result) {
-    static const uint8_t errors[] = {
-        ENOENT, EEXIST, EINVAL, EPERM, EACCES, EINTR, EAGAIN, ENOTDIR, EROFS, ENOSYS, ELOOP};
+    static const uint8_t errors[] = {ENOENT, EEXIST,  EINVAL, EPERM,  EACCES, EINTR,
+                                     EAGAIN, ENOTDIR, EROFS,  ENOSYS, ELOOP};
     unsigned byte = answer();
     return byte < 0x20 && answers_left ? -(long)errors[byte % sizeof errors] : result;
 }
@@ -104,7 +104,10 @@ static long give_entries(char *bytes, size_t size) {
 struct played_message {
     void *name;
     long name_size;
-    struct { char *base; size_t size; } *parts;
+    struct {
+        char *base;
+        size_t size;
+    } * parts;
     size_t part_count;
     char *control;
     size_t control_size;
@@ -216,7 +219,10 @@ long call6(long number, long a, long b, long c, long d, long e, long f) {
     case __NR_set_mempolicy: return error_or(b && c ? read_bytes((const void *)b, (size_t)(c - 1) / 8) * 0 : 0);
     case __NR_prlimit64: return error_or(read_bytes((const void *)c, 16) * 0);
     case __NR_seccomp: {
-        const struct { unsigned short count; const uint8_t *program; } *filter = (const void *)c;
+        const struct {
+            unsigned short count;
+            const uint8_t *program;
+        } *filter = (const void *)c;
         return error_or(read_bytes(filter->program, filter->count * (size_t)8) * 0);
     }
     case __NR_getdents64: return answers_left ? error_or(give_entries((char *)b, (size_t)c)) : 0;
@@ -317,15 +323,15 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     struct apus_plan header;
     if (size < sizeof header) return LLVMFuzzerMutate(data, size, most);
     memcpy(&header, data, sizeof header);
-    bool is_plan = header.size >= sizeof header && header.size <= size && header.steps < header.steps_end &&
-                   header.steps_end <= header.size;
+    bool is_plan = header.size >= sizeof header && header.size <= size && header.steps < header.steps_end
+                   && header.steps_end <= header.size;
     if (!is_plan || below(8) == 0) return LLVMFuzzerMutate(data, size, most);
     if (below(3) == 0)
         return header.size + LLVMFuzzerMutate(data + header.size, size - header.size, most - header.size);
     for (uint32_t changes = 1 + below(3); changes > 0; changes--) {
-        uint32_t place = below(8) == 0 ? below(48) : below(8) == 0
-            ? header.steps_end + below(header.size - header.steps_end)
-            : header.steps + below(header.steps_end - header.steps);
+        uint32_t place = below(8) == 0   ? below(48)
+                         : below(8) == 0 ? header.steps_end + below(header.size - header.steps_end)
+                                         : header.steps + below(header.steps_end - header.steps);
         place &= ~3u;
         if (place + 8 > header.size) continue;
         uint32_t word;

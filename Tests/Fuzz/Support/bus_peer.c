@@ -40,9 +40,11 @@ static void serve_one(int connection) {
     // Who waits for an answer that does not come would do so for half a minute: silence ends the connection.
     struct pollfd client = {.fd = connection, .events = POLLIN};
     char heard[4096];
-    while (poll(&client, 1, SILENCE) > 0 && read(connection, heard, sizeof heard) > 0) {}
+    while (poll(&client, 1, SILENCE) > 0 && read(connection, heard, sizeof heard) > 0) {
+    }
     shutdown(connection, SHUT_WR);
-    while (read(connection, heard, sizeof heard) > 0) {}
+    while (read(connection, heard, sizeof heard) > 0) {
+    }
     free(bytes);
     close(connection);
 }

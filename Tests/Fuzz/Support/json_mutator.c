@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define MOST_VALUES 4096
-#define DEEPEST 40
+#define DEEPEST     40
 
 extern size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
 
@@ -90,8 +90,8 @@ static size_t below(size_t limit) {
 }
 
 /// Puts bytes in the place of others; the old size if they do not fit.
-static size_t replace(
-    uint8_t *text, size_t size, size_t most, size_t from, size_t to, const void *bytes, size_t count) {
+static size_t replace(uint8_t *text, size_t size, size_t most, size_t from, size_t to, const void *bytes,
+                      size_t count) {
     if (size - (to - from) + count > most) return size;
     memmove(text + from + count, text + to, size - to);
     memcpy(text + from, bytes, count);
@@ -99,11 +99,51 @@ static size_t replace(
 }
 
 static const char *const literals[] = {
-    "0", "1", "-1", "2", "3", "10", "64", "255", "256", "340", "1000", "4095", "4096", "65535", "65536",
-    "1048575", "2147483647", "2147483648", "4294967294", "4294967295", "4294967296", "9223372036854775807",
-    "-9223372036854775808", "9223372036854775808", "18446744073709551615", "1.5", "1e3", "true", "false", "null", "\"\"",
-    "\"/\"", "\".\"", "\"..\"", "\"/a\"", "\"a\"", "\"max\"", "\"0-3,7\"", "\"0-65535\"", "\"a=b\"", "\"A=\"", "[]", "{}",
-    "\"/proc/self/ns/net\"", "\"\\u00e9\\n\"",
+    "0",
+    "1",
+    "-1",
+    "2",
+    "3",
+    "10",
+    "64",
+    "255",
+    "256",
+    "340",
+    "1000",
+    "4095",
+    "4096",
+    "65535",
+    "65536",
+    "1048575",
+    "2147483647",
+    "2147483648",
+    "4294967294",
+    "4294967295",
+    "4294967296",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "18446744073709551615",
+    "1.5",
+    "1e3",
+    "true",
+    "false",
+    "null",
+    "\"\"",
+    "\"/\"",
+    "\".\"",
+    "\"..\"",
+    "\"/a\"",
+    "\"a\"",
+    "\"max\"",
+    "\"0-3,7\"",
+    "\"0-65535\"",
+    "\"a=b\"",
+    "\"A=\"",
+    "[]",
+    "{}",
+    "\"/proc/self/ns/net\"",
+    "\"\\u00e9\\n\"",
 };
 
 /// A text of one repeated byte: the lengths at which limits are.

@@ -1,6 +1,7 @@
+import OCI
+
 // Runs device programs as the kernel does, for comparing them with the rules that they were made of.
 @testable import Cgroups
-import OCI
 
 enum DeviceMachine {
     /// Whether every jump leads forward to an instruction, and the program ends.
@@ -46,7 +47,8 @@ enum DeviceMachine {
     static func compare(_ program: [UInt64], _ list: DeviceList, _ rule: Resources.DeviceRule) {
         for block in [true, false] {
             for access: UInt32 in [1, 2, 4] {
-                let major = rule.major ?? 77, minor = rule.minor ?? 78
+                let major = rule.major ?? 77
+                let minor = rule.minor ?? 78
                 let one = allows(program, block: block, major, minor, access)
                 let exception = list.exceptions.contains { entry in
                     entry.kind == (block ? .block : .character) && (entry.major ?? major) == major

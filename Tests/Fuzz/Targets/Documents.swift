@@ -1,7 +1,8 @@
+import JSON
+
 // JSON, configurations, limits, and the state of containers.
 @testable import Cgroups
 @testable import DBus
-import JSON
 @testable import OCI
 @testable import Runtime
 

@@ -1,8 +1,9 @@
+import FuzzSupport
+import Glibc
+
 // What comes over a message bus.
 @testable import Cgroups
 @testable import DBus
-import FuzzSupport
-import Glibc
 
 /// One message, with everything that is ever asked of one.
 func fuzzMessage(_ bytes: [UInt8]) {

@@ -4,6 +4,7 @@ import Glibc
 import Kernel
 import OCI
 import Planner
+
 @testable import Runtime
 @testable import Seccomp
 
@@ -15,7 +16,7 @@ private let hosts: [(HostFacts, PlanOptions)] = {
             name: name, options: name.split(separator: ",").map(String.init), directory: "/sys/fs/cgroup/\(name)/x")
     }
     let old = CgroupFacts(hierarchies: hierarchies, aliases: [("cpu", "cpu,cpuacct")])
-    let hybrid = CgroupFacts(hierarchies: hierarchies, unified: "/sys/fs/cgroup/unified/x", entrance: .isMoved)
+    let hybrid = CgroupFacts(hierarchies: hierarchies, unified: "/sys/fs/cgroup/unified/x", joining: .isMoved)
     let new = CgroupFacts(unified: "/sys/fs/cgroup/x", isUnifiedHost: true)
     func host(
         _ cgroups: CgroupFacts, _ caller: HostFacts.Caller = .root, labels: Bool = true, makesNodes: Bool = true
@@ -43,7 +44,7 @@ private let hosts: [(HostFacts, PlanOptions)] = {
         ),
         (host(new, .ordinaryUser), PlanOptions(id: "x", notifyDirectory: "/run/x")),
         (host(old, .rootOfUserNamespace, labels: false), PlanOptions(id: "x", listenDescriptors: 1)),
-        (host(CgroupFacts(entrance: .stays), .ordinaryUser), PlanOptions(id: "x", hasGate: false)),
+        (host(CgroupFacts(joining: .stays), .ordinaryUser), PlanOptions(id: "x", hasGate: false)),
     ]
 }()
 

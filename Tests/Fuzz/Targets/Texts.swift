@@ -1,7 +1,8 @@
+import OCI
+
 // Names and paths, values in GVariant's form, and what the kernel says of mounts.
 @testable import Cgroups
 @testable import DBus
-import OCI
 
 /// Lines: a path of a cgroup, the id of a container, and what else has a form.
 func fuzzNames(_ bytes: [UInt8]) {
@@ -86,7 +87,8 @@ private func place(in layout: CgroupLayout) {
 extension String {
     /// Whether some bytes are somewhere in a text.
     fileprivate func holds(_ text: String) -> Bool {
-        let bytes = Array(utf8), wanted = Array(text.utf8)
+        let bytes = Array(utf8)
+        let wanted = Array(text.utf8)
         return bytes.indices.contains { bytes[$0...].starts(with: wanted) }
     }
 }

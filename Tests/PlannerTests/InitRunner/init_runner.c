@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOBODY 65534
-#define PATIENCE 60000
+#define NOBODY      65534
+#define PATIENCE    60000
 #define REPORT_SIZE 4096
 
 /// A file in memory, out of the way of the numbers that apus-init finds.
@@ -97,8 +97,8 @@ static void become_init(const struct init_runner *runner) {
     syscall(SYS_close_range, INIT_RUNNER_CONTROL + 2, ~0u, 0);
     syscall(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, NULL);
     if (syscall(SYS_geteuid) == 0) {
-        if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) ||
-            syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY))
+        if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY)
+            || syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY))
             return;
     }
     if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_chdir, "/")) return;

@@ -53,8 +53,8 @@ static void child(struct shared *shared, const void *program, size_t size, unsig
     syscall(SYS_exit_group, 0);
 }
 
-int try_under_filter(
-    const void *program, size_t size, unsigned flags, struct attempt *attempts, size_t count, int64_t *nanoseconds) {
+int try_under_filter(const void *program, size_t size, unsigned flags, struct attempt *attempts, size_t count,
+                     int64_t *nanoseconds) {
     size_t length = sizeof(struct shared) + count * sizeof *attempts;
     struct shared *shared = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) return -errno;

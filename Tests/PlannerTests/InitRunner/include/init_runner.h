@@ -11,7 +11,7 @@
 enum init_runner_descriptor {
     INIT_RUNNER_PLAN = 10,
     INIT_RUNNER_REPORT = 11,
-    INIT_RUNNER_CONTROL = 12,    ///< a socket whose other end is the host's, if there is one
+    INIT_RUNNER_CONTROL = 12,  ///< a socket whose other end is the host's, if there is one
 };
 
 struct init_runner {
@@ -20,14 +20,14 @@ struct init_runner {
     int report;
     int control;
     int null;
-    int host;                    ///< the other end of `control`; -1: closed, so that a meeting or an exec ends the run
+    int host;  ///< the other end of `control`; -1: closed, so that a meeting or an exec ends the run
 };
 
 /// How a run ended.
 struct init_run {
-    int exit_status;             ///< -1: it did not exit
-    int signal;                  ///< 0: none
-    bool timed_out;              ///< it was killed after a minute
+    int exit_status;  ///< -1: it did not exit
+    int signal;       ///< 0: none
+    bool timed_out;   ///< it was killed after a minute
     struct apus_report report;
 };
 

@@ -13,8 +13,8 @@ struct attempt {
 
 /// Loads the filter in a child and makes the attempts there. Returns the child's wait status, or -errno if the filter
 /// could not be loaded; `*nanoseconds` is what loading took.
-int try_under_filter(
-    const void *program, size_t size, unsigned flags, struct attempt *attempts, size_t count, int64_t *nanoseconds);
+int try_under_filter(const void *program, size_t size, unsigned flags, struct attempt *attempts, size_t count,
+                     int64_t *nanoseconds);
 
 /// What a file that somebody else put there may be: a FIFO, or another user's. 0 or -errno.
 int make_fifo(const char *path);

@@ -23,7 +23,8 @@ extension Lifecycle {
         let termination: TerminationSignals
         do { termination = try TerminationSignals() } catch { throw .system(error, field: "") }
         var execution: Execution
-        do { execution = try Execution.start(request, preparation, interruption: termination.descriptor.number) } catch {
+        do { execution = try Execution.start(request, preparation, interruption: termination.descriptor.number) } catch
+        {
             // What came while there was no process to pass it on to was meant for this one.
             if let signal = termination.next() { throw .interrupted(signal: signal, error) }
             throw error
@@ -93,8 +94,8 @@ struct Execution: ~Copyable {
         do { inner = try preparation.container.cgroup.unified(of: preparation.target.pid) } catch {
             throw .cgroup(error)
         }
-        let birthplace = try unified(inner)
-        do { return try clone(preparation.plan, descriptors, streams, birthplace) } catch {
+        let cloneTarget = try unified(inner)
+        do { return try clone(preparation.plan, descriptors, streams, cloneTarget) } catch {
             throw .system(error, field: "process")
         }
     }
@@ -104,11 +105,12 @@ struct Execution: ~Copyable {
     }
 
     private static func clone(
-        _ plan: Plan, _ descriptors: [(Slot, Int32)], _ streams: borrowing StandardStreams, _ birthplace: consuming Descriptor?
+        _ plan: Plan, _ descriptors: [(Slot, Int32)], _ streams: borrowing StandardStreams,
+        _ cloneTarget: consuming Descriptor?
     ) throws(SystemError) -> Child {
         var table = DescriptorTable()
         let cgroup: Int32? =
-            switch consume birthplace {
+            switch consume cloneTarget {
             case .some(let directory): table.add(directory)
             case .none: nil
             }

@@ -16,7 +16,7 @@ struct ContainerCgroup {
     private let owner: UInt32?
     /// A cgroup below this one in which the process goes on.
     private let delegated: String?
-    private var birthplace: Birthplace?
+    private var cloneTarget: CloneTarget?
     private var unit: UnitStart?
     private var cgroup: Cgroup?
 
@@ -31,7 +31,7 @@ struct ContainerCgroup {
 
     /// Whether systemd moves the process while it works.
     var isMoved: Bool {
-        switch location.entrance {
+        switch location.joining {
         case .isMoved: true
         case .byItself, .stays: false
         }
@@ -41,15 +41,15 @@ struct ContainerCgroup {
     mutating func prepare() throws(RuntimeError) -> Descriptor? {
         do {
             unit = try UnitStart(location, resources, id: id, annotations: annotations)
-            switch location.entrance {
+            switch location.joining {
             case .isMoved, .stays: return nil
             case .byItself: break
             }
             // A slice is there before its processes.
             if let unit { return try own(try unit.finish(nil)).openUnified() }
             guard location.view.hierarchies.isEmpty else {
-                birthplace = try location.makeBirthplace()
-                return try birthplace?.open()
+                cloneTarget = try location.makeCloneTarget()
+                return try cloneTarget?.open()
             }
             return try own(try location.create(resources)).openUnified()
         } catch {
@@ -70,10 +70,10 @@ struct ContainerCgroup {
     mutating func complete(_ pid: Int32) throws(RuntimeError) -> [String] {
         do {
             if cgroup == nil {
-                switch location.entrance {
+                switch location.joining {
                 case .stays: return []
                 case .isMoved: if let unit { _ = try own(try unit.finish(pid)) }
-                case .byItself: cgroup = try location.create(resources, after: birthplace)
+                case .byItself: cgroup = try location.create(resources, after: cloneTarget)
                 }
             }
             return (cgroup?.notes ?? []).map { "\($0)" }
@@ -113,6 +113,6 @@ struct ContainerCgroup {
         try? cgroup?.killAll()
         unit?.cancel()
         try? cgroup?.discard()
-        birthplace?.discard()
+        cloneTarget?.discard()
     }
 }

@@ -18,21 +18,27 @@ enum EventDocument {
         writer.object { writer in
             writer.member("type", "stats")
             writer.member("id", id)
-            writer.member("data", object: { writer in
-                writer.member("cpu", object: { statistics.cpu.encode(to: &$0) })
-                writer.member("cpuset", object: { statistics.cpuset.encode(to: &$0) })
-                writer.member("memory", object: { statistics.memory.encode(to: &$0) })
-                writer.member("pids", object: { writer in
-                    writer.nonZero("current", statistics.pids.current)
-                    writer.nonZero("limit", statistics.pids.limit)
+            writer.member(
+                "data",
+                object: { writer in
+                    writer.member("cpu", object: { statistics.cpu.encode(to: &$0) })
+                    writer.member("cpuset", object: { statistics.cpuset.encode(to: &$0) })
+                    writer.member("memory", object: { statistics.memory.encode(to: &$0) })
+                    writer.member(
+                        "pids",
+                        object: { writer in
+                            writer.nonZero("current", statistics.pids.current)
+                            writer.nonZero("limit", statistics.pids.limit)
+                        })
+                    writer.member("blkio", object: { statistics.blockIO.encode(to: &$0) })
+                    writer.member(
+                        "hugetlb",
+                        object: { writer in
+                            for entry in statistics.hugetlb { entry.encode(to: &writer) }
+                        })
+                    writer.member("intel_rdt", object: { _ in })
+                    encode(interfaces, to: &writer)
                 })
-                writer.member("blkio", object: { statistics.blockIO.encode(to: &$0) })
-                writer.member("hugetlb", object: { writer in
-                    for entry in statistics.hugetlb { entry.encode(to: &writer) }
-                })
-                writer.member("intel_rdt", object: { _ in })
-                encode(interfaces, to: &writer)
-            })
         }
         return writer.bytes + [UInt8(ascii: "\n")]
     }
@@ -46,19 +52,23 @@ enum EventDocument {
 
 extension Statistics.CPU {
     fileprivate func encode(to writer: inout JSONWriter) {
-        writer.member("usage", object: { writer in
-            writer.nonZero("total", total)
-            writer.list("percpu", perCPU)
-            writer.list("percpu_kernel", perCPUKernel)
-            writer.list("percpu_user", perCPUUser)
-            writer.member("kernel", kernel)
-            writer.member("user", user)
-        })
-        writer.member("throttling", object: { writer in
-            writer.nonZero("periods", periods)
-            writer.nonZero("throttledPeriods", throttledPeriods)
-            writer.nonZero("throttledTime", throttledTime)
-        })
+        writer.member(
+            "usage",
+            object: { writer in
+                writer.nonZero("total", total)
+                writer.list("percpu", perCPU)
+                writer.list("percpu_kernel", perCPUKernel)
+                writer.list("percpu_user", perCPUUser)
+                writer.member("kernel", kernel)
+                writer.member("user", user)
+            })
+        writer.member(
+            "throttling",
+            object: { writer in
+                writer.nonZero("periods", periods)
+                writer.nonZero("throttledPeriods", throttledPeriods)
+                writer.nonZero("throttledTime", throttledTime)
+            })
         pressure?.encode(to: &writer)
     }
 }
@@ -87,9 +97,11 @@ extension Statistics.Memory {
         writer.member("kernel", object: { kernel.encode(to: &$0) })
         writer.member("kernelTCP", object: { kernelTCP.encode(to: &$0) })
         if !raw.isEmpty {
-            writer.member("raw", object: { writer in
-                for counter in raw { writer.member(counter.name, counter.value) }
-            })
+            writer.member(
+                "raw",
+                object: { writer in
+                    for counter in raw { writer.member(counter.name, counter.value) }
+                })
         }
         pressure?.encode(to: &writer)
     }
@@ -112,16 +124,18 @@ extension Statistics.BlockIO {
             ("ioTimeRecursive", time), ("sectorsRecursive", sectors),
         ]
         for list in lists where !list.counters.isEmpty {
-            writer.member(list.name, array: { writer in
-                for counter in list.counters {
-                    writer.object { writer in
-                        writer.nonZero("major", counter.major)
-                        writer.nonZero("minor", counter.minor)
-                        if !counter.operation.isEmpty { writer.member("op", counter.operation) }
-                        writer.nonZero("value", counter.value)
+            writer.member(
+                list.name,
+                array: { writer in
+                    for counter in list.counters {
+                        writer.object { writer in
+                            writer.nonZero("major", counter.major)
+                            writer.nonZero("minor", counter.minor)
+                            if !counter.operation.isEmpty { writer.member("op", counter.operation) }
+                            writer.nonZero("value", counter.value)
+                        }
                     }
-                }
-            })
+                })
         }
         pressure?.encode(to: &writer)
     }
@@ -129,21 +143,25 @@ extension Statistics.BlockIO {
 
 extension Statistics.Hugetlb {
     fileprivate func encode(to writer: inout JSONWriter) {
-        writer.member(pageSize, object: { writer in
-            writer.nonZero("usage", usage)
-            writer.nonZero("max", peak)
-            writer.member("failcnt", failures)
-        })
+        writer.member(
+            pageSize,
+            object: { writer in
+                writer.nonZero("usage", usage)
+                writer.nonZero("max", peak)
+                writer.member("failcnt", failures)
+            })
     }
 }
 
 extension Statistics.Pressure {
     /// The member `psi`.
     fileprivate func encode(to writer: inout JSONWriter) {
-        writer.member("psi", object: { writer in
-            writer.member("some", object: { some.encode(to: &$0) })
-            writer.member("full", object: { full.encode(to: &$0) })
-        })
+        writer.member(
+            "psi",
+            object: { writer in
+                writer.member("some", object: { some.encode(to: &$0) })
+                writer.member("full", object: { full.encode(to: &$0) })
+            })
     }
 }
 

@@ -16,7 +16,7 @@ extension CommandEntry {
             """,
         ],
         examples: [
-            Example("apus wait web", "until \"web\" ends; then $? is its exit code"),
+            Example("apus wait web", "until \"web\" ends; then $? is its exit code")
         ])
 
     static let check = CommandEntry(

@@ -1,7 +1,7 @@
 internal import OCI
 
 /// Which mount hides a path of the root file system: found by the path's parents, whatever the number of mounts.
-struct Covers {
+struct MountCover {
     /// Index of the last mount on each destination.
     private var last: [[UInt8]: Int] = [:]
     /// Index of the first one.

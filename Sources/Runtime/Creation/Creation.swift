@@ -79,12 +79,12 @@ struct Creation: ~Copyable {
             do { try resctrl?.make() } catch { throw RuntimeError.cgroup(error) }
             record.resctrl = resctrl?.stateText ?? []
             let cgroup = Timeline.begin("cgroup: place of birth")
-            let birthplace = try group.prepare()
+            let cloneTarget = try group.prepare()
             Timeline.end(cgroup)
             if preparation.plan.gate == nil { try entry.mark() }
             var provider = try Provider(preparation, statePath: entry.path)
             let notifications = try listen(preparation, provider.takeNotifySocket(), entry, warn)
-            let child = try launch(preparation, provider, birthplace)
+            let child = try launch(preparation, provider, cloneTarget)
             return Creation(
                 store: store, request: request, preparation: preparation, entry: entry, group: group,
                 resctrl: resctrl, record: record, child: child, notifications: notifications,
@@ -130,7 +130,7 @@ struct Creation: ~Copyable {
 
     /// Clones, with what the plan needs.
     private static func launch(
-        _ preparation: Preparation, _ provider: borrowing Provider, _ birthplace: consuming Descriptor?
+        _ preparation: Preparation, _ provider: borrowing Provider, _ cloneTarget: consuming Descriptor?
     ) throws(RuntimeError) -> Child {
         if preparation.plan.sharesPipes { CallerPipes.admitEverybody() }
         let streams: StandardStreams
@@ -139,7 +139,7 @@ struct Creation: ~Copyable {
         }
         var table = DescriptorTable()
         let cgroup: Int32? =
-            switch consume birthplace {
+            switch consume cloneTarget {
             case .some(let directory): table.add(directory)
             case .none: nil
             }
@@ -151,7 +151,7 @@ struct Creation: ~Copyable {
                 keepsCapabilities: preparation.plan.cloneFlags & NamespaceKind.user.cloneFlag != 0)
         } catch {
             throw Rights.explain(
-                error, cloning: preparation.plan, cgroup: cgroup == nil ? nil : preparation.plan.birthplace)
+                error, cloning: preparation.plan, cgroup: cgroup == nil ? nil : preparation.plan.cloneTarget)
         }
     }
 
@@ -288,7 +288,8 @@ struct Creation: ~Copyable {
                 }
             }
         case .ready: return
-        case .listener: try giveToAgent(descriptors)
+        case .listener:
+            try giveToAgent(descriptors)
             return
         }
         try reply([])

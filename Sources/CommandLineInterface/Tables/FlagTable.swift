@@ -81,7 +81,8 @@ extension Flag {
     /// crun takes it, which creates and runs containers in one way.
     static let createAlone: [Flag] =
         create + [
-            Flag(.noSubreaper, [], .none, .lifecycle, "What create does anyway: it never is a parent of orphans",
+            Flag(
+                .noSubreaper, [], .none, .lifecycle, "What create does anyway: it never is a parent of orphans",
                 standing: .obsolete)
         ]
 

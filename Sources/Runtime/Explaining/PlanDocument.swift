@@ -8,18 +8,22 @@ public enum PlanDocument {
         var writer = JSONWriter(.spaces(2))
         writer.object { writer in
             writer.member("namespaces", plan.namespaces)
-            writer.member("provisions", array: { writer in
-                for provision in plan.provisions {
-                    writer.object { writer in
-                        writer.member("slot", provision.slot.name)
-                        writer.member("source", "\(provision.source)")
-                        writer.member("field", provision.origin.text)
+            writer.member(
+                "provisions",
+                array: { writer in
+                    for provision in plan.provisions {
+                        writer.object { writer in
+                            writer.member("slot", provision.slot.name)
+                            writer.member("source", "\(provision.source)")
+                            writer.member("field", provision.origin.text)
+                        }
                     }
-                }
-            })
-            writer.member("steps", array: { writer in
-                for (index, step) in plan.steps.enumerated() { write(step, index, plan.gate, &writer) }
-            })
+                })
+            writer.member(
+                "steps",
+                array: { writer in
+                    for (index, step) in plan.steps.enumerated() { write(step, index, plan.gate, &writer) }
+                })
             writer.member("warnings", plan.warnings)
         }
         return writer.bytes + [UInt8(ascii: "\n")]

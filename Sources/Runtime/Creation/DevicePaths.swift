@@ -21,7 +21,9 @@ enum DevicePaths {
     /// What the kernel calls a device (`DEVNAME` of its uevent file in sysfs), below /dev.
     private static func path(of device: Device) -> String? {
         let kind = device.kind == .block ? "block" : "char"
-        guard let text = try? Files.readText("/sys/dev/\(kind)/\(device.major):\(device.minor)/uevent") else { return nil }
+        guard let text = try? Files.readText("/sys/dev/\(kind)/\(device.major):\(device.minor)/uevent") else {
+            return nil
+        }
         let key = "DEVNAME="
         guard let line = text.components(between: "\n").first(where: { $0.begins(with: key) }) else { return nil }
         return "/dev/" + String(decoding: line.utf8.dropFirst(key.utf8.count), as: UTF8.self)

@@ -56,7 +56,8 @@ struct OuterRoot {
     private static func hint(_ errno: Errno) -> String {
         switch errno {
         case .busy: "something else is mounted over the container's root: unmount that first"
-        case .invalidArgument: "the container's mounts are in the mount namespace of who created it: delete it from there"
+        case .invalidArgument:
+            "the container's mounts are in the mount namespace of who created it: delete it from there"
         default: ""
         }
     }

@@ -9,19 +9,25 @@ enum StateDocument {
         var writer = JSONWriter(.spaces(2))
         writer.object { writer in
             state.encodeMembers(to: &writer)
-            writer.member("cgroup", object: { writer in
-                writer.member("driver", cgroup.unit != nil ? "systemd" : cgroup.isAbsent ? "disabled" : "cgroupfs")
-                if let unit = cgroup.unit { writer.member("unit", unit.name) }
-                writer.member("paths", object: { writer in
-                    for directory in cgroup.directories {
-                        writer.member(directory.isUnified ? "unified" : directory.label, directory.path)
-                    }
+            writer.member(
+                "cgroup",
+                object: { writer in
+                    writer.member("driver", cgroup.unit != nil ? "systemd" : cgroup.isAbsent ? "disabled" : "cgroupfs")
+                    if let unit = cgroup.unit { writer.member("unit", unit.name) }
+                    writer.member(
+                        "paths",
+                        object: { writer in
+                            for directory in cgroup.directories {
+                                writer.member(directory.isUnified ? "unified" : directory.label, directory.path)
+                            }
+                        })
+                    writer.member(
+                        "settings",
+                        array: { writer in
+                            for setting in inspection.settings { setting.encode(to: &writer) }
+                        })
+                    writer.member("devices", object: { inspection.devices.encode(to: &$0) })
                 })
-                writer.member("settings", array: { writer in
-                    for setting in inspection.settings { setting.encode(to: &writer) }
-                })
-                writer.member("devices", object: { inspection.devices.encode(to: &$0) })
-            })
         }
         return writer.bytes
     }

@@ -236,7 +236,9 @@ private struct Parser {
             position += 2
             for member in byte...last { set.insert(member) }
             // What ends one range begins no other.
-            if next == UInt8(ascii: "-"), position + 1 < bytes.count, bytes[position + 1] != UInt8(ascii: "]") { return nil }
+            if next == UInt8(ascii: "-"), position + 1 < bytes.count, bytes[position + 1] != UInt8(ascii: "]") {
+                return nil
+            }
         }
         position += 1
         return .byte(isNegated ? set.complement : set)

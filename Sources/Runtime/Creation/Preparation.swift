@@ -235,8 +235,8 @@ public struct Preparation {
 extension CgroupFacts {
     init(_ location: CgroupLocation) {
         let view = location.view
-        let entrance: Entrance =
-            switch location.entrance {
+        let joining: Joining =
+            switch location.joining {
             case .byItself: .byItself
             case .isMoved: .isMoved
             case .stays: .stays
@@ -245,7 +245,7 @@ extension CgroupFacts {
             hierarchies: view.hierarchies.map {
                 Hierarchy(name: $0.name, options: $0.options, directory: $0.directory)
             }, aliases: view.aliases.map { ($0.name, $0.target) }, unified: view.unified,
-            isUnifiedHost: location.isUnifiedHost, entrance: entrance)
+            isUnifiedHost: location.isUnifiedHost, joining: joining)
     }
 }
 

@@ -89,7 +89,8 @@ struct NetworkDevices: ~Copyable {
             let hint =
                 switch error.errno {
                 case .invalidArgument: "the kernel ties some network devices to their namespace, such as lo"
-                case .notPermitted: "moving a network device takes CAP_NET_ADMIN over it and in the container's namespace"
+                case .notPermitted:
+                    "moving a network device takes CAP_NET_ADMIN over it and in the container's namespace"
                 default: ""
                 }
             throw .system(error, field: device.field, hint: hint)

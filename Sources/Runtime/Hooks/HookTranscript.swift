@@ -76,7 +76,10 @@ final class HookTranscript {
             let count = Int(min(Int64(Self.part), min(size, Self.most) - done))
             guard let bytes = try? source.read(atMost: count, from: done), !bytes.isEmpty else { return }
             done += Int64(bytes.count)
-            do { try target.write(bytes) } catch { return done = Self.most }
+            do { try target.write(bytes) } catch {
+                done = Self.most
+                return
+            }
         }
     }
 }
