@@ -148,6 +148,10 @@ let package = Package(
         .testTarget(
             name: "SeccompTests", dependencies: ["Seccomp", "OCI", "Kernel", "CSeccomp", "SeccompLoader"],
             exclude: ["Loader"], swiftSettings: testSettings),
+        .target(name: "RenamedSmallLibrary", path: "Tests/SmallLibraryTests/Renamed", cSettings: strictC),
+        .testTarget(
+            name: "SmallLibraryTests", dependencies: ["RenamedSmallLibrary"], exclude: ["Renamed"],
+            swiftSettings: testSettings),
         .target(
             name: "InitRunner", dependencies: ["InitProtocol"], path: "Tests/PlannerTests/InitRunner",
             cSettings: strictC),

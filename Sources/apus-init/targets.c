@@ -63,8 +63,30 @@ static long open_prefix(int root, struct path *path, size_t end, uint64_t resolv
     return opened;
 }
 
+/// Makes the last component of a path whose directory is there, as nearly all are: ENOENT and EEXIST say that it is not as
+/// simple. Nothing of the path is copied but a name, so that the stack stays small.
+static long create_last(int root, const char *path, size_t length, bool file, unsigned mode, uint64_t resolve) {
+    char directory[APUS_PATH_MAX / 8];
+    size_t start = length;
+    while (start > 0 && path[start - 1] != '/') start--;
+    const char *name = path + start;
+    bool is_name = name[0] && (name[0] != '.' || (name[1] && (name[1] != '.' || name[2])));
+    if (!is_name || start >= sizeof directory) return -ENOENT;
+    memcpy(directory, path, start);
+    directory[start] = 0;
+    long parent = start > 0 ? open_beneath(root, directory, O_PATH | O_DIRECTORY, resolve) : root;
+    if (parent < 0) return parent;
+    long result = make_component((int)parent, name, length - start, file, file ? 0755 : mode);
+    if (parent != root) sys(close, parent);
+    return result < 0 ? result : open_beneath(root, path, O_PATH, resolve);
+}
+
 /// Walks the path and makes what is missing; the last component is a file if `file` says so.
-static long create_target(int root, struct path *path, bool file, unsigned mode, uint64_t resolve) {
+__attribute__((noinline)) static long create_all(int root, const char *given, size_t length, bool file, unsigned mode,
+                                                 uint64_t resolve) {
+    struct path copy, *path = &copy;
+    path->length = length;
+    memcpy(path->bytes, given, length + 1);
     unsigned links = 0;
     long parent = open_beneath(root, ".", O_PATH | O_DIRECTORY, RESOLVE_INSIDE);
     size_t start = next_component(path, 0);
@@ -163,10 +185,11 @@ long make_target(struct init *init, const struct apus_make_target *s) {
     long target = open_target(init, s, path, resolve);
     init->has_made_target = target == -ENOENT && kind != APUS_TARGET_EXISTING;
     if (init->has_made_target) {
-        struct path work;
-        work.length = s->path.length;
-        memcpy(work.bytes, path, s->path.length + 1);
-        target = create_target(root, &work, kind == APUS_TARGET_FILE, s->mode, resolve);
+        bool is_file = kind == APUS_TARGET_FILE;
+        target = create_last(root, path, s->path.length, is_file, s->mode, resolve);
+        if (target == -ENOENT || target == -EEXIST) {
+            target = create_all(root, path, s->path.length, is_file, s->mode, resolve);
+        }
     }
     if (target < 0) return target;
     long result = 0;
