@@ -138,7 +138,7 @@ let package = Package(
 
         // Tests. Those of the life cycle run the built binary as root on real bundles.
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: testSettings),
-        .testTarget(name: "OCITests", dependencies: ["OCI", "JSON"], swiftSettings: testSettings),
+        .testTarget(name: "OCITests", dependencies: ["OCI", "JSON", "Harness"], swiftSettings: testSettings),
         .testTarget(
             name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
         .testTarget(name: "SpellingTests", dependencies: ["Spelling"], swiftSettings: testSettings),

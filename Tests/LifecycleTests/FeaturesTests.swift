@@ -68,8 +68,10 @@ extension Containers {
         private func refusal(_ change: (inout Value) -> Void) throws -> String? {
             let bundle = try Bundle.minimal { change(&$0) }
             try bundle.save()
-            let outcome = try bundle.command(["plan", bundle.directory]).run()
-            return outcome.succeeded && outcome.errors.isEmpty ? nil : outcome.errors
+            let outcome = try bundle.command(["plan", "--format", "json", bundle.directory]).run()
+            guard outcome.succeeded, outcome.errors.isEmpty else { return outcome.errors }
+            let warnings = try Value(parsing: outcome.output).warnings.strings
+            return warnings.isEmpty ? nil : warnings.joined(separator: "\n")
         }
 
         private func expectAll(_ names: Value, andNot unknown: String, _ change: (inout Value, Value) -> Void) throws {
