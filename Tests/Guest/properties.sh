@@ -37,7 +37,7 @@ seen=$(run run --bundle dummy dummy-1)
 for part in ' eth7:' 'mtu 1400' 02:00:00:00:00:09 'inet 10.7.7.7/24' UP; do contains "dummy: $part" "$part" "$seen"; done
 # It is no hardware: it has ended with its network namespace.
 check 'dummy: gone with the container' '' "$(ip -br link | grep -e dummy7 -e eth7)"
-contains 'dummy: unknown' 'linux.netDevices["dummy7"]' "$(run run --bundle dummy dummy-2)"
+contains 'dummy: unknown' 'netlink dummy7: no such device' "$(run run --bundle dummy dummy-2)"
 
 check 'AppArmor is on' Y "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)"
 if command -v apparmor_parser >/dev/null; then

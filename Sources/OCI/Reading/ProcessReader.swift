@@ -115,11 +115,13 @@ extension Reader {
     // MARK: Capabilities and limits
 
     private mutating func capabilities(_ node: JSONNode) -> Capabilities {
+        var capabilities = Capabilities()
+        capabilities.bounding = capabilitySet(node, "bounding")
         let before = problemCount
-        var capabilities = Capabilities(
-            bounding: capabilitySet(node, "bounding"), effective: capabilitySet(node, "effective"),
-            inheritable: capabilitySet(node, "inheritable"), permitted: capabilitySet(node, "permitted"),
-            ambient: capabilitySet(node, "ambient"))
+        capabilities.effective = capabilitySet(node, "effective")
+        capabilities.inheritable = capabilitySet(node, "inheritable")
+        capabilities.permitted = capabilitySet(node, "permitted")
+        capabilities.ambient = capabilitySet(node, "ambient")
         guard problemCount == before else { return capabilities }
         // capset(2) refuses this; it is better told here.
         if let extra = capabilities.effective.subtracting(capabilities.permitted).members.first {
