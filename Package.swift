@@ -156,7 +156,8 @@ let package = Package(
             dependencies: ["Planner", "OCI", "Seccomp", "InitProtocol", "InitImage", "InitRunner"],
             exclude: ["InitRunner"], swiftSettings: testSettings),
         .testTarget(
-            name: "RuntimeTests", dependencies: ["Runtime", "Planner", "OCI", "Kernel"], swiftSettings: testSettings),
+            name: "RuntimeTests", dependencies: ["Runtime", "Launch", "Planner", "OCI", "Kernel"],
+            swiftSettings: testSettings),
         .target(name: "Harness", path: "Tests/Harness", swiftSettings: testSettings),
         .testTarget(name: "LifecycleTests", dependencies: ["Harness"], swiftSettings: testSettings),
     ]
