@@ -132,6 +132,7 @@ test: root build ## run all tests; real containers, as root
 	$(call install,$(DIST_PACKAGES))
 	$(MAKE) archives
 	Tests/Release/release.py .build/dist $(HOST_ARCH)
+	Tests/Properties/properties.py
 
 test-arm: ## test the binary for 64-bit Arm in an emulated machine; not as root, once the packages are there
 	$(call install,$(ARM_TEST_PACKAGES))

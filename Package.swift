@@ -138,7 +138,7 @@ let package = Package(
 
         // Tests. Those of the life cycle run the built binary as root on real bundles.
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: testSettings),
-        .testTarget(name: "OCITests", dependencies: ["OCI", "JSON"], swiftSettings: testSettings),
+        .testTarget(name: "OCITests", dependencies: ["OCI", "JSON", "Harness"], swiftSettings: testSettings),
         .testTarget(
             name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
         .testTarget(name: "SpellingTests", dependencies: ["Spelling"], swiftSettings: testSettings),
@@ -160,7 +160,8 @@ let package = Package(
             dependencies: ["Planner", "OCI", "Seccomp", "InitProtocol", "InitImage", "InitRunner"],
             exclude: ["InitRunner"], swiftSettings: testSettings),
         .testTarget(
-            name: "RuntimeTests", dependencies: ["Runtime", "Planner", "OCI", "Kernel"], swiftSettings: testSettings),
+            name: "RuntimeTests", dependencies: ["Runtime", "Launch", "Planner", "OCI", "Kernel"],
+            swiftSettings: testSettings),
         .target(name: "Harness", path: "Tests/Harness", swiftSettings: testSettings),
         .testTarget(name: "LifecycleTests", dependencies: ["Harness"], swiftSettings: testSettings),
     ]

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
@@ -44,12 +45,15 @@ static int address_of(const char *path, struct sockaddr_un *address, int *direct
     return size < (int)sizeof address->sun_path ? (int)sizeof *address : -ENAMETOOLONG;
 }
 
-static int open_socket(const char *path, int type, int (*attach)(int, const struct sockaddr *, socklen_t)) {
+static int open_socket(const char *path, int type, int seconds,
+                       int (*attach)(int, const struct sockaddr *, socklen_t)) {
     struct sockaddr_un address;
     int directory;
     int size = address_of(path, &address, &directory);
     int result = size;
     int fd = size < 0 ? size : RESULT(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+    struct timeval patience = {.tv_sec = seconds};
+    if (fd >= 0 && seconds) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (fd >= 0 && (result = RETRY(attach(fd, (struct sockaddr *)&address, (socklen_t)size))) < 0) {
         close(fd);
         fd = result;
@@ -59,7 +63,7 @@ static int open_socket(const char *path, int type, int (*attach)(int, const stru
 }
 
 int ck_listen(const char *path, int type, int backlog) {
-    int fd = open_socket(path, type, bind);
+    int fd = open_socket(path, type, 0, bind);
     if (fd < 0) return fd;
     if (listen(fd, backlog) == 0) return fd;
     int error = errno;
@@ -67,9 +71,9 @@ int ck_listen(const char *path, int type, int backlog) {
     return -error;
 }
 
-int ck_bind(const char *path, int type) { return open_socket(path, type, bind); }
+int ck_bind(const char *path, int type) { return open_socket(path, type, 0, bind); }
 
-int ck_connect(const char *path, int type) { return open_socket(path, type, connect); }
+int ck_connect(const char *path, int type, int seconds) { return open_socket(path, type, seconds, connect); }
 
 union control {
     struct cmsghdr header;

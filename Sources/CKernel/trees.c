@@ -71,38 +71,19 @@ int ck_map_ids(int tree, int user_namespace, bool recursive) {
     return syscall(SYS_mount_setattr, tree, "", flags, &attributes, sizeof attributes) < 0 ? -errno : 0;
 }
 
-static int open_of(int pid, const char *name, int flags, const char **call) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    int fd = open(path, flags | O_CLOEXEC);
-    return fd < 0 ? FAILED("open") : fd;
-}
-
-static int write_map(int pid, const char *name, const char *map, const char **call) {
-    int fd = open_of(pid, name, O_WRONLY, call);
-    if (fd < 0) return fd;
-    int result = write(fd, map, strlen(map)) < 0 ? FAILED("write") : 0;
-    close(fd);
-    return result;
-}
-
-int ck_user_namespace(const char *uid_map, const char *gid_map, const char **call) {
-    // The namespace needs a member only until there is a descriptor of it.
+int ck_hold_user_namespace(void) {
     int parent = getpid();
     int pid = (int)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid < 0) return FAILED("clone");
-    if (pid == 0) {
-        // Nobody would end it if the caller were killed.
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        while (getppid() == parent) pause();
-        _exit(0);
-    }
-    int result = write_map(pid, "uid_map", uid_map, call);
-    if (result == 0) result = write_map(pid, "gid_map", gid_map, call);
-    if (result == 0) result = open_of(pid, "ns/user", O_RDONLY, call);
+    if (pid != 0) return pid < 0 ? -errno : pid;
+    // Nobody would end it if the caller were killed.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (getppid() == parent) pause();
+    _exit(0);
+}
+
+void ck_let_go(int pid) {
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
-    return result;
 }
 
 // ---- A mount in a namespace of others

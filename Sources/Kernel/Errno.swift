@@ -33,10 +33,12 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable {
     public static let tooManyLinks = Errno(rawValue: 40)
     public static let badMessage = Errno(rawValue: 74)
     public static let notSocket = Errno(rawValue: 88)
+    public static let overflow = Errno(rawValue: 75)
     public static let messageTooLong = Errno(rawValue: 90)
     public static let notSupported = Errno(rawValue: 95)
     public static let connectionReset = Errno(rawValue: 104)
     public static let noBuffers = Errno(rawValue: 105)
+    public static let timedOut = Errno(rawValue: 110)
     public static let connectionRefused = Errno(rawValue: 111)
 
     /// The symbolic name, such as `ENOENT`; `errno 200` for a number that has none.

@@ -40,19 +40,37 @@ extension Descriptor {
     }
 
     /// A socket connected to the one that listens at `path`; `@` begins an abstract address (unix(7)).
-    public static func connected(to path: String, _ kind: SocketKind) throws(SystemError) -> Descriptor {
-        Descriptor(owning: try check(unsafe ck_connect(path, kind.number), "connect", path))
+    ///
+    /// - Parameter patience: seconds that connecting, and each sending later on, may take; nil: as long as it takes. Whoever
+    ///   listens may never accept, or never read.
+    /// - Throws: ETIMEDOUT.
+    public static func connected(
+        to path: String, _ kind: SocketKind, patience: Int32? = nil
+    ) throws(SystemError) -> Descriptor {
+        let number = unsafe ck_connect(path, kind.number, patience ?? 0)
+        let isLate = number == -Errno.tryAgain.rawValue && patience != nil
+        return Descriptor(owning: try check(isLate ? -Errno.timedOut.rawValue : number, "connect", path))
     }
 
+    /// The seconds that are given to the listener of somebody else, who may be busy, or never accept.
+    public static let patience: Int32 = 10
+
     /// Sends one message, with borrowed descriptors; never raises SIGPIPE.
+    ///
+    /// - Throws: ETIMEDOUT where the socket was connected with patience.
     public borrowing func send(_ bytes: [UInt8], descriptors: [Int32] = []) throws(SystemError) {
         var sent = unsafe ck_send(number, bytes, bytes.count, descriptors, descriptors.count)
-        sent = try check(sent, "sendmsg")
+        sent = try Self.checkSent(sent)
         // A stream takes less when a signal comes.
         while sent < bytes.count {
             let rest = Array(bytes[sent...])
-            sent += try check(unsafe ck_send(number, rest, rest.count, nil, 0), "sendmsg")
+            sent += try Self.checkSent(unsafe ck_send(number, rest, rest.count, nil, 0))
         }
+    }
+
+    /// A socket that blocks says EAGAIN only when its time is over (socket(7), SO_SNDTIMEO).
+    private static func checkSent(_ sent: Int) throws(SystemError) -> Int {
+        try check(sent == -Int(Errno.tryAgain.rawValue) ? -Int(Errno.timedOut.rawValue) : sent, "sendmsg")
     }
 
     /// Receives one message of at most `capacity` bytes.

@@ -59,19 +59,26 @@ public enum Tree {
         try check(unsafe ck_is_restricted(path), "statvfs", path) == 1
     }
 
-    /// Maps the ids of a detached tree through a user namespace (mount_setattr(2), Linux 5.12).
+    /// Maps the ids of a detached tree, borrowed, through a user namespace (mount_setattr(2), Linux 5.12).
     public static func mapIDs(
-        of tree: borrowing Descriptor, through namespace: borrowing Descriptor, recursive: Bool
+        of tree: Int32, through namespace: borrowing Descriptor, recursive: Bool
     ) throws(SystemError) {
-        _ = try check(ck_map_ids(tree.number, namespace.number, recursive), "mount_setattr(MOUNT_ATTR_IDMAP)")
+        _ = try check(ck_map_ids(tree, namespace.number, recursive), "mount_setattr(MOUNT_ATTR_IDMAP)")
     }
 
-    /// A user namespace with these maps, in the form of /proc/PID/uid_map.
-    public static func userNamespace(uidMap: String, gidMap: String) throws(SystemError) -> Descriptor {
-        var call: UnsafePointer<CChar>?
-        let result = unsafe ck_user_namespace(uidMap, gidMap, &call)
-        return Descriptor(
-            owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "clone", "user namespace"))
+}
+
+/// A new user namespace without maps, and the process in it that keeps it until there is a descriptor of it.
+public struct HeldUserNamespace: ~Copyable {
+    /// The process whose maps are to be written (/proc/PID/uid_map).
+    public let pid: Int32
+
+    public init() throws(SystemError) { pid = try check(ck_hold_user_namespace(), "clone", "user namespace") }
+
+    deinit { ck_let_go(pid) }
+
+    public borrowing func descriptor() throws(SystemError) -> Descriptor {
+        try Descriptor.open("/proc/\(pid)/ns/user", [.readOnly])
     }
 }
 

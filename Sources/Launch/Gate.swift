@@ -76,8 +76,15 @@ public struct Gate: ~Copyable {
                     meanwhile()
                 }
                 let message = try connection.receiveUntilReset()
-                for number in message.descriptors.dropFirst() { _ = Descriptor(owning: number) }
-                if let listener = message.descriptors.first { return listener }
+                if Self.meeting(of: message.bytes) == .listener {
+                    for number in message.descriptors.dropFirst() { _ = Descriptor(owning: number) }
+                    guard let listener = message.descriptors.first else {
+                        throw SystemError("recvmsg", path, .badMessage)
+                    }
+                    return listener
+                }
+                // In a pid namespace that it shares, another process may speak in the name of the one at the gate.
+                for number in message.descriptors { _ = Descriptor(owning: number) }
                 if message.bytes.isEmpty { break }
                 // It has not understood the word, and waits for the next who comes.
                 if let errno = Self.failure(message.bytes) { throw SystemError("recvmsg", path, errno) }
@@ -90,6 +97,12 @@ public struct Gate: ~Copyable {
         let failure: StepFailure
         do { failure = try Notes(plan).failure(end) } catch { throw .system(error) }
         throw .step(failure)
+    }
+
+    /// What a message is about; nil: nothing that there is.
+    private static func meeting(of bytes: [UInt8]) -> Meeting? {
+        guard bytes.count == MemoryLayout<apus_message>.size else { return nil }
+        return Meeting(number: unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: apus_message.self) }.meeting)
     }
 
     /// Says that the listener has been handed on, or that the process has to give up.

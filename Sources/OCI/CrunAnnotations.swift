@@ -18,6 +18,9 @@ public struct CrunAnnotations: Sendable, Equatable {
         case subgroup = "run.oci.systemd.subgroup"
     }
 
+    /// All of them.
+    public static var names: [String] { Key.allCases.map { $0.rawValue } }
+
     /// The place of an annotation in a configuration.
     private static func field(_ key: Key) -> String { "annotations[\"\(key.rawValue)\"]" }
 

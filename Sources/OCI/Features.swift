@@ -20,6 +20,9 @@ public struct Features: Sendable, Equatable {
     /// Annotations of a configuration that change what the runtime does; one that ends with `.` is a prefix.
     public var potentiallyUnsafeConfigAnnotations: [String]
 
+    /// Every annotation that apus obeys.
+    public static var obeyedAnnotations: [String] { ["org.systemd.property."] + CrunAnnotations.names }
+
     public init(
         cgroup: CgroupSupport, seccomp: SeccompSupport, apparmor: Bool, selinux: Bool, intelRdt: IntelRdtSupport,
         memoryPolicy: Bool, idmap: Bool, netDevices: Bool, annotations: [Annotation] = [],
@@ -55,11 +58,14 @@ public struct Features: Sendable, Equatable {
 
     public struct SeccompSupport: Sendable, Equatable {
         public var enabled: Bool
+        /// Those that a profile may name: a filter serves only what the linked libseccomp knows.
+        public var architectures: [SeccompArchitecture]
         /// Those of the known flags that the linked libseccomp and this kernel support.
         public var supportedFlags: [SeccompFlag]
 
-        public init(enabled: Bool, supportedFlags: [SeccompFlag]) {
+        public init(enabled: Bool, architectures: [SeccompArchitecture], supportedFlags: [SeccompFlag]) {
             self.enabled = enabled
+            self.architectures = architectures
             self.supportedFlags = supportedFlags
         }
     }

@@ -16,7 +16,7 @@ extension PlanBuilder {
                 case "cgroup", "cgroup2":
                     try joinCgroups()
                     mountCgroups(mount, origin)
-                default: try mountNew(mount, origin)
+                default: try mountNew(mount, index)
                 }
             }
         }
@@ -79,13 +79,21 @@ extension PlanBuilder {
     /// Where in the container's root a source is, if it lies in what an entry before has mounted there; as text.
     private func pathInMounts(_ source: BindSource, before index: Int) -> String? {
         guard let path = pathInside(source.path) else { return nil }
-        let covers = spec.mounts[..<index].contains { mount in
-            let destination = lexicallyClean(mount.destination)
-            return !mount.isRemount && path.begins(with: destination)
-                && (destination == "/" || path.utf8.count == destination.utf8.count
-                    || path.begins(with: destination + "/"))
-        }
-        return covers ? path : nil
+        return spec.mounts[..<index].contains { $0.covers(path) } ? path : nil
+    }
+
+    /// Whether ids are to be mapped that are not right anyway: a new file system that is made in a user namespace counts in
+    /// the ids of that, and the kernel refuses to map them through the very same one.
+    func needsIDMap(_ mount: Mount, at index: Int) -> Bool {
+        guard let idMap = mount.idMap else { return false }
+        guard isInUserNamespace, idMap.usesContainerMappings else { return true }
+        return mount.isBind ? !liesInNewFileSystem(bindSource(mount), before: index) : false
+    }
+
+    /// Whether a source lies in a file system that an entry before has made.
+    private func liesInNewFileSystem(_ source: BindSource, before index: Int) -> Bool {
+        guard let path = pathInside(source.path) else { return false }
+        return spec.mounts[..<index].last { $0.covers(path) }?.action == .new
     }
 
     private func bindSource(_ mount: Mount) -> BindSource {
@@ -110,7 +118,7 @@ extension PlanBuilder {
         } else {
             copy(source, into: slot, origin)
         }
-        if mount.idMap != nil { add(.meet(.mapIDs, send: slot), origin) }
+        if needsIDMap(mount, at: index) { add(.meet(.mapIDs, send: slot), origin) }
         return slot
     }
 
@@ -133,7 +141,8 @@ extension PlanBuilder {
 
     // MARK: New file systems
 
-    private mutating func mountNew(_ mount: Mount, _ origin: Origin) throws(PlanError) {
+    private mutating func mountNew(_ mount: Mount, _ index: Int) throws(PlanError) {
+        let origin = Origin.element("mounts", index)
         var attributes = mount.attributes.set
         let slot = slot(for: mount)
         finishCovered(slot)
@@ -155,6 +164,8 @@ extension PlanBuilder {
             try joinCgroups()
             add(.copyTree(from: .target, to: slot), origin)
         }
+        // What was copied has the owners that it has in the image, as files on the disk of a bind mount have.
+        if needsIDMap(mount, at: index) { add(.meet(.mapIDs, send: slot), origin) }
         if isLateReadOnly(mount), !staysWritable(mount) {
             add(.setMountAttributes(slot, set: MountAttributes.readOnly.rawValue), origin)
         }
@@ -176,7 +187,10 @@ extension PlanBuilder {
                 .mount(
                     source: mount.source ?? "", type: mount.type ?? "", data: try data(of: mount, origin),
                     flags: flags(of: mount)), origin)
-            add(.openTree(nil, path: "/..", flags: 0, into: slot), origin)
+            // Only what is mounted nowhere can have its ids mapped.
+            let isCopied = mount.idMap != nil
+            add(.openTree(nil, path: "/..", flags: isCopied ? TreeFlag.clone : 0, into: slot), origin)
+            if isCopied { add(.detachMount(path: "/.."), origin) }
             if !attributes.isEmpty { add(.setMountAttributes(slot, set: attributes.rawValue), origin) }
         } else {
             add(.openFileSystem(type: mount.type ?? "", into: .fileSystem), origin)
@@ -374,5 +388,14 @@ extension PlanBuilder {
             last == trimmed.startIndex ? "/" : String(Substring(trimmed[..<last])),
             String(Substring(trimmed[trimmed.index(after: last)...]))
         )
+    }
+}
+
+extension Mount {
+    /// Whether a path, clean and as text, lies in what this mounts.
+    fileprivate func covers(_ path: String) -> Bool {
+        let place = lexicallyClean(destination)
+        return !isRemount && path.begins(with: place)
+            && (place == "/" || path.utf8.count == place.utf8.count || path.begins(with: place + "/"))
     }
 }

@@ -224,26 +224,36 @@ struct PlanBuilder {
         }
     }
 
-    private func refuse(_ isUsed: Bool, _ field: String, _ what: String) throws(PlanError) {
-        if isUsed { throw PlanError(field: field, message: "\(what) is not available in this version of apus") }
-    }
 }
 
 extension PlanBuilder {
     private func refuseUnavailable(_ mount: Mount, at index: Int) throws(PlanError) {
-        if mount.idMap != nil, !mount.isBind {
-            throw PlanError(
-                field: "mounts[\(index)]",
-                message: "id mapping of a new file system is not available in this version of apus")
-        }
         let isCgroup = mount.action == .new && (mount.type == "cgroup" || mount.type == "cgroup2")
+        try refuseIDMap(of: mount, at: index, isCgroup: isCgroup)
         if isCgroup, let option = mount.data.first {
             throw PlanError(
                 field: "mounts[\(index)].options", message: "not an option of a cgroup mount: \"\(option)\"")
         }
         if isCgroup, !mount.recursiveAttributes.isEmpty {
             throw PlanError(
-                field: "mounts[\(index)].options", message: "recursive attributes are not available for a cgroup mount")
+                field: "mounts[\(index)].options",
+                message: "a cgroup mount has nothing below it: recursive attributes have no meaning")
+        }
+    }
+
+    /// What the kernel cannot be asked for in a way that it would understand; every other file system it is asked for.
+    private func refuseIDMap(of mount: Mount, at index: Int, isCgroup: Bool) throws(PlanError) {
+        guard mount.idMap != nil else { return }
+        if isCgroup {
+            throw PlanError(
+                field: "mounts[\(index)]",
+                message: "the ids of a \(mount.type ?? "cgroup") file system cannot be mapped (mount_setattr(2))")
+        }
+        if host.caller == .ordinaryUser, needsIDMap(mount, at: index) {
+            throw PlanError(
+                field: "mounts[\(index)]",
+                message: "mapping ids in another way than a new file system's own takes root"
+                    + " (CAP_SYS_ADMIN over the file system, and in the mount namespace of whoever maps them)")
         }
     }
 }

@@ -181,6 +181,9 @@ extension StepFailure {
         case .notPermitted where step.holds("not in proc"): "only a procfs may be mounted inside /proc"
         case .tooManyLinks where step.holds("no links"):
             "the mount point must be a real directory, not behind a link"
+        case .notPermitted where step == "fsconfig create" && detail.holds("blockdev"),
+            .accessDenied where step == "fsconfig create" && detail.holds("blockdev"):
+            "linux.resources.devices has to allow the container the block device"
         case .notPermitted where step == "fsconfig create" && field.hasPrefix("mounts["):
             "in a user namespace a new proc needs a new pid namespace and a host /proc without masks, sysfs a network"
                 + " namespace, cgroup2 a cgroup namespace"
@@ -190,8 +193,15 @@ extension StepFailure {
         case .notPermitted where step.hasPrefix("setgroups"): "the user namespace forbids setgroups"
         case .notPermitted where step.hasPrefix("setrlimit"): Rights.limitHint
         case let errno? where step.hasPrefix("sched_setattr "):
-            SchedulingHint.text(for: errno, hasDeadline: step.hasPrefix("sched_setattr policy 6 "))
+            SchedulingHint.text(
+                for: errno, hasDeadline: step.hasPrefix("sched_setattr policy 6 "),
+                isISO: step.hasPrefix("sched_setattr policy 4 "))
+        case .invalidArgument where field == "linux.memoryPolicy":
+            "every one of linux.memoryPolicy.nodes has to be a node of this host (/sys/devices/system/node/online) and"
+                + " of the container's cpuset, and the kernel has to know the policy"
         case .invalidArgument where step.hasPrefix("sched_setaffinity "): SchedulingHint.affinity
+        case .overflow where step.hasPrefix("make target"):
+            "in a mount whose ids are mapped the container's root has no id of its own to make something with: map one to it"
         case .accessDenied where step.hasPrefix("verify that"): "the working directory lies outside of the root"
         default: nil
         }
@@ -202,8 +212,10 @@ extension StepFailure {
 enum SchedulingHint {
     static let affinity = "none of these CPUs is in the container's cpuset: linux.resources.cpu.cpus, or one above"
 
-    static func text(for errno: Errno, hasDeadline: Bool) -> String? {
+    static func text(for errno: Errno, hasDeadline: Bool, isISO: Bool = false) -> String? {
         switch errno {
+        case .invalidArgument where isISO: "Linux has a number for SCHED_ISO, and has never had the policy"
+        case .notSupported: "the kernel was built without CONFIG_UCLAMP_TASK, which SCHED_FLAG_UTIL_CLAMP_* ask for"
         case .notPermitted where hasDeadline:
             "SCHED_DEADLINE takes CAP_SYS_NICE, and all CPUs of a scheduling domain: a cpuset"
                 + " (linux.resources.cpu.cpus, or one above) that leaves fewer has to be an exclusive one"

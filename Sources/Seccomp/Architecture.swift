@@ -14,16 +14,28 @@ struct Architecture: Equatable {
         var result = [Architecture(token: seccomp_arch_native(), path: "linux.seccomp")]
         for (index, architecture) in profile.architectures.enumerated() {
             let path = "linux.seccomp.architectures[\(index)]"
-            // SCMP_ARCH_X86_64 is x86_64 to seccomp_arch_resolve_name(3); 0: unknown.
-            let name = architecture.rawValue.dropFirst("SCMP_ARCH_".utf8.count).lowercased()
-            let token = unsafe seccomp_arch_resolve_name(name)
+            let token = Self.token(of: architecture)
             guard token != 0 else { throw SeccompError(path, .unknownArchitecture(architecture)) }
-            guard token.isLittleEndianArchitecture == seccomp_arch_native().isLittleEndianArchitecture else {
-                throw SeccompError(path, .otherByteOrder(architecture))
-            }
+            guard hasOwnByteOrder(token) else { throw SeccompError(path, .otherByteOrder(architecture)) }
             if !result.contains(where: { $0.token == token }) { result.append(Architecture(token: token, path: path)) }
         }
         return result
+    }
+
+    /// SCMP_ARCH_X86_64 is x86_64 to seccomp_arch_resolve_name(3); 0: unknown.
+    private static func token(of architecture: SeccompArchitecture) -> UInt32 {
+        let name = architecture.rawValue.dropFirst("SCMP_ARCH_".utf8.count).lowercased()
+        return unsafe seccomp_arch_resolve_name(name)
+    }
+
+    private static func hasOwnByteOrder(_ token: UInt32) -> Bool {
+        token.isLittleEndianArchitecture == seccomp_arch_native().isLittleEndianArchitecture
+    }
+
+    /// Whether a filter of this build can serve an architecture.
+    static func isSupported(_ architecture: SeccompArchitecture) -> Bool {
+        let token = token(of: architecture)
+        return token != 0 && hasOwnByteOrder(token)
     }
 
     /// The number of a call; negative if the architecture has no such call of its own.

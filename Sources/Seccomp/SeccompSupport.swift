@@ -8,6 +8,11 @@ public enum SeccompSupport {
         unsafe String(cString: cs_library_version())
     }
 
+    /// The architectures that a filter can serve beside this machine's: those that the library knows, of the same byte order.
+    public static var architectures: [SeccompArchitecture] {
+        SeccompArchitecture.allCases.filter { Architecture.isSupported($0) }
+    }
+
     /// The flags that work here. It is the kernel alone that decides: apus loads filters itself.
     public static var flags: [SeccompFlag] {
         SeccompFlag.allCases.filter { flag in

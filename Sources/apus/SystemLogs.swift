@@ -9,7 +9,7 @@ enum SystemLogs {
     /// Sends one datagram. A message that is too long for one goes to the journal as a sealed memory file, which it
     /// takes in place of a datagram, and to the system log without its end.
     static func send(_ datagram: [UInt8], to path: String) throws(SystemError) {
-        let socket = try Descriptor.connected(to: path, .datagrams)
+        let socket = try Descriptor.connected(to: path, .datagrams, patience: Descriptor.patience)
         do { try socket.send(datagram) } catch {
             guard error.errno == .messageTooLong || error.errno == .noBuffers else {
                 throw SystemError(error.operation, path, error.errno)

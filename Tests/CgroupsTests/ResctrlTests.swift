@@ -137,7 +137,23 @@ import Testing
         var group = try fake.resctrl.group(for: IntelRdt(closID: "gold", schemata: ["L3:0=f"]), id: "box")
         try group.make()
         #expect(fake.read("gold/schemata") == "L3:0=f\n")
-        #expect(group.stateText == ["\(fake.root)/gold", "\(fake.root)/gold"])
+        // It stays when the container goes.
+        #expect(group.stateText == ["\(fake.root)/gold"])
+        fake.empty("gold")
+        try #require(ResctrlGroup(restoring: group.stateText)).remove()
+        #expect(fake.exists("gold"))
+    }
+
+    @Test func `a named class that was made for a container that did not come to be goes again`() throws {
+        let fake = try FakeResctrl()
+        let asked = IntelRdt(closID: "gold", schemata: ["L3:0=f"], enableMonitoring: true)
+        var group = try fake.resctrl.group(for: asked, id: "box")
+        try group.make()
+        #expect(group.stateText == ["\(fake.root)/gold", "\(fake.root)/gold/mon_groups/box"])
+        fake.empty("gold/mon_groups/box")
+        fake.empty("gold")
+        try group.remove()
+        #expect(!fake.exists("gold"))
     }
 
     @Test func `a class that others have joined stays`() throws {

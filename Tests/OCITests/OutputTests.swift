@@ -127,7 +127,9 @@ import Testing
 
     private let features = Features(
         cgroup: Features.CgroupSupport(v1: true, v2: true, systemd: false, systemdUser: false, rdma: true),
-        seccomp: Features.SeccompSupport(enabled: true, supportedFlags: [.log, .specAllow]), apparmor: true,
+        seccomp: Features.SeccompSupport(
+            enabled: true, architectures: SeccompArchitecture.allCases, supportedFlags: [.log, .specAllow]),
+        apparmor: true,
         selinux: false, intelRdt: Features.IntelRdtSupport(enabled: false, schemata: false, monitoring: false),
         memoryPolicy: true, idmap: true, netDevices: false, annotations: [Annotation(key: "org.example", value: "1")],
         potentiallyUnsafeConfigAnnotations: ["org.systemd.property."])

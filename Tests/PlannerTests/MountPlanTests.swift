@@ -121,6 +121,42 @@ import Testing
         #expect(!plan.provisions.contains { "\($0.source)".hasPrefix("id-mapped") })
     }
 
+    /// After everything that takes the ids of the file system itself, and before anybody can see the mount.
+    @Test(arguments: [[Namespace(.mount)], userNamespace])
+    func idsOfANewFileSystemAreMappedBeforeItIsAttached(namespaces: [Namespace]) throws {
+        let mapping = [IDMapping(containerID: 0, hostID: 1000, size: 1)]
+        let plan = try plan {
+            $0.linux.namespaces = namespaces
+            $0.mounts = [
+                Mount(
+                    destination: "/data", type: "tmpfs", idMap: MountIDMap(uidMappings: mapping, gidMappings: mapping),
+                    tmpcopyup: true)
+            ]
+        }
+        let lines = plan.lines("mounts[0]")
+        #expect(
+            lines.suffix(4).map { $0.split(separator: " ").prefix(4).joined(separator: " ") } == [
+                "copy mode of target", "copy the tree in", "meet the host to", "move_mount mount to target",
+            ], "\(lines)")
+        #expect(lines.contains("meet the host to map ids giving mount"))
+    }
+
+    /// A file system that is made in a user namespace counts in its ids; the kernel refuses to map them to the same.
+    @Test func idsThatAreTheContainersAnywayAreNotMapped() throws {
+        let plan = try plan {
+            $0.linux.namespaces = Self.userNamespace
+            $0.mounts = [
+                Mount(destination: "/data", type: "tmpfs", idMap: MountIDMap()),
+                bind {
+                    $0.source = "/bundle/rootfs/data"
+                    $0.destination = "/n"
+                    $0.idMap = MountIDMap()
+                },
+            ]
+        }
+        #expect(!plan.lines.contains { $0.hasPrefix("meet the host to map ids") })
+    }
+
     /// The host's path of what an earlier entry mounts: there is nothing to copy before, and it is no place of the host.
     @Test(arguments: [[Namespace(.mount)], userNamespace])
     func sourceInAnEarlierMountIsTakenFromThereInOrder(namespaces: [Namespace]) throws {

@@ -40,9 +40,27 @@ import Testing
         #expect(refusal(on: .plain { $0.hasSELinux = true }, label) == nil)
     }
 
-    @Test func idMappingsOfNewFileSystemsAreNotAvailable() {
-        let text = refusal { $0.mounts = [Mount(destination: "/a", type: "tmpfs", idMap: MountIDMap())] }
-        #expect(text == "mounts[0]: id mapping of a new file system is not available in this version of apus")
+    @Test(arguments: ["cgroup", "cgroup2"])
+    func theIDsOfACgroupMountCannotBeMapped(type: String) {
+        let text = refusal { $0.mounts = [Mount(destination: "/a", type: type, idMap: MountIDMap())] }
+        #expect(text == "mounts[0]: the ids of a \(type) file system cannot be mapped (mount_setattr(2))")
+    }
+
+    @Test func anOrdinaryUserMapsNoIDs() {
+        let host = HostFacts.plain { $0.caller = .ordinaryUser }
+        let text = refusal(on: host) {
+            $0.linux.namespaces.append(Namespace(.user))
+            $0.mounts = [Mount(destination: "/a", source: "/srv", action: .bind, idMap: MountIDMap())]
+        }
+        #expect(text?.hasPrefix("mounts[0]: mapping ids in another way") == true)
+        let own = refusal(on: host) {
+            $0.linux.namespaces.append(Namespace(.user))
+            $0.mounts = [
+                Mount(destination: "/a", type: "tmpfs"),
+                Mount(destination: "/b", source: "/bundle/rootfs/a", action: .bind, idMap: MountIDMap()),
+            ]
+        }
+        #expect(own == nil)
     }
 
     @Test func optionsThatACgroupMountCannotHaveAreErrors() {
@@ -53,7 +71,8 @@ import Testing
                 Mount(destination: "/a", type: "cgroup2", recursiveAttributes: AttributeChange(set: .readOnly))
             ]
         }
-        #expect(recursive == "mounts[0].options: recursive attributes are not available for a cgroup mount")
+        #expect(
+            recursive == "mounts[0].options: a cgroup mount has nothing below it: recursive attributes have no meaning")
     }
 
     /// 256 slots, of which the first 24 have names, and two are for the device nodes that the host makes.

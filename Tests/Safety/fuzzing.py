@@ -38,7 +38,7 @@ class Fuzzer:
     words: str = "json"  # which dictionary
 
 
-DOCUMENTS = ("configs", "invalid", "corpus/config")
+DOCUMENTS = ("configs", "invalid", "properties", "corpus/config")
 FUZZERS = [
     Fuzzer("json", "JSON: reading, writing, reading again", (*DOCUMENTS, "corpus/json"), 65_536),
     Fuzzer("config", "configuration: `run` and `check` see the same", DOCUMENTS, 65_536),

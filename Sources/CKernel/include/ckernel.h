@@ -144,7 +144,8 @@ int ck_sleep(int64_t nanoseconds);
 int ck_socketpair(int ends[2]);
 int ck_listen(const char *path, int type, int backlog);
 int ck_bind(const char *path, int type);
-int ck_connect(const char *path, int type);
+/// `seconds`: how long connecting, and then each sending, may take; -EAGAIN after that. 0: for ever.
+int ck_connect(const char *path, int type, int seconds);
 /// A socket of rtnetlink(7) in a network namespace; -1: the caller's own.
 int ck_route_socket(int network_namespace);
 ssize_t ck_send(int fd, const void *bytes, size_t size, const int *descriptors, size_t count);
@@ -205,8 +206,10 @@ int ck_unmount(int mount_namespace, const char *path, uint64_t before, uint64_t 
 int ck_is_restricted(const char *path);
 /// Maps the ids of a detached tree through a user namespace (MOUNT_ATTR_IDMAP, Linux 5.12).
 int ck_map_ids(int tree, int user_namespace, bool recursive);
-/// A descriptor of a new user namespace with these maps. `*call` is the call that failed.
-int ck_user_namespace(const char *uid_map, const char *gid_map, const char **call);
+/// A process that does nothing but be in a new user namespace, which has no maps yet; ends with the caller.
+int ck_hold_user_namespace(void);
+/// Ends and reaps such a process.
+void ck_let_go(int pid);
 
 // eBPF.
 int ck_bpf(int command, void *attributes, unsigned size);

@@ -78,7 +78,8 @@ public struct Resctrl: Sendable {
             }
             made.append("\(directory)/mon_groups/\(id)")
         }
-        return ResctrlGroup(resctrl: self, directory: directory, made: made, schemata: lines)
+        return ResctrlGroup(
+            resctrl: self, directory: directory, made: made, isNamed: intelRdt.closID != nil, schemata: lines)
     }
 
     /// Whether the host can do what schemas are for.

@@ -6,13 +6,17 @@ public struct ResctrlGroup: Sendable {
     /// The directory of the class of service.
     public let directory: String
     private let resctrl: Resctrl?
-    /// What is the container's own, and goes with it: the class first, then its monitoring group.
+    /// What was not there before: the class first, then its monitoring group.
     private var made: [String]
+    /// Whether the configuration names the class (`closID`): then it stays when the container goes, whoever made it
+    /// (config-linux.md, "IntelRdt").
+    private let isNamed: Bool
     /// Lines for the `schemata` file.
     private let schemata: [String]
 
-    init(resctrl: Resctrl, directory: String, made: [String], schemata: [String]) {
+    init(resctrl: Resctrl, directory: String, made: [String], isNamed: Bool, schemata: [String]) {
         self.directory = directory
+        self.isNamed = isNamed
         self.resctrl = resctrl
         self.made = made
         self.schemata = schemata
@@ -24,11 +28,12 @@ public struct ResctrlGroup: Sendable {
         self.directory = directory
         resctrl = nil
         made = Array(stateText.dropFirst())
+        isNamed = false
         schemata = []
     }
 
     /// The directory, then what is to be removed with the container.
-    public var stateText: [String] { [directory] + made }
+    public var stateText: [String] { [directory] + made.filter { !isNamed || $0 != directory } }
 
     /// The monitoring group's directory, if there is one.
     private var monitoring: String? { made.last { $0.hasPrefix("\(directory)/mon_groups/") } }
@@ -120,7 +125,7 @@ public struct ResctrlGroup: Sendable {
         resctrl?.root ?? (Files.exists("\(directory)/info") ? directory : parent(of: directory))
     }
 
-    /// Removes what was made for the container. A class that others have joined stays: the kernel would give it up
+    /// Removes what goes with the container, or, of one that is given up, what was made for it. A class that others have joined stays: the kernel would give it up
     /// without a word, and they had no limits any more.
     public func remove() throws(CgroupError) {
         for path in made.reversed() {

@@ -88,6 +88,15 @@ enum KnownProperties {
         return table
     }()
 
+    /// The places of all of them, such as `mounts[].options`.
+    static var places: [String] {
+        names.flatMap { entry in
+            "\(entry.names)".split(separator: " ").map {
+                entry.place.utf8CodeUnitCount == 0 ? "\($0)" : "\(entry.place).\($0)"
+            }
+        }
+    }
+
     /// Reports every property of a `config.json` that the specification does not name.
     static func warn(about root: JSONNode, _ reader: inout Reader) { look(at: root, place: "", &reader) }
 

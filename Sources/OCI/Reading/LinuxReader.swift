@@ -13,7 +13,7 @@ extension Reader {
         linux.memoryPolicy = object(node, "memoryPolicy").flatMap { memoryPolicy($0) }
         linux.sysctl = sysctls(node)
         linux.seccomp = object(node, "seccomp").flatMap { seccomp($0) }
-        linux.rootfsPropagation = rootfsPropagation(node, namespaces)
+        linux.rootfsPropagation = rootfsPropagation(node)
         linux.maskedPaths = pathsToChange(node, "maskedPaths")
         linux.readonlyPaths = pathsToChange(node, "readonlyPaths")
         linux.mountLabel = text(node, "mountLabel")
@@ -27,9 +27,9 @@ extension Reader {
     }
 
     /// `shared`, `slave`, `private`, `unbindable`, and with an `r` before it, which runc accepts too.
-    private mutating func rootfsPropagation(_ linux: JSONNode, _ namespaces: Linux) -> MountPropagation? {
+    private mutating func rootfsPropagation(_ linux: JSONNode) -> MountPropagation? {
         guard let node = linux["rootfsPropagation"], let name = text(linux, "rootfsPropagation") else { return nil }
-        if !namespaces.creates(.mount) { report(node, "needs a new mount namespace") }
+        if let namespaces, !namespaces.creates(.mount) { report(node, "needs a new mount namespace") }
         for kind in PropagationKind.allCases {
             for propagation in [MountPropagation(kind), MountPropagation(kind, isRecursive: true)]
             where propagation.name == name {
@@ -168,6 +168,16 @@ extension Reader {
         }
         if flags.contains(.staticNodes), flags.contains(.relativeNodes) {
             report(node, "flags", "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other")
+        }
+        for flag in flags {
+            switch flag {
+            case .numaBalancing where mode != .bind && mode != .preferredMany && mode != .default && mode != .local:
+                report(node, "flags", "MPOL_F_NUMA_BALANCING is for MPOL_BIND and MPOL_PREFERRED_MANY only")
+            case .staticNodes where mode == .preferred && !hasNodes,
+                .relativeNodes where mode == .preferred && !hasNodes:
+                report(node, "flags", "\(flag.name) needs nodes")
+            case .numaBalancing, .staticNodes, .relativeNodes: break
+            }
         }
         let bits = flags.reduce(0) { $0 | $1.rawValue }
         return MemoryPolicy(mode, nodes: nodes, flags: MemoryPolicyFlags(rawValue: bits))

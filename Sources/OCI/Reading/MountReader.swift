@@ -9,9 +9,9 @@ extension Reader {
     }
 
     private mutating func mount(_ node: JSONNode) -> Mount? {
+        let before = problemCount
         let destination = mountDestination(node)
         var mount = Mount(destination: destination ?? "/", source: text(node, "source"), type: text(node, "type"))
-        let before = problemCount
         var joined: [MountOption] = []
         let options = array(node, "options") { reader, option in reader.mountOptions(option, &mount, &joined) }
         applyMappings(node, &mount)
@@ -86,9 +86,10 @@ extension Reader {
 
     /// `uidMappings` and `gidMappings` of the mount itself.
     private mutating func applyMappings(_ node: JSONNode, _ mount: inout Mount) {
+        let before = problemCount
         let uidMappings = idMappings(node, "uidMappings")
         let gidMappings = idMappings(node, "gidMappings")
-        guard !uidMappings.isEmpty || !gidMappings.isEmpty else { return }
+        guard problemCount == before, !uidMappings.isEmpty || !gidMappings.isEmpty else { return }
         if uidMappings.isEmpty { report(node, "uidMappings", "missing, gidMappings needs it") }
         if gidMappings.isEmpty { report(node, "gidMappings", "missing, uidMappings needs it") }
         // Without idmap or ridmap the mapping holds for the mount alone, as in runc.

@@ -22,12 +22,19 @@ extension Reader {
             ExecCPUAffinity(
                 initial: indexRanges(affinity, "initial"), final: indexRanges(affinity, "final"))
         }
+        warnOfWindows(node, "commandLine")
         guard let args, let cwd else { return nil }
         return Process(
             terminal: terminal, consoleSize: consoleSize, user: user, args: args, env: env, cwd: cwd,
             capabilities: capabilities, rlimits: rlimits, noNewPrivileges: noNewPrivileges,
             apparmorProfile: apparmorProfile, oomScoreAdj: oomScoreAdj, scheduler: scheduler,
             selinuxLabel: selinuxLabel, ioPriority: ioPriority, execCPUAffinity: execCPUAffinity)
+    }
+
+    /// A text that Windows has instead of one that Linux has (config.md, "Windows Process").
+    private mutating func warnOfWindows(_ object: JSONNode, _ name: StaticString) {
+        guard let node = object[name], string(node) != nil else { return }
+        warn(node, "no effect: this is for Windows, and not for Linux")
     }
 
     private mutating func consoleSize(_ node: JSONNode) -> ConsoleSize? {
@@ -42,6 +49,7 @@ extension Reader {
     private mutating func user(_ node: JSONNode) -> User {
         let uid: UInt32 = integer(node, "uid", in: 0...lastID) ?? 0
         let gid: UInt32 = integer(node, "gid", in: 0...lastID) ?? 0
+        warnOfWindows(node, "username")
         if let namespaces {
             checkMapped(node, "uid", uid, namespaces.uidMappings)
             checkMapped(node, "gid", gid, namespaces.gidMappings)
@@ -107,10 +115,14 @@ extension Reader {
     // MARK: Capabilities and limits
 
     private mutating func capabilities(_ node: JSONNode) -> Capabilities {
-        var capabilities = Capabilities(
-            bounding: capabilitySet(node, "bounding"), effective: capabilitySet(node, "effective"),
-            inheritable: capabilitySet(node, "inheritable"), permitted: capabilitySet(node, "permitted"),
-            ambient: capabilitySet(node, "ambient"))
+        var capabilities = Capabilities()
+        capabilities.bounding = capabilitySet(node, "bounding")
+        let before = problemCount
+        capabilities.effective = capabilitySet(node, "effective")
+        capabilities.inheritable = capabilitySet(node, "inheritable")
+        capabilities.permitted = capabilitySet(node, "permitted")
+        capabilities.ambient = capabilitySet(node, "ambient")
+        guard problemCount == before else { return capabilities }
         // capset(2) refuses this; it is better told here.
         if let extra = capabilities.effective.subtracting(capabilities.permitted).members.first {
             report(node, "effective", "\(extra.name) is not in permitted")
@@ -165,6 +177,7 @@ extension Reader {
         let priority: Int32? = integer(node, "priority")
         var flags: UInt64 = 0
         for flag: SchedulerFlag in array(node, "flags", { $0.named($1, "scheduling flag") }) { flags |= flag.rawValue }
+        let before = problemCount
         let runtime: UInt64? = integer(node, "runtime")
         let deadline: UInt64? = integer(node, "deadline")
         let period: UInt64? = integer(node, "period")
@@ -175,12 +188,27 @@ extension Reader {
                 guard let value, value != 0 else { continue }
                 report(node, member: name, "only for SCHED_DEADLINE: \(value)")
             }
-        } else if flags & SchedulerFlag.keepParams.rawValue == 0 {
+        } else if flags & SchedulerFlag.keepParams.rawValue == 0, problemCount == before {
             checkDeadline(node, runtime ?? 0, deadline ?? 0, period ?? 0)
         }
+        warnOfScheduling(node, policy, nice, flags)
         return Scheduler(
             policy: policy, nice: nice, priority: priority ?? 0, flags: SchedulerFlags(rawValue: flags),
             runtime: runtime ?? 0, deadline: deadline ?? 0, period: period ?? 0)
+    }
+
+    /// What sched_setattr(2) takes and passes over.
+    private mutating func warnOfScheduling(_ node: JSONNode, _ policy: SchedulerPolicy, _ nice: Int32, _ flags: UInt64)
+    {
+        if flags & SchedulerFlag.keepPolicy.rawValue != 0 {
+            return warn(node, "policy", "no effect with SCHED_FLAG_KEEP_POLICY")
+        }
+        if nice != 0, policy != .other, policy != .batch {
+            warn(node, "nice", "no effect with \(policy.name): \(nice)")
+        }
+        for flag in [SchedulerFlag.reclaim, .deadlineOverrun] where flags & flag.rawValue != 0 && policy != .deadline {
+            warn(node, "flags", "\(flag.name) has no effect with \(policy.name)")
+        }
     }
 
     /// The kernel wants 1024 ns <= runtime <= deadline <= period; a period of 0 is the deadline (sched_setattr(2)).
@@ -210,6 +238,9 @@ extension Reader {
     private mutating func ioPriority(_ node: JSONNode) -> IOPriority? {
         let ioClass: IOPriorityClass? = required(node, "class").flatMap { named($0, "I/O priority class") }
         let priority: UInt8? = integer(node, "priority", in: 0...7)
+        if ioClass == .idle, let priority, priority != 0 {
+            warn(node, "priority", "no effect with IOPRIO_CLASS_IDLE: \(priority)")
+        }
         return ioClass.map { IOPriority($0, priority: priority ?? 0) }
     }
 

@@ -85,6 +85,7 @@ extension Reader {
         let hooks = object(root, "hooks").map { self.hooks($0) } ?? Hooks()
         let annotations = self.annotations(root, "annotations")
         checkAnnotations(root, annotations)
+        warnOfOtherPlatforms(root)
         putBack(namespaceProblems)
         var linux = linuxNode.map { self.linux($0, namespaces) } ?? Linux()
         guard let version, let rootFS else { return nil }
@@ -133,6 +134,18 @@ extension Reader {
             reader.string(node).map { Annotation(key: key, value: $0) }
         }
     }
+
+    /// What is meant for another platform has no effect here, and whoever wrote it is told.
+    private mutating func warnOfOtherPlatforms(_ root: JSONNode) {
+        for (name, platform) in Self.otherPlatforms {
+            if let node = object(root, name) { warn(node, "no effect: this is for \(platform), and not for Linux") }
+        }
+    }
+
+    private static let otherPlatforms: [(name: StaticString, platform: StaticString)] = [
+        ("freebsd", "FreeBSD"), ("solaris", "Solaris"), ("vm", "virtual machines"), ("windows", "Windows"),
+        ("zos", "z/OS"),
+    ]
 
     private mutating func checkAnnotations(_ root: JSONNode, _ annotations: [Annotation]) {
         for annotation in annotations {

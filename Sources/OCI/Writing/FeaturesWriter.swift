@@ -63,7 +63,7 @@ extension Features {
         writer.member("enabled", seccomp.enabled)
         writer.member("actions", SeccompAction.allCases.map { $0.rawValue })
         writer.member("operators", SeccompOperator.allCases.map { $0.rawValue })
-        writer.member("archs", SeccompArchitecture.allCases.map { $0.rawValue })
+        writer.member("archs", seccomp.architectures.map { $0.rawValue })
         writer.member("knownFlags", SeccompFlag.allCases.map { $0.name })
         writer.member("supportedFlags", seccomp.supportedFlags.map { $0.name })
     }

@@ -250,7 +250,9 @@ struct Creation: ~Copyable {
         let spec = preparation.spec
         switch meeting {
         case .idMaps:
-            try IDMaps.write(spec.linux, for: child.process.pid, preparation.rights)
+            try IDMaps.write(
+                users: spec.linux.uidMappings, groups: spec.linux.gidMappings, at: "linux.", for: child.process.pid,
+                preparation.rights)
             // Later its files belong to the container's root.
             if preparation.rights.caller != .root { try adjustOOMScore() }
         case .cgroups:
@@ -301,11 +303,9 @@ struct Creation: ~Copyable {
         let step = Int(child.currentReport().step)
         guard let tree = Self.first(of: descriptors), preparation.plan.steps.indices.contains(step),
             case .element(_, let index, _) = preparation.plan.steps[step].origin,
-            preparation.spec.mounts.indices.contains(index)
+            let mount = IDMappedMount(preparation, index: index)
         else { throw explainEnd() }
-        do { try preparation.spec.mounts[index].idMap?.apply(to: tree, preparation.spec.linux) } catch {
-            throw .system(error, field: "mounts[\(index)].source")
-        }
+        try mount.map(tree)
     }
 
     /// The descriptor that a meeting is about. What else came along is nobody's, and closed.

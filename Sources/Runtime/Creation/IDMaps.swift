@@ -5,9 +5,13 @@ internal import Planner
 /// Id mappings of user namespaces (user_namespaces(7)).
 enum IDMaps {
     /// Writes the maps of a process's user namespace.
-    static func write(_ linux: Linux, for pid: Int32, _ rights: Rights) throws(RuntimeError) {
-        let users = IDMap.users(linux.uidMappings)
-        let groups = IDMap.groups(linux.gidMappings)
+    ///
+    /// - Parameter place: where in the configuration the mappings are, such as `linux.`.
+    static func write(
+        users: [IDMapping], groups: [IDMapping], at place: String, for pid: Int32, _ rights: Rights
+    ) throws(RuntimeError) {
+        let users = IDMap.users(users, at: place)
+        let groups = IDMap.groups(groups, at: place)
         for map in [users, groups] where !map.mappings.isEmpty {
             switch rights.caller {
             case .root: try map.write(for: pid)
@@ -36,15 +40,17 @@ private struct IDMap {
     /// The caller's own id, which needs no grant.
     let own: UInt32
 
-    static func users(_ mappings: [IDMapping]) -> IDMap {
+    static func users(_ mappings: [IDMapping], at place: String) -> IDMap {
         IDMap(
-            mappings: mappings, file: "uid_map", field: "linux.uidMappings", helper: "newuidmap", grants: "/etc/subuid",
+            mappings: mappings, file: "uid_map", field: "\(place)uidMappings", helper: "newuidmap",
+            grants: "/etc/subuid",
             own: ThisProcess.effectiveUser)
     }
 
-    static func groups(_ mappings: [IDMapping]) -> IDMap {
+    static func groups(_ mappings: [IDMapping], at place: String) -> IDMap {
         IDMap(
-            mappings: mappings, file: "gid_map", field: "linux.gidMappings", helper: "newgidmap", grants: "/etc/subgid",
+            mappings: mappings, file: "gid_map", field: "\(place)gidMappings", helper: "newgidmap",
+            grants: "/etc/subgid",
             own: ThisProcess.effectiveGroup)
     }
 

@@ -19,6 +19,9 @@ struct Provider: ~Copyable {
             } catch {
                 throw .system(error, field: provision.origin.text)
             }
+            if case .mappedTree(_, let index) = provision.source, let mount = IDMappedMount(preparation, index: index) {
+                try mount.map(number)
+            }
             if case .namespace(_, let kind, let reliance?) = provision.source {
                 try Self.requireForeign(number, kind, reliance, provision.origin)
             }
@@ -37,8 +40,7 @@ struct Provider: ~Copyable {
         case .notifySocket: takeNotifySocket()
         case .devices: try Self.devices(preparation.plan.hostDevices)
         case .tree(let source): try Self.tree(source)
-        case .mappedTree(let source, let index):
-            try Self.mappedTree(source, preparation.spec.mounts[index].idMap, preparation.spec.linux)
+        case .mappedTree(let source, _): try Self.detachedTree(source)
         }
     }
 
@@ -62,10 +64,7 @@ struct Provider: ~Copyable {
     /// A host tree for a user namespace. It comes from outside of the container's mounts, so what restricts it on the
     /// host would not be locked inside: a restricted tree is not given (nil).
     private static func tree(_ source: BindSource) throws(SystemError) -> Descriptor? {
-        if try Tree.isRestricted(source.path) { return nil }
-        let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
-        try Tree.becomeSlave(tree)
-        return tree
+        try Tree.isRestricted(source.path) ? nil : try detachedTree(source)
     }
 
     /// The nodes are in a file system of their own: what the container does to them is its own affair.
@@ -101,25 +100,9 @@ struct Provider: ~Copyable {
         return try Descriptor.listening(at: path, .sequencedPackets)
     }
 
-    private static func mappedTree(
-        _ source: BindSource, _ map: MountIDMap?, _ linux: Linux
-    ) throws(SystemError) -> Descriptor {
+    private static func detachedTree(_ source: BindSource) throws(SystemError) -> Descriptor {
         let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
         try Tree.becomeSlave(tree)
-        if let map { try map.apply(to: tree, linux) }
         return tree
-    }
-}
-
-extension MountIDMap {
-    /// Maps the ids of a detached tree: through the container's user namespace, or one that is made for these mappings.
-    func apply(to tree: borrowing Descriptor, _ linux: Linux) throws(SystemError) {
-        if usesContainerMappings, let path = linux.namespace(.user)?.path {
-            return try Tree.mapIDs(of: tree, through: try Descriptor.open(path, [.readOnly]), recursive: isRecursive)
-        }
-        let uids = usesContainerMappings ? linux.uidMappings : uidMappings
-        let gids = usesContainerMappings ? linux.gidMappings : gidMappings
-        let namespace = try Tree.userNamespace(uidMap: IDMaps.text(uids), gidMap: IDMaps.text(gids))
-        try Tree.mapIDs(of: tree, through: namespace, recursive: isRecursive)
     }
 }

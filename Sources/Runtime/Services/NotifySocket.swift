@@ -122,7 +122,7 @@ final class NotifySocket {
             let pipe = try Descriptor.pipe()
             let end = pipe.first
             let sent = pipe.second
-            let connection = try Descriptor.connected(to: manager, .datagrams)
+            let connection = try Descriptor.connected(to: manager, .datagrams, patience: Descriptor.patience)
             try connection.send(Array("BARRIER=1".utf8), descriptors: [sent.number])
             _ = consume sent
             if try Wait.readable([end.number], milliseconds: 30_000).isEmpty {
@@ -136,7 +136,7 @@ final class NotifySocket {
     @discardableResult
     private func tell(_ message: String) -> Bool {
         do {
-            try Descriptor.connected(to: manager, .datagrams).send(Array(message.utf8))
+            try Descriptor.connected(to: manager, .datagrams, patience: Descriptor.patience).send(Array(message.utf8))
             return true
         } catch {
             warn("NOTIFY_SOCKET: \(error)")

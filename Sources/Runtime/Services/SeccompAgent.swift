@@ -34,8 +34,12 @@ struct SeccompAgent {
     }
 
     static func hint(_ error: SystemError) -> String {
-        error.errno == .noEntry || error.errno == .connectionRefused
-            ? "start the seccomp agent that listens there first" : ""
+        switch error.errno {
+        case .noEntry, .connectionRefused: "start the seccomp agent that listens there first"
+        case .timedOut:
+            "the seccomp agent that listens there has not answered for \(Descriptor.patience) s: is it stuck?"
+        default: ""
+        }
     }
 
     /// Sends the listener, with the container process state (config-linux.md, "The Container Process State").
@@ -46,7 +50,7 @@ struct SeccompAgent {
     func take(_ listener: borrowing Descriptor, of pid: Int32, in state: State) throws(RuntimeError) {
         let path = try requiredPath()
         do {
-            let socket = try Descriptor.connected(to: path, .stream)
+            let socket = try Descriptor.connected(to: path, .stream, patience: Descriptor.patience)
             try socket.send(message(pid, state), descriptors: [listener.number])
         } catch {
             throw .system(error, field: Self.field, hint: Self.hint(error))

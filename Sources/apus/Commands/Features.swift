@@ -12,12 +12,13 @@ enum Version {
 extension Command {
     /// `features`: the document that engines read.
     static func features() throws(RuntimeError) {
-        let seccomp = Features.SeccompSupport(enabled: true, supportedFlags: SeccompSupport.flags)
+        let seccomp = Features.SeccompSupport(
+            enabled: true, architectures: SeccompSupport.architectures, supportedFlags: SeccompSupport.flags)
         let features = Features(
             cgroup: .init(v1: true, v2: true, systemd: true, systemdUser: true, rdma: true), seccomp: seccomp,
             apparmor: true, selinux: true, intelRdt: .init(enabled: true, schemata: true, monitoring: true),
-            memoryPolicy: true, idmap: true, netDevices: true,
-            annotations: annotations, potentiallyUnsafeConfigAnnotations: ["org.systemd.property.", "run.oci."])
+            memoryPolicy: true, idmap: true, netDevices: true, annotations: annotations,
+            potentiallyUnsafeConfigAnnotations: Features.obeyedAnnotations)
         try Output.standard(features.json() + [UInt8(ascii: "\n")])
     }
 

@@ -1,0 +1,95 @@
+internal import Kernel
+internal import OCI
+internal import Planner
+
+/// An entry of `mounts` whose ids are mapped (`MOUNT_ATTR_IDMAP`, mount_setattr(2)), as this side does it for the process
+/// that mounts: the right to do so is this side's.
+struct IDMappedMount {
+    private let mount: Mount
+    private let idMap: MountIDMap
+    private let place: String
+    private let host: HostFacts
+    private let linux: Linux
+    private let rights: Rights
+
+    /// Nil if there is no such entry, or nothing of it is mapped.
+    init?(_ preparation: Preparation, index: Int) {
+        guard preparation.spec.mounts.indices.contains(index), let idMap = preparation.spec.mounts[index].idMap else {
+            return nil
+        }
+        mount = preparation.spec.mounts[index]
+        self.idMap = idMap
+        place = "mounts[\(index)]"
+        host = preparation.host
+        linux = preparation.spec.linux
+        rights = preparation.rights
+    }
+
+    /// Maps the ids of a detached mount, borrowed: through the container's user namespace, or one that is made for these
+    /// mappings.
+    func map(_ tree: Int32) throws(RuntimeError) {
+        let namespace = try namespace()
+        do { try Tree.mapIDs(of: tree, through: namespace, recursive: idMap.isRecursive) } catch {
+            throw explain(error)
+        }
+    }
+
+    func map(_ tree: borrowing Descriptor) throws(RuntimeError) { try map(tree.number) }
+
+    private func namespace() throws(RuntimeError) -> Descriptor {
+        do {
+            if idMap.usesContainerMappings, let path = linux.namespace(.user)?.path {
+                return try Descriptor.open(path, [.readOnly])
+            }
+        } catch {
+            throw .system(error, field: place)
+        }
+        let isContainers = idMap.usesContainerMappings
+        let holder: HeldUserNamespace
+        do { holder = try HeldUserNamespace() } catch { throw .system(error, field: place) }
+        try IDMaps.write(
+            users: isContainers ? linux.uidMappings : idMap.uidMappings,
+            groups: isContainers ? linux.gidMappings : idMap.gidMappings, at: isContainers ? "linux." : "\(place).",
+            for: holder.pid, rights)
+        do { return try holder.descriptor() } catch { throw .system(error, field: place) }
+    }
+
+    // MARK: What the kernel means
+
+    private func explain(_ error: SystemError) -> RuntimeError {
+        let name = fileSystem ?? "this file system"
+        let failure = SystemError("map the ids of \(name) at", mount.destination, error.errno)
+        return .system(failure, field: place, hint: hint(error.errno, name))
+    }
+
+    private func hint(_ errno: Errno, _ name: String) -> String {
+        switch errno {
+        case .invalidArgument where name == "overlay":
+            "the kernel maps no ids of an overlay; bind its layers with idmap, and make the overlay of those"
+        case .invalidArgument where idMap.isRecursive && mount.isBind:
+            "the kernel has no id-mapped mounts of \(name), or of something that is mounted below it"
+        case .invalidArgument: "this kernel has no id-mapped mounts of \(name) (mount_setattr(2))"
+        case .notPermitted:
+            "it takes CAP_SYS_ADMIN in the user namespace that the file system belongs to, and ids that are not mapped yet"
+        default: ""
+        }
+    }
+
+    /// The type of the file system; nil: it cannot be found out.
+    private var fileSystem: String? {
+        guard mount.isBind, let source = mount.source else { return mount.type }
+        // What the configuration has mounted in there is not what the host sees there.
+        if lexicallyClean(source).begins(with: host.rootfs) { return nil }
+        // Of the mount that the path leads to the kernel tells the number, and of each number what it is.
+        guard let place = try? Descriptor.open(source.isAbsolute ? source : "\(host.bundle)/\(source)", [.path]),
+            let info = try? Files.readText("/proc/self/fdinfo/\(place.number)"),
+            let line = info.split(separator: "\n").first(where: { $0.hasPrefix("mnt_id:") }),
+            let number = line.split(whereSeparator: { $0 == "\t" || $0 == " " }).last,
+            let mounts = try? Files.readText("/proc/self/mountinfo")
+        else { return nil }
+        let entry = mounts.split(separator: "\n").first { $0.hasPrefix("\(number) ") }
+        let words = entry?.split(separator: " ") ?? []
+        guard let separator = words.firstIndex(of: "-"), separator + 1 < words.count else { return nil }
+        return String(words[separator + 1])
+    }
+}
