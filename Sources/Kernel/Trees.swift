@@ -42,6 +42,13 @@ public enum Tree {
         return id
     }
 
+    /// Which mount a descriptor lies on, and whether it is that mount's root.
+    public static func place(of descriptor: Int32) throws(SystemError) -> MountPlace {
+        var place = MountPlace()
+        _ = try check(unsafe ck_mount_place(descriptor, &place.id, &place.lastingID, &place.isRoot), "statx")
+        return place
+    }
+
     /// Unmounts one mount at `path`, with everything below it. It is no error if it is gone.
     ///
     /// - Parameters:
@@ -60,10 +67,12 @@ public enum Tree {
     }
 
     /// Maps the ids of a detached tree through a user namespace (mount_setattr(2), Linux 5.12).
+    ///
+    /// - Parameter tree: borrowed.
     public static func mapIDs(
-        of tree: borrowing Descriptor, through namespace: borrowing Descriptor, recursive: Bool
+        of tree: Int32, through namespace: borrowing Descriptor, recursive: Bool
     ) throws(SystemError) {
-        _ = try check(ck_map_ids(tree.number, namespace.number, recursive), "mount_setattr(MOUNT_ATTR_IDMAP)")
+        _ = try check(ck_map_ids(tree, namespace.number, recursive), "mount_setattr(MOUNT_ATTR_IDMAP)")
     }
 
     /// A user namespace with these maps, in the form of /proc/PID/uid_map.
@@ -73,6 +82,16 @@ public enum Tree {
         return Descriptor(
             owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "clone", "user namespace"))
     }
+}
+
+/// A place among the mounts (statx(2)).
+public struct MountPlace: Sendable, Equatable {
+    /// The mount's id as /proc/PID/mountinfo has it. A later mount may have it too, once this one is gone.
+    public var id: UInt64 = 0
+    /// The id that no other mount ever has (Linux 6.8); before that the other one.
+    public var lastingID: UInt64 = 0
+    /// Whether it is the root of what is mounted.
+    public var isRoot = false
 }
 
 /// Several descriptors that are owned, and closed, together.

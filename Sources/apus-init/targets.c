@@ -6,6 +6,10 @@
 #define RESOLVE_INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 #define MOST_LINKS     40
 
+// Not in linux/magic.h: fs/configfs/mount.c, ipc/mqueue.c.
+#define CONFIGFS_MAGIC 0x62656570
+#define MQUEUE_MAGIC   0x19800202
+
 struct path {
     char bytes[APUS_PATH_MAX];
     size_t length;
@@ -63,8 +67,31 @@ static long open_prefix(int root, struct path *path, size_t end, uint64_t resolv
     return opened;
 }
 
+/// File systems whose files and directories are the kernel's: to make one there is to ask the kernel for something.
+static const long kernel_views[] = {
+    PROC_SUPER_MAGIC, SYSFS_MAGIC,        CGROUP_SUPER_MAGIC,   CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,  TRACEFS_MAGIC,
+    SECURITYFS_MAGIC, SELINUX_MAGIC,      SMACK_MAGIC,          BPF_FS_MAGIC,        PSTOREFS_MAGIC, EFIVARFS_MAGIC,
+    BINFMTFS_MAGIC,   DEVPTS_SUPER_MAGIC, RDTGROUP_SUPER_MAGIC, NSFS_MAGIC,          CONFIGFS_MAGIC, MQUEUE_MAGIC,
+};
+
+/// The type of the file system that a descriptor lies in.
+static long type_of_file_system(int descriptor) {
+    char status[256] __attribute__((aligned(8)));  // struct statfs: its first word is the type
+    long result = sys(fstatfs, descriptor, status);
+    return result < 0 ? result : *(long *)status;
+}
+
+/// 1 or 0.
+static long is_kernels(int descriptor) {
+    long type = type_of_file_system(descriptor);
+    if (type < 0) return type;
+    for (unsigned i = 0; i < sizeof kernel_views / sizeof *kernel_views; i++)
+        if (type == kernel_views[i]) return 1;
+    return 0;
+}
+
 /// Walks the path and makes what is missing; the last component is a file if `file` says so.
-static long create_target(int root, struct path *path, bool file, unsigned mode, uint64_t resolve) {
+static long create_target(int root, struct path *path, bool file, unsigned mode, uint64_t resolve, unsigned rules) {
     unsigned links = 0;
     long parent = open_beneath(root, ".", O_PATH | O_DIRECTORY, RESOLVE_INSIDE);
     size_t start = next_component(path, 0);
@@ -74,7 +101,9 @@ static long create_target(int root, struct path *path, bool file, unsigned mode,
         long opened = open_prefix(root, path, end, resolve);
         if (opened == -ENOENT) {
             bool is_file = file && next == path->length;
-            opened = make_component((int)parent, path->bytes + start, end - start, is_file, is_file ? 0755 : mode);
+            long is_refused = rules & APUS_TARGET_NOT_KERNELS ? is_kernels((int)parent) : 0;
+            if (is_refused) opened = is_refused < 0 ? is_refused : -EPERM;
+            else opened = make_component((int)parent, path->bytes + start, end - start, is_file, is_file ? 0755 : mode);
             if (opened == 0) opened = open_prefix(root, path, end, resolve);
             else if (opened == -EEXIST && !(resolve & RESOLVE_NO_SYMLINKS) && links++ < MOST_LINKS) {
                 opened = follow(path, start, end, (int)parent);
@@ -99,9 +128,8 @@ long is_directory(int descriptor) {
 
 /// 1 or 0.
 static long lies_in_proc(int descriptor) {
-    char status[256] __attribute__((aligned(8)));  // struct statfs: its first word is the type
-    long result = sys(fstatfs, descriptor, status);
-    return result < 0 ? result : *(long *)status == PROC_SUPER_MAGIC;
+    long type = type_of_file_system(descriptor);
+    return type < 0 ? type : type == PROC_SUPER_MAGIC;
 }
 
 /// Whether a path leads to something below its root, if it meets no link: it has no `..`, and says more than `.` does.
@@ -166,14 +194,16 @@ long make_target(struct init *init, const struct apus_make_target *s) {
         struct path work;
         work.length = s->path.length;
         memcpy(work.bytes, path, s->path.length + 1);
-        target = create_target(root, &work, kind == APUS_TARGET_FILE, s->mode, resolve);
+        target = create_target(root, &work, kind == APUS_TARGET_FILE, s->mode, resolve, s->rules);
     }
     if (target < 0) return target;
     long result = 0;
     // Only the kernel's own procfs may be where procfs is: what is mounted over it would fake what the runtime
     // and the container read there (CVE-2019-16884).
     if (s->rules & APUS_TARGET_NOT_IN_PROC) result = lies_in_proc((int)target);
+    if (result == 0 && s->rules & APUS_TARGET_NOT_KERNELS) result = is_kernels((int)target);
     if (result != 0) result = result < 0 ? result : -EPERM;
+    else if (s->rules & APUS_TARGET_NOT_ROOT && init->covered_root != APUS_NO_SLOT) result = -EBUSY;
     else if (kind == APUS_TARGET_DIRECTORY && is_directory((int)target) == 0) result = -ENOTDIR;
     else if (s->rules & APUS_TARGET_NOT_MOUNTED && !init->has_made_target) {
         result = is_mount_point((int)target);

@@ -287,7 +287,7 @@ struct Creation: ~Copyable {
                     throw .system(error, field: "process.rlimits[\(index)]", hint: hint)
                 }
             }
-        case .ready: return
+        case .ready, .inside, .target, .mount: return
         case .listener:
             try giveToAgent(descriptors)
             return
@@ -303,7 +303,7 @@ struct Creation: ~Copyable {
             case .element(_, let index, _) = preparation.plan.steps[step].origin,
             preparation.spec.mounts.indices.contains(index)
         else { throw explainEnd() }
-        do { try preparation.spec.mounts[index].idMap?.apply(to: tree, preparation.spec.linux) } catch {
+        do { try preparation.spec.mounts[index].idMap?.apply(to: tree.number, preparation.spec.linux) } catch {
             throw .system(error, field: "mounts[\(index)].source")
         }
     }

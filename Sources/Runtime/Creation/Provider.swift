@@ -31,7 +31,7 @@ struct Provider: ~Copyable {
     ) throws(SystemError) -> Descriptor? {
         switch source {
         case .namespace(let path, _, _): try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
-        case .process, .processRoot, .tasks: nil  // Only a running container has them.
+        case .process, .processRoot, .tasks, .attachedMount: nil  // Only a running container has them.
         case .gateListener: try Self.listenAtGate("\(statePath)/\(Entry.markerName)")
         case .notifyDirectory: try notifyDirectory()
         case .notifySocket: takeNotifySocket()
@@ -61,7 +61,7 @@ struct Provider: ~Copyable {
 
     /// A host tree for a user namespace. It comes from outside of the container's mounts, so what restricts it on the
     /// host would not be locked inside: a restricted tree is not given (nil).
-    private static func tree(_ source: BindSource) throws(SystemError) -> Descriptor? {
+    static func tree(_ source: BindSource) throws(SystemError) -> Descriptor? {
         if try Tree.isRestricted(source.path) { return nil }
         let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
         try Tree.becomeSlave(tree)
@@ -101,19 +101,21 @@ struct Provider: ~Copyable {
         return try Descriptor.listening(at: path, .sequencedPackets)
     }
 
-    private static func mappedTree(
+    static func mappedTree(
         _ source: BindSource, _ map: MountIDMap?, _ linux: Linux
     ) throws(SystemError) -> Descriptor {
         let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
         try Tree.becomeSlave(tree)
-        if let map { try map.apply(to: tree, linux) }
+        if let map { try map.apply(to: tree.number, linux) }
         return tree
     }
 }
 
 extension MountIDMap {
     /// Maps the ids of a detached tree: through the container's user namespace, or one that is made for these mappings.
-    func apply(to tree: borrowing Descriptor, _ linux: Linux) throws(SystemError) {
+    ///
+    /// - Parameter tree: borrowed.
+    func apply(to tree: Int32, _ linux: Linux) throws(SystemError) {
         if usesContainerMappings, let path = linux.namespace(.user)?.path {
             return try Tree.mapIDs(of: tree, through: try Descriptor.open(path, [.readOnly]), recursive: isRecursive)
         }
