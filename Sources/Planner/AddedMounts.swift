@@ -43,9 +43,9 @@ extension Plan {
 
 /// Mounts in a container that runs, and looks on.
 ///
-/// Everything is made detached while the process sees the host, and nothing of the container. Then it enters the container's
-/// mount namespace, where it has nothing but descriptors of what it has made, and attaches each to the very place that it
-/// has looked at. The container cannot see the process, whose pid namespace is the host's.
+/// Everything is made detached while the process sees the host, and nothing of the container. Then it enters the
+/// container's mount namespace, where it has nothing but descriptors of what it has made, and attaches each to the very
+/// place that it has looked at. The container cannot see the process, whose pid namespace is the host's.
 extension PlanBuilder {
     fileprivate mutating func planAddition(_ entry: MountEntry) throws(PlanError) {
         isFirstProcess = false

@@ -55,8 +55,8 @@ extension Problem {
 }
 
 extension Mount {
-    /// Why this cannot be mounted in a container that runs, where others look on: the destination is the kernel's or the
-    /// container's very own, or the entry makes no mount.
+    /// Why this cannot be mounted in a container that runs, where others look on: the destination is the kernel's or
+    /// the container's very own, or the entry makes no mount.
     public var problemAsAdded: (field: StaticString, message: String)? {
         if let problem = Self.problemWithDestination(destination) { return ("destination", problem) }
         if isRemount { return ("options", "remount changes a mount and adds none") }

@@ -4,8 +4,8 @@ internal import OCI
 internal import Planner
 
 extension Lifecycle {
-    /// Mounts, in a container that runs or is paused, what a document says: an array as `mounts` in `config.json`. All of
-    /// it, or nothing.
+    /// Mounts, in a container that runs or is paused, what a document says: an array as `mounts` in `config.json`. All
+    /// of it, or nothing.
     public func addMounts(_ id: String, from path: String) throws(RuntimeError) {
         try requireRights()
         let id = try Self.checked(id)
@@ -55,7 +55,7 @@ extension Lifecycle {
         do throws(RuntimeError) {
             try attach(&mounts, worker: &worker, spec, change, &record, first: before.addedMounts.count)
             try entry.write(record)
-            worker.end()
+            worker.finish()
         } catch {
             worker.end()
             do throws(RuntimeError) {
@@ -115,7 +115,7 @@ extension Lifecycle {
         var worker = try MountWorker.start(plan, in: change.target, spec, attached: mounts)
         do throws(RuntimeError) {
             while try worker.next().meeting != .ready { try worker.reply() }
-            worker.end()
+            worker.finish()
         } catch {
             worker.end()
             // What was mounted has gone with the container.
@@ -126,8 +126,8 @@ extension Lifecycle {
 }
 
 extension MountChange {
-    /// Refuses a place that is not the container's to have something mounted on. By its text: it is the path of what is held,
-    /// which only who may mount in the container could move away.
+    /// Refuses a place that is not the container's to have something mounted on. By its text: it is the path of what is
+    /// held, which only who may mount in the container could move away.
     fileprivate borrowing func requireFree(_ place: String, _ index: Int) throws(RuntimeError) {
         guard let problem = Mount.problemWithDestination(place) ?? protection(at: place).map({ "\(place) \($0)" })
         else { return }

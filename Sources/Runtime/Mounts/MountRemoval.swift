@@ -5,8 +5,8 @@ internal import OCI
 internal import Planner
 
 extension Lifecycle {
-    /// Unmounts, in a container that runs or is paused, what a document names: an array as `mounts` in `config.json`, of
-    /// which only the destinations count. All of it, or nothing.
+    /// Unmounts, in a container that runs or is paused, what a document names: an array as `mounts` in `config.json`,
+    /// of which only the destinations count. All of it, or nothing.
     ///
     /// Only what was mounted for the container by its configuration, or added, goes; and only if it is what is there.
     public func removeMounts(_ id: String, from path: String) throws(RuntimeError) {
@@ -30,7 +30,7 @@ extension Lifecycle {
         let gone: [UInt64]
         do throws(RuntimeError) {
             gone = try detach(destinations, &worker, change, container.record)
-            worker.end()
+            worker.finish()
         } catch {
             worker.end()
             throw error
@@ -136,10 +136,12 @@ struct MountJudge {
         return nil
     }
 
-    /// Whether it is the mount that was made for this destination, and not another one that the container has moved there.
+    /// Whether it is the mount that was made for this destination, and not one that the container has moved there.
     private func isOwn(_ mount: RemovedMount, _ line: MountTable.Line) -> Bool {
         let destination = lexicallyClean(mount.destination)
-        for added in record.addedMounts where lexicallyClean(added.destination).hasBytes(of: destination) {
+        for added in record.addedMounts {
+            let isMeant = lexicallyClean(added.destination).hasBytes(of: destination)
+            guard isMeant || added.place.hasBytes(of: destination) else { continue }
             if added.mount == mount.place.lastingID { return true }
             // Whoever added it was killed before it was known which it is.
             if added.mount == 0, line.point.hasBytes(of: destination) { return true }

@@ -48,8 +48,8 @@ struct MountTable {
         return below
     }
 
-    /// Whether a mount protects something of the container: a mask, or a part of a file system that is mounted onto itself,
-    /// read-only.
+    /// Whether a mount protects something of the container: a mask, or a part of a file system that is mounted onto
+    /// itself.
     func isProtection(_ line: Line) -> Bool {
         if line.type == "tmpfs", line.root == "/file" || line.root == "/directory",
             line.options.components(between: ",").contains(where: { $0 == "nr_inodes=3" })

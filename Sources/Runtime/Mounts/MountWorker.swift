@@ -5,7 +5,8 @@ internal import Planner
 
 /// A process that changes a container's mounts, until it is done.
 ///
-/// It is not in the container's pid namespace, nor in its cgroups: the container neither sees it nor holds it up by freezing.
+/// It is not in the container's pid namespace, nor in its cgroups: the container neither sees it nor holds it up by
+/// freezing.
 struct MountWorker: ~Copyable {
     private var child: Child
     private let plan: Plan
@@ -100,6 +101,12 @@ struct MountWorker: ~Copyable {
         do { try child.reply() } catch {
             throw error.isEndOfPeer ? explainEnd() : .system(error, field: "process")
         }
+    }
+
+    /// The process is at its last meeting, and ends by itself.
+    borrowing func finish() {
+        try? child.reply()  // It may be gone.
+        _ = child.kill()
     }
 
     /// Lets go of the process, wherever it is.
