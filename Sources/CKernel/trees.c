@@ -112,6 +112,16 @@ static int open_place(const char *path, uint64_t *id, bool *is_root) {
     return place;
 }
 
+int ck_mount_place(int place, uint64_t *id, uint64_t *lasting, bool *is_root) {
+    struct statx status;
+    if (statx(place, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0) return -errno;
+    *id = status.stx_mnt_id;
+    *is_root = status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    if (statx(place, "", AT_EMPTY_PATH, STATX_MNT_ID | MNT_ID_UNIQUE, &status) < 0) return -errno;
+    *lasting = status.stx_mnt_id;
+    return 0;
+}
+
 static int find_id(struct outer_mount *outer) {
     bool is_root;
     int place = open_place(outer->path, &outer->mount, &is_root);

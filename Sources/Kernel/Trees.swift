@@ -42,6 +42,13 @@ public enum Tree {
         return id
     }
 
+    /// Which mount a descriptor lies on, and whether it is that mount's root.
+    public static func place(of descriptor: Int32) throws(SystemError) -> MountPlace {
+        var place = MountPlace()
+        _ = try check(unsafe ck_mount_place(descriptor, &place.id, &place.lastingID, &place.isRoot), "statx")
+        return place
+    }
+
     /// Unmounts one mount at `path`, with everything below it. It is no error if it is gone.
     ///
     /// - Parameters:
@@ -59,7 +66,9 @@ public enum Tree {
         try check(unsafe ck_is_restricted(path), "statvfs", path) == 1
     }
 
-    /// Maps the ids of a detached tree, borrowed, through a user namespace (mount_setattr(2), Linux 5.12).
+    /// Maps the ids of a detached tree through a user namespace (mount_setattr(2), Linux 5.12).
+    ///
+    /// - Parameter tree: borrowed.
     public static func mapIDs(
         of tree: Int32, through namespace: borrowing Descriptor, recursive: Bool
     ) throws(SystemError) {
@@ -80,6 +89,16 @@ public struct HeldUserNamespace: ~Copyable {
     public borrowing func descriptor() throws(SystemError) -> Descriptor {
         try Descriptor.open("/proc/\(pid)/ns/user", [.readOnly])
     }
+}
+
+/// A place among the mounts (statx(2)).
+public struct MountPlace: Sendable, Equatable {
+    /// The mount's id as /proc/PID/mountinfo has it. A later mount may have it too, once this one is gone.
+    public var id: UInt64 = 0
+    /// The id that no other mount ever has (Linux 6.8); before that the other one.
+    public var lastingID: UInt64 = 0
+    /// Whether it is the root of what is mounted.
+    public var isRoot = false
 }
 
 /// Several descriptors that are owned, and closed, together.

@@ -394,6 +394,7 @@ struct Encoder {
                 to: &records)
         case .close(let target): slot(.APUS_OPERATION_CLOSE, step, target)
         case .release: nothing(.APUS_OPERATION_RELEASE, step)
+        case .unmount(let mount): slots(.APUS_OPERATION_UNMOUNT, step, mount, .ownDescriptors)
         case .reopen(let source, let value, let into):
             append(
                 apus_reopen(
@@ -493,6 +494,9 @@ extension Meeting {
         case .ready: .APUS_MEETING_READY
         case .listener: .APUS_MEETING_LISTENER
         case .mapIDs: .APUS_MEETING_MAP_IDS
+        case .inside: .APUS_MEETING_INSIDE
+        case .target: .APUS_MEETING_TARGET
+        case .mount: .APUS_MEETING_MOUNT
         }
     }
 

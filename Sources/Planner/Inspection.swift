@@ -22,7 +22,8 @@ extension Operation {
             .setControllingTerminal, .duplicate, .setLimit, .setFileModeMask, .setPersonality, .setScheduler,
             .setIOPriority, .setMemoryPolicy, .keepCapabilities, .dropBounding, .setCapabilities, .setAmbient,
             .setNoNewPrivileges, .findHome, .waitAtGate, .closeOnExec, .loadSeccomp, .execute, .setAffinity,
-            .setDumpable, .tellPID, .reopen, .close, .release:
+            .setDumpable, .tellPID, .reopen, .close, .release,
+            .unmount:
             return nil
         }
         return path.isEmpty ? nil : path

@@ -58,23 +58,27 @@ extension PlanBuilder {
             // What is to be copied as a link need not lead anywhere; and what an entry before makes is not there yet.
             if mount.copySymlink || pathInMounts(source, before: index) != nil { continue }
             if mount.idMap != nil, !mapsIDsLate { continue }
-            // An ordinary user has no right to copy mounts on the host, and nobody is more powerful there than he is.
-            guard isInUserNamespace, host.caller != .ordinaryUser else {
-                let slot = reserveSlot()
-                copy(source, into: slot, origin)
-                takenSources[index] = slot
-                continue
-            }
-            let slot = provide(.tree(source), origin)
-            copy(source, into: slot, origin, tolerating: [Tolerated.accessDenied])
-            if mount.idMap != nil { add(.meet(.mapIDs, send: slot), origin) }
-            takenSources[index] = slot
+            takenSources[index] = takeSource(source, of: mount, origin)
         }
+    }
+
+    /// Takes a detached copy of a source; ids are mapped only where that is done late (``mapsIDsLate``).
+    mutating func takeSource(_ source: BindSource, of mount: Mount, _ origin: Origin) -> Slot {
+        // An ordinary user has no right to copy mounts on the host, and nobody is more powerful there than he is.
+        guard isInUserNamespace, host.caller != .ordinaryUser else {
+            let slot = reserveSlot()
+            copy(source, into: slot, origin)
+            return slot
+        }
+        let slot = provide(.tree(source), origin)
+        copy(source, into: slot, origin, tolerating: [Tolerated.accessDenied])
+        if mount.idMap != nil { add(.meet(.mapIDs, send: slot), origin) }
+        return slot
     }
 
     /// Whether the ids of a mount are mapped once the process has copied the source: in a user namespace only what the
     /// process has copied there keeps its restrictions. The host does it, which alone may.
-    private var mapsIDsLate: Bool { isInUserNamespace && host.caller != .ordinaryUser }
+    var mapsIDsLate: Bool { isInUserNamespace && host.caller != .ordinaryUser }
 
     /// Where in the container's root a source is, if it lies in what an entry before has mounted there; as text.
     private func pathInMounts(_ source: BindSource, before index: Int) -> String? {
@@ -96,7 +100,7 @@ extension PlanBuilder {
         return spec.mounts[..<index].last { $0.covers(path) }?.action == .new
     }
 
-    private func bindSource(_ mount: Mount) -> BindSource {
+    func bindSource(_ mount: Mount) -> BindSource {
         BindSource(
             path: absolute(mount.source ?? ""), isRecursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
     }
@@ -173,7 +177,7 @@ extension PlanBuilder {
         propagate(slot, mount, origin)
     }
 
-    private mutating func makeFileSystem(
+    mutating func makeFileSystem(
         _ mount: Mount, _ attributes: MountAttributes, into slot: Slot, _ origin: Origin
     ) throws(PlanError) {
         let settings = settings(of: mount)
@@ -239,7 +243,7 @@ extension PlanBuilder {
     }
 
     /// The parameters of a file system, as fsconfig(2) takes them.
-    private func settings(of mount: Mount) -> [Setting] {
+    func settings(of mount: Mount) -> [Setting] {
         var settings: [Setting] = []
         if let source = mount.source, !source.isEmpty { settings.append(.text(key: "source", value: source)) }
         var flags = mount.superblock.set
@@ -324,12 +328,12 @@ extension PlanBuilder {
     // MARK: Shared by all kinds
 
     /// Attributes go onto the detached mount: nobody ever sees it without them.
-    private mutating func setAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
+    mutating func setAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
         change(slot, mount.attributes, isRecursive: false, origin)
         setRecursiveAttributes(of: slot, mount, origin)
     }
 
-    private mutating func setRecursiveAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
+    mutating func setRecursiveAttributes(of slot: Slot, _ mount: Mount, _ origin: Origin) {
         change(slot, mount.recursiveAttributes, isRecursive: true, origin)
     }
 

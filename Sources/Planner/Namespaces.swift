@@ -76,21 +76,37 @@ extension PlanBuilder {
     private mutating func separateInside(_ flags: UInt64) {
         let user = NamespaceKind.user.cloneFlag
         let joins = spec.linux.namespaces.contains { $0.path != nil }
-        // In a mount namespace that is joined /proc is that of somebody else.
-        let proc = joinsByPath(.mount) ? reserveSlot() : nil
-        if let proc {
-            add(.openPath(nil, path: "/proc", flags: OpenFlag.directoryPath, into: proc), .field("linux.timeOffsets"))
-        }
+        let offsets = holdOffsets()
         if hasNewUserNamespace, !joins { plan.cloneFlags = user }
         joinNamespaces()
         if hasNewUserNamespace {
             if joins, let index = index(of: .user) { add(.unshare(flags: user), .element("linux.namespaces", index)) }
-            getMapped { $0.makeTimeNamespace(proc) }
+            getMapped { $0.makeTimeNamespace(offsets) }
         } else {
-            makeTimeNamespace(proc)
+            makeTimeNamespace(offsets)
         }
-        if let proc { add(.close(proc), .field("linux.timeOffsets")) }
+        if let held = offsets?.slot { add(.close(held), .field("linux.timeOffsets")) }
         fork(flags & ~user)
+    }
+
+    /// Where the clock offsets are written, if that has to be held before namespaces are joined.
+    private mutating func holdOffsets() -> OffsetsFile? {
+        let origin = Origin.field("linux.timeOffsets")
+        if host.caller == .ordinaryUser, !hasNewUserNamespace, spec.linux.timeOffsets != nil {
+            // The file of a process that is not dumpable belongs to the host's root. So it is opened while only the user's
+            // own processes could trace this one; those in the namespace that is joined must not. Who opens it needs the
+            // right over the namespace, and whoever may join that has it.
+            let file = reserveSlot()
+            add(.setDumpable(true), origin)
+            add(.openPath(nil, path: "/proc/self/timens_offsets", flags: OpenFlag.write, into: file), origin)
+            add(.setDumpable(false), origin)
+            return OffsetsFile(slot: file, path: "")
+        }
+        // In a mount namespace that is joined /proc is that of somebody else.
+        guard joinsByPath(.mount) else { return nil }
+        let proc = reserveSlot()
+        add(.openPath(nil, path: "/proc", flags: OpenFlag.directoryPath, into: proc), origin)
+        return OffsetsFile(slot: proc, path: "self/timens_offsets")
     }
 
     /// Goes on in a sibling, in the namespaces that only a child enters.
@@ -163,8 +179,8 @@ extension PlanBuilder {
 
     /// The offsets are fixed once a process is in the namespace: they are written before the fork that enters it.
     ///
-    /// - Parameter proc: the host's /proc; nil: it is where it always is.
-    private mutating func makeTimeNamespace(_ proc: Slot? = nil) {
+    /// - Parameter file: where they are written; nil: where it always is.
+    private mutating func makeTimeNamespace(_ file: OffsetsFile? = nil) {
         guard let index = index(of: .time), spec.linux.creates(.time) else { return }
         add(.unshare(flags: NamespaceKind.time.cloneFlag), .element("linux.namespaces", index))
         let clocks = [("monotonic", spec.linux.timeOffsets?.monotonic), ("boottime", spec.linux.timeOffsets?.boottime)]
@@ -173,8 +189,7 @@ extension PlanBuilder {
         }
         guard !lines.isEmpty else { return }
         add(
-            .writeFile(
-                proc, path: proc == nil ? "/proc/self/timens_offsets" : "self/timens_offsets", value: lines.joined()),
+            .writeFile(file?.slot, path: file?.path ?? "/proc/self/timens_offsets", value: lines.joined()),
             .field("linux.timeOffsets"))
     }
 
@@ -265,4 +280,10 @@ extension PlanBuilder {
                 .field("linux.sysctl"))
         }
     }
+}
+
+/// A file below a descriptor that is held, or, with an empty path, the descriptor itself.
+private struct OffsetsFile {
+    var slot: Slot
+    var path: String
 }

@@ -111,6 +111,10 @@ struct PlanBuilder {
         nameHost()
         if !options.noNewKeyring { joinKeyring() }
         planTail(process)
+        try requireSlots()
+    }
+
+    func requireSlots() throws(PlanError) {
         if nextSlot > Slot.count {
             throw PlanError(field: "mounts", message: "more than \(Slot.count) descriptors are needed at once")
         }
@@ -118,7 +122,7 @@ struct PlanBuilder {
 
     /// A destination that is written as a path of the host, below the root file system, is one inside the container (as
     /// in runc).
-    private mutating func findDestinations() throws(PlanError) {
+    mutating func findDestinations() throws(PlanError) {
         let roots = rootPaths
         for index in spec.mounts.indices {
             guard let inside = Self.path(spec.mounts[index].destination, inside: roots) else { continue }
@@ -227,7 +231,7 @@ struct PlanBuilder {
 }
 
 extension PlanBuilder {
-    private func refuseUnavailable(_ mount: Mount, at index: Int) throws(PlanError) {
+    func refuseUnavailable(_ mount: Mount, at index: Int) throws(PlanError) {
         let isCgroup = mount.action == .new && (mount.type == "cgroup" || mount.type == "cgroup2")
         try refuseIDMap(of: mount, at: index, isCgroup: isCgroup)
         if isCgroup, let option = mount.data.first {

@@ -51,6 +51,7 @@ extension Provision.Source: CustomStringConvertible {
         case .tree(let source): "tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
         case .notifyDirectory: "directory of the notify socket"
         case .notifySocket: "notify socket"
+        case .attachedMount(let index): "mount \(index) that was attached"
         case .devices: "device nodes made for the container"
         case .mappedTree(let source, index: _):
             "id-mapped tree \(source.path)\(source.isRecursive ? " (recursive)" : "")"
@@ -174,6 +175,7 @@ extension Operation: CustomStringConvertible {
         case .setAffinity(let cpus): "sched_setaffinity \(cpus.isEmpty ? "every CPU" : FlagNames.bytes(cpus))"
         case .close(let slot): "close \(slot.name)"
         case .release: "outlive the parent"
+        case .unmount(let slot): "umount \(slot.name) detach"
         case .reopen(let slot, let flags, let into): "open \(slot.name) anew\(Self.access(flags)) -> \(into.name)"
         }
     }
@@ -202,6 +204,9 @@ extension Meeting: CustomStringConvertible {
         case .cgroups: "the host to make the cgroups"
         case .networkDevices: "the host to move network devices in"
         case .mapIDs: "the host to map ids"
+        case .inside: "the host: going inside"
+        case .target: "the host to look at the place"
+        case .mount: "the host to keep the mount"
         case .runtimeHooks: "the host to run its hooks"
         case .containerHooks: "the host for the state that hooks read"
         case .console: "the host to take the terminal"
@@ -238,7 +243,7 @@ extension TargetRules: CustomStringConvertible {
     public var description: String {
         let names: [(TargetRules, String)] = [
             (.noLinks, "no links"), (.notInProc, "not in proc"), (.noFollow, "no follow"),
-            (.notMounted, "not mounted"),
+            (.notMounted, "not mounted"), (.notRoot, "not the root"), (.notKernels, "not the kernel's"),
         ]
         return "(" + names.filter { contains($0.0) }.map { $0.1 }.joined(separator: ", ") + ")"
     }

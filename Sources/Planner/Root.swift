@@ -197,6 +197,7 @@ enum OpenFlag {
         static let noFollow: UInt64 = 0o400000
     #endif
     static let terminal: UInt64 = 0o2 | 0o400
+    static let write: UInt64 = 0o1
 }
 
 /// Flags of open_tree(2).

@@ -184,6 +184,8 @@ public struct Provision: Sendable {
         case notifyDirectory
         /// The socket in there, for who waits until the container is ready.
         case notifySocket
+        /// The nth mount that a plan before has attached.
+        case attachedMount(Int)
     }
 
     public var slot: Slot
@@ -232,6 +234,12 @@ public enum Meeting: Sendable, CaseIterable {
     case listener
     /// Map the ids of the mount that comes along, as the entry of `mounts` says that the step comes from.
     case mapIDs
+    /// The process has what it needs of the host, and goes in among the container's mounts.
+    case inside
+    /// Look at the place that comes along: something is mounted there next, or what is mounted there goes.
+    case target
+    /// Keep the mount that comes along: it is attached next.
+    case mount
 }
 
 /// What a missing mount point becomes.
@@ -253,6 +261,8 @@ public struct TargetRules: OptionSet, Sendable {
     public static let notInProc = TargetRules(rawValue: 2)
     public static let noFollow = TargetRules(rawValue: 4)
     public static let notMounted = TargetRules(rawValue: 8)
+    public static let notRoot = TargetRules(rawValue: 16)
+    public static let notKernels = TargetRules(rawValue: 32)
 }
 
 /// One setting of a file system that is being made (fsconfig(2)).
@@ -362,6 +372,8 @@ public enum Operation: Sendable {
     case close(Slot)
     /// The process outlives who made it.
     case release
+    /// Unmounts the mount that a slot holds, with all that is mounted below it (MNT_DETACH of umount2(2)).
+    case unmount(Slot)
 }
 
 /// What confines a hook that comes from the image, beyond what its parent has already: what the program gets right before

@@ -179,6 +179,9 @@ extension StepFailure {
         case .noDevice where step == "fsopen bind": "a bind mount needs the option \"bind\" or \"rbind\""
         case .noDevice where step.hasPrefix("fsopen "): "the kernel does not know this file system type"
         case .notPermitted where step.holds("not in proc"): "only a procfs may be mounted inside /proc"
+        case .notPermitted where step.holds("not the kernel's"):
+            "nothing is mounted in file systems of the kernel while a container runs"
+        case .busy where step.holds("not the root"): "it is the container's root"
         case .tooManyLinks where step.holds("no links"):
             "the mount point must be a real directory, not behind a link"
         case .notPermitted where step == "fsconfig create" && detail.holds("blockdev"),

@@ -3,14 +3,18 @@
 
 #include <linux/magic.h>
 
-long open_again(const struct init *init, int descriptor, uint64_t flags, unsigned descriptors) {
-    char name[LONGEST_PID + 1];
+const char *name_of(int descriptor, char buffer[LONGEST_PID + 1]) {
     unsigned start = LONGEST_PID, number = (unsigned)descriptor;
-    name[start] = 0;
-    do name[--start] = (char)('0' + number % 10);
+    buffer[start] = 0;
+    do buffer[--start] = (char)('0' + number % 10);
     while (number /= 10);
+    return buffer + start;
+}
+
+long open_again(const struct init *init, int descriptor, uint64_t flags, unsigned descriptors) {
+    char buffer[LONGEST_PID + 1];
     // A link of procfs leads to the very file, whatever its name leads to by now.
-    return sys(openat, init->slots[descriptors], name + start, flags | O_CLOEXEC, 0);
+    return sys(openat, init->slots[descriptors], name_of(descriptor, buffer), flags | O_CLOEXEC, 0);
 }
 
 /// Files that the kernel makes up may be endless, and reading them may act on the host. 1 or 0.

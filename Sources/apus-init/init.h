@@ -53,6 +53,9 @@ struct image_file {
 /// opened, since opening a device or a FIFO has effects of its own. `size` is what it holds at that moment.
 long open_image_file(const struct init *init, struct image_file file, uint64_t *size);
 
+/// The digits of a descriptor's number, at the end of `buffer`.
+const char *name_of(int descriptor, char buffer[LONGEST_PID + 1]);
+
 /// Opens anew, with other flags, what a descriptor holds.
 long open_again(const struct init *init, int descriptor, uint64_t flags, unsigned descriptors);
 
@@ -93,6 +96,7 @@ long make_target(struct init *, const struct apus_make_target *);
 long move_mount_step(struct init *, const struct apus_two_slots *);
 long choose_mask(struct init *, const struct apus_choose_mask *);
 long detach_old_root(struct init *, const struct apus_slot_step *);
+long unmount(struct init *, const struct apus_two_slots *);
 long copy_mode(struct init *, const struct apus_two_slots *);
 long copy_tree(struct init *, const struct apus_copy_tree *);
 long reopen(struct init *, const struct apus_reopen *);

@@ -82,6 +82,14 @@ long detach_old_root(struct init *init, const struct apus_slot_step *s) {
     return result < 0 ? result : -ELOOP;
 }
 
+/// By descriptor: a path could lead to another mount by now. `to` are the process's own descriptors in procfs.
+long unmount(struct init *init, const struct apus_two_slots *s) {
+    char buffer[LONGEST_PID + 1];
+    long result = sys(fchdir, init->slots[s->to]);
+    if (result < 0) return result;
+    return sys(umount2, name_of(init->slots[s->from], buffer), 2 /* MNT_DETACH */);
+}
+
 long choose_mask(struct init *init, const struct apus_choose_mask *s) {
     struct statx status;
     long result = status_of(init->slots[s->target], "", AT_EMPTY_PATH, &status);

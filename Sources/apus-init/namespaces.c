@@ -41,7 +41,9 @@ long unshare_namespaces(struct init *init, const struct apus_flags *s) {
 }
 
 long write_file(struct init *init, const struct apus_write_file *s) {
-    long file = open_beneath(base_of(init, s->base), text(init, s->path), O_WRONLY, s->resolve);
+    int base = base_of(init, s->base);
+    if (!s->path.length) return retry(write, base, text(init, s->value), s->value.length);
+    long file = open_beneath(base, text(init, s->path), O_WRONLY, s->resolve);
     if (file < 0) return file;
     long result = retry(write, file, text(init, s->value), s->value.length);
     sys(close, file);

@@ -164,6 +164,7 @@ static long perform(struct init *init, const struct apus_step *step) {
     case APUS_OPERATION_REOPEN: return reopen(init, record);
     case APUS_OPERATION_CLOSE: drop(init, slot->slot); return 0;
     case APUS_OPERATION_RELEASE: return release(init);
+    case APUS_OPERATION_UNMOUNT: return unmount(init, record);
     }
     return -ENOSYS;
 }

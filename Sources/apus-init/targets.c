@@ -6,6 +6,10 @@
 #define RESOLVE_INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 #define MOST_LINKS     40
 
+// Not in linux/magic.h: fs/configfs/mount.c, ipc/mqueue.c.
+#define CONFIGFS_MAGIC 0x62656570
+#define MQUEUE_MAGIC   0x19800202
+
 struct path {
     char bytes[APUS_PATH_MAX];
     size_t length;
@@ -31,15 +35,48 @@ static long follow(struct path *path, size_t start, size_t end, int parent) {
     return 0;
 }
 
+/// File systems whose files and directories are the kernel's: to make one there is to ask the kernel for something.
+static const long kernel_views[] = {
+    PROC_SUPER_MAGIC, SYSFS_MAGIC,        CGROUP_SUPER_MAGIC,   CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,  TRACEFS_MAGIC,
+    SECURITYFS_MAGIC, SELINUX_MAGIC,      SMACK_MAGIC,          BPF_FS_MAGIC,        PSTOREFS_MAGIC, EFIVARFS_MAGIC,
+    BINFMTFS_MAGIC,   DEVPTS_SUPER_MAGIC, RDTGROUP_SUPER_MAGIC, NSFS_MAGIC,          CONFIGFS_MAGIC, MQUEUE_MAGIC,
+};
+
+/// The type of the file system that a descriptor lies in.
+static long type_of_file_system(int descriptor) {
+    char status[256] __attribute__((aligned(8)));  // struct statfs: its first word is the type
+    long result = sys(fstatfs, descriptor, status);
+    return result < 0 ? result : *(long *)status;
+}
+
+/// 1 or 0.
+static long is_kernels(int descriptor) {
+    long type = type_of_file_system(descriptor);
+    if (type < 0) return type;
+    for (unsigned i = 0; i < sizeof kernel_views / sizeof *kernel_views; i++)
+        if (type == kernel_views[i]) return 1;
+    return 0;
+}
+
+/// How what is missing is made.
+struct making {
+    unsigned mode;     ///< of directories
+    unsigned rules;    ///< APUS_TARGET_*
+    uint64_t resolve;  ///< how paths are looked up (RESOLVE_*)
+    bool file;         ///< whether the last component is a file
+};
+
 /// Makes one missing component below a directory that is held open: whoever swaps a name for a link meanwhile
 /// gets an error, never an entry somewhere else (CVE-2024-45310).
-static long make_component(int parent, const char *component, size_t length, bool file, unsigned mode) {
+static long make_component(int parent, const char *component, size_t length, const struct making *how, bool file) {
     char name[256];
     if (length >= sizeof name) return -ENAMETOOLONG;
     memcpy(name, component, length);
     name[length] = 0;
-    if (!file) return sys(mkdirat, parent, name, mode);
-    long made = sys(openat, parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, mode);
+    long is_refused = how->rules & APUS_TARGET_NOT_KERNELS ? is_kernels(parent) : 0;
+    if (is_refused) return is_refused < 0 ? is_refused : -EPERM;
+    if (!file) return sys(mkdirat, parent, name, how->mode);
+    long made = sys(openat, parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755);
     if (made < 0) return made;
     return sys(close, made);
 }
@@ -65,7 +102,7 @@ static long open_prefix(int root, struct path *path, size_t end, uint64_t resolv
 
 /// Makes the last component of a path whose directory is there, as nearly all are: ENOENT and EEXIST say that it is not as
 /// simple. Nothing of the path is copied but a name, so that the stack stays small.
-static long create_last(int root, const char *path, size_t length, bool file, unsigned mode, uint64_t resolve) {
+static long create_last(int root, const char *path, size_t length, const struct making *how) {
     char directory[APUS_PATH_MAX / 8];
     size_t start = length;
     while (start > 0 && path[start - 1] != '/') start--;
@@ -74,16 +111,15 @@ static long create_last(int root, const char *path, size_t length, bool file, un
     if (!is_name || start >= sizeof directory) return -ENOENT;
     memcpy(directory, path, start);
     directory[start] = 0;
-    long parent = start > 0 ? open_beneath(root, directory, O_PATH | O_DIRECTORY, resolve) : root;
+    long parent = start > 0 ? open_beneath(root, directory, O_PATH | O_DIRECTORY, how->resolve) : root;
     if (parent < 0) return parent;
-    long result = make_component((int)parent, name, length - start, file, file ? 0755 : mode);
+    long result = make_component((int)parent, name, length - start, how, how->file);
     if (parent != root) sys(close, parent);
-    return result < 0 ? result : open_beneath(root, path, O_PATH, resolve);
+    return result < 0 ? result : open_beneath(root, path, O_PATH, how->resolve);
 }
 
-/// Walks the path and makes what is missing; the last component is a file if `file` says so.
-__attribute__((noinline)) static long create_all(int root, const char *given, size_t length, bool file, unsigned mode,
-                                                 uint64_t resolve) {
+/// Walks the path and makes what is missing.
+__attribute__((noinline)) static long create_all(int root, const char *given, size_t length, const struct making *how) {
     struct path copy, *path = &copy;
     path->length = length;
     memcpy(path->bytes, given, length + 1);
@@ -93,12 +129,12 @@ __attribute__((noinline)) static long create_all(int root, const char *given, si
     while (parent >= 0 && start < path->length) {
         size_t end = component_end(path, start);
         size_t next = next_component(path, end);
-        long opened = open_prefix(root, path, end, resolve);
+        long opened = open_prefix(root, path, end, how->resolve);
         if (opened == -ENOENT) {
-            bool is_file = file && next == path->length;
-            opened = make_component((int)parent, path->bytes + start, end - start, is_file, is_file ? 0755 : mode);
-            if (opened == 0) opened = open_prefix(root, path, end, resolve);
-            else if (opened == -EEXIST && !(resolve & RESOLVE_NO_SYMLINKS) && links++ < MOST_LINKS) {
+            bool is_file = how->file && next == path->length;
+            opened = make_component((int)parent, path->bytes + start, end - start, how, is_file);
+            if (opened == 0) opened = open_prefix(root, path, end, how->resolve);
+            else if (opened == -EEXIST && !(how->resolve & RESOLVE_NO_SYMLINKS) && links++ < MOST_LINKS) {
                 opened = follow(path, start, end, (int)parent);
                 if (opened == 0) {
                     opened = open_beneath(root, ".", O_PATH | O_DIRECTORY, RESOLVE_INSIDE);
@@ -121,9 +157,8 @@ long is_directory(int descriptor) {
 
 /// 1 or 0.
 static long lies_in_proc(int descriptor) {
-    char status[256] __attribute__((aligned(8)));  // struct statfs: its first word is the type
-    long result = sys(fstatfs, descriptor, status);
-    return result < 0 ? result : *(long *)status == PROC_SUPER_MAGIC;
+    long type = type_of_file_system(descriptor);
+    return type < 0 ? type : type == PROC_SUPER_MAGIC;
 }
 
 /// Whether a path leads to something below its root, if it meets no link: it has no `..`, and says more than `.` does.
@@ -185,18 +220,18 @@ long make_target(struct init *init, const struct apus_make_target *s) {
     long target = open_target(init, s, path, resolve);
     init->has_made_target = target == -ENOENT && kind != APUS_TARGET_EXISTING;
     if (init->has_made_target) {
-        bool is_file = kind == APUS_TARGET_FILE;
-        target = create_last(root, path, s->path.length, is_file, s->mode, resolve);
-        if (target == -ENOENT || target == -EEXIST) {
-            target = create_all(root, path, s->path.length, is_file, s->mode, resolve);
-        }
+        const struct making how = {s->mode, s->rules, resolve, kind == APUS_TARGET_FILE};
+        target = create_last(root, path, s->path.length, &how);
+        if (target == -ENOENT || target == -EEXIST) target = create_all(root, path, s->path.length, &how);
     }
     if (target < 0) return target;
     long result = 0;
     // Only the kernel's own procfs may be where procfs is: what is mounted over it would fake what the runtime
     // and the container read there (CVE-2019-16884).
     if (s->rules & APUS_TARGET_NOT_IN_PROC) result = lies_in_proc((int)target);
+    if (result == 0 && s->rules & APUS_TARGET_NOT_KERNELS) result = is_kernels((int)target);
     if (result != 0) result = result < 0 ? result : -EPERM;
+    else if (s->rules & APUS_TARGET_NOT_ROOT && init->covered_root != APUS_NO_SLOT) result = -EBUSY;
     else if (kind == APUS_TARGET_DIRECTORY && is_directory((int)target) == 0) result = -ENOTDIR;
     else if (s->rules & APUS_TARGET_NOT_MOUNTED && !init->has_made_target) {
         result = is_mount_point((int)target);

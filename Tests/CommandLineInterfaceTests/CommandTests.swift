@@ -35,6 +35,8 @@ import Testing
                 })
         ),
         ("create c --pidfd-socket s", .create(create("c") { $0.pidfdSocket = "s" })),
+        ("mounts add c /f", .mounts(MountsOptions(.add, id: "c", file: "/f"))),
+        ("mounts remove c f.json", .mounts(MountsOptions(.remove, id: "c", file: "f.json"))),
         ("list", .list(list())), ("list -f json -q", .list(list(.json, quiet: true))),
         ("list --format=json --format=table", .list(list())),
         ("spec", .spec(SpecOptions())), ("plan", .plan(PlanOptions())),

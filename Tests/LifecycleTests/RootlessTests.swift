@@ -250,6 +250,25 @@ extension Containers {
 
         // MARK: Time
 
+        @Test func `in a user namespace that he joins he sets the clocks too`() throws {
+            let bundle = try Bundle.rootless()
+            let ready = "\(try bundle.userDirectory("holder"))/ready"
+            let holder = try bundle.workspace.start(
+                bundle.workspace.command(
+                    bundle.becomingUser + [
+                        "/usr/bin/unshare", "--user", "--map-root-user", "/bin/sh", "-c",
+                        "echo >\(ready); exec sleep 1000",
+                    ]))
+            #expect(eventually { Files.exists(ready) })
+            bundle.config.join("user", "/proc/\(holder.pid)/ns/user")
+            for name in ["uidMappings", "gidMappings"] { bundle.config.linux.remove(name) }
+            bundle.config.unshare("time")
+            bundle.config.linux.timeOffsets = ["monotonic": ["secs": 1_000_000], "boottime": ["secs": 2_000_000]]
+            let seen = try bundle.ownedByUser { try bundle.run() }.report
+            #expect(seen.clocks.monotonic.integer ?? 0 >= 1_000_000)
+            #expect(seen.clocks.boottime.integer ?? 0 >= 2_000_000)
+        }
+
         /// The user namespace that the time namespace of the container belongs to (ioctl_ns(2)) is the container's.
         @Test(arguments: ["ordinary user", "root", "root in joined namespaces"])
         func `a time namespace belongs to the container`(who: String) throws {

@@ -20,6 +20,7 @@ struct SlotPlace: Sendable, CustomTestStringConvertible {
         SlotPlace(.joinCgroup(.root), 8), SlotPlace(.enter(.root), 8), SlotPlace(.detachOldRoot(.root), 8),
         SlotPlace(.joinNamespace(.root, flag: 0), 16),
         SlotPlace(.moveMount(.mount, to: .target), 8), SlotPlace(.moveMount(.mount, to: .target), 10),
+        SlotPlace(.unmount(.mount), 8), SlotPlace(.unmount(.mount), 10),
         SlotPlace(.meet(.ready), 12, mayBeNone: true), SlotPlace(.meet(.ready, count: 1), 14),
         SlotPlace(.handOver(.listener, through: nil), 18, mayBeNone: true),
         SlotPlace(.loadSeccomp(FilterProgram(instructions: [6, 0, 0, 0, 0, 0, 0, 0], flags: 0)), 20),

@@ -119,6 +119,9 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             00 00 00 00 00 00 | unused
             """),
         RecordCase(.release, .APUS_OPERATION_RELEASE, "08 00 00 00 00 00"),
+        RecordCase(
+            .unmount(.mount), .APUS_OPERATION_UNMOUNT,
+            "10 00 00 00 00 00\n 05 00 | mount\n 13 00 | descriptors\n 00 00 00 00 | unused"),
         RecordCase(.close(.ownDescriptors), .APUS_OPERATION_CLOSE, "10 00 00 00 00 00 13 00 00 00 00 00 00 00"),
         RecordCase(
             .meet(.console, send: .terminal, receive: .hookInput, count: 1), .APUS_OPERATION_MEET,
@@ -522,6 +525,7 @@ extension Planner.Operation {
         case .reopen: .APUS_OPERATION_REOPEN
         case .close: .APUS_OPERATION_CLOSE
         case .release: .APUS_OPERATION_RELEASE
+        case .unmount: .APUS_OPERATION_UNMOUNT
         }
     }
 }

@@ -139,6 +139,64 @@ def is_not_paused(stage: Stage, id: str) -> None:
     raise_if(status != "running", f"failed, and state says {status}")
 
 
+# ---- Mounts of a container that runs
+
+ADDED = ("/added/one", "/added/two", "/added/two/three")
+
+
+def mount_file(stage: Stage) -> Path:
+    """What `mounts` is about: a tmpfs, a tree of the host's, and a file system in that."""
+    source = stage.ground.work / "source"
+    (source / "three").mkdir(parents=True, exist_ok=True)
+    path = stage.ground.work / "mounts.json"
+    path.write_text(json.dumps([
+        {"destination": ADDED[0], "type": "tmpfs", "source": "added"},
+        {"destination": ADDED[1], "source": str(source), "options": ["rbind", "ro"]},
+        {"destination": ADDED[2], "type": "tmpfs", "source": "added", "options": ["size=1m"]},
+    ]))
+    return path
+
+
+def mounted(stage: Stage, id: str) -> list[str]:
+    pid = stage.runtime.state(id)["pid"]
+    points = [line.split()[4] for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+    return sorted(point for point in points if point in ADDED)
+
+
+def without_added(stage: Stage) -> str:
+    """Whatever a command that was killed has left can be removed."""
+    id = kept(stage)
+    for point in sorted(mounted(stage, id), reverse=True):
+        path = stage.ground.work / "left.json"
+        path.write_text(json.dumps([{"destination": point}]))
+        stage.must("mounts", "remove", id, str(path))
+    raise_if(mounted(stage, id), "cannot be removed: {}")
+    mount_file(stage)
+    return id
+
+
+def with_added(stage: Stage) -> str:
+    id = without_added(stage)
+    stage.must("mounts", "add", id, str(mount_file(stage)))
+    return id
+
+
+def on_mounts(action: str):
+    return lambda stage, id: ["mounts", action, id, str(stage.ground.work / "mounts.json")]
+
+
+def has_mounts(stage: Stage, id: str, _: Outcome) -> None:
+    raise_if(mounted(stage, id) != sorted(ADDED), f"success, and mounted is {mounted(stage, id)}")
+
+
+def has_no_mounts(stage: Stage, id: str, _: Outcome) -> None:
+    raise_if(mounted(stage, id), "success, and mounted is {}")
+
+
+def has_none_of_them(stage: Stage, id: str) -> None:
+    raise_if(mounted(stage, id), "failed, and mounted is {}")
+
+
 def limits(stage: Stage, id: str) -> tuple[int, ...]:
     """The limits of memory and of processes as the kernel has them."""
     found = {}
@@ -191,6 +249,8 @@ SCENES = [
           has_limits, keeps=True, failed=has_former_limits),
     Scene("pause", kept, on_container("pause", "ID"), is_paused, keeps=True, failed=is_not_paused, is_on_both=True),
     Scene("resume", paused, on_container("resume", "ID"), is_resumed, keeps=True, is_on_both=True),
+    Scene("mounts add", without_added, on_mounts("add"), has_mounts, keeps=True, failed=has_none_of_them),
+    Scene("mounts remove", with_added, on_mounts("remove"), has_no_mounts, keeps=True),
     Scene("delete", stopped, on_container("delete", "ID"), is_gone),
     Scene("delete of a running one", kept, on_container("delete", "ID"), lambda *_: None, keeps=True, refuses=True),
     Scene("create with an id in use", kept, sleeping("create"), lambda *_: None, keeps=True, refuses=True),

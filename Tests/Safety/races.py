@@ -5,6 +5,7 @@ A hit is proven by what the host looks like afterwards (the canary, its mounts),
 leaves the host's root (a createContainer hook writes them down), or by what a container sees from inside.
 """
 
+import json
 import os
 import signal
 import stat
@@ -363,3 +364,89 @@ def copied_up(arena: Arena) -> None:
         return f"a device was copied: {outcome.out.strip()}" if is_copied else ""
 
     race.rounds(first, second, act)
+
+
+class Running:
+    """A container that runs while mounts are added and removed, with the shared volume in it."""
+
+    def __init__(self, arena: Arena, race: Race, change: Callable[[Bundle], None] = lambda bundle: None):
+        self.arena, self.race = arena, race
+        bundle = arena.mount(arena.bundle("sleep 1000"), "/v", race.volume)
+        change(bundle)
+        self.name = arena.start(bundle.write())
+        self.pid = arena.runtime.state(self.name)["pid"]
+        self.file = arena.ground.work / "mounts.json"
+
+    def mounts(self, action: str, destination: str) -> Outcome:
+        self.file.write_text(json.dumps([{"destination": destination, "type": "tmpfs", "source": "hot"}]))
+        outcome = self.arena.call("mounts", action, self.name, str(self.file))
+        self.race.started += outcome.succeeded
+        return outcome
+
+    def lines(self) -> list[list[str]]:
+        return [line.split() for line in Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()]
+
+    def hot(self) -> list[str]:
+        """Where the added ones are."""
+        return [words[4] for words in self.lines() if words[-2] == "hot"]
+
+    def kept(self) -> list[str]:
+        """Everything else that is mounted, under the name that a neighbour does not change."""
+        return sorted(words[4] for words in self.lines() if words[-2] != "hot")
+
+
+@TABLE.add("added mounts", "a directory on the way to one, and a link to the host's or to what the kernel shows", peers=())
+def way_to_added_mount(arena: Arena) -> None:
+    race = Race(arena)
+    first = race.folder("x")
+    (first / "acpi").mkdir()
+    links = [race.link("x.ln", arena.canary), race.link("y.ln", "/proc"), race.link("z.ln", "/sys/fs/cgroup")]
+    container = Running(arena, race)
+    before = container.kept()
+
+    def act(number: int) -> str:
+        # In turn: one that is there on both ways, and one that has to be made.
+        container.mounts("add", "/v/x/acpi" if number % 2 else f"/v/x/{number}")
+        places = container.hot()
+        bad = [place for place in places if not place.startswith(("/v/x/", "/v/x.ln/", "/tmp", str(arena.canary)))]
+        for place in places:
+            outcome = container.mounts("remove", place)
+            if outcome.succeeded and container.kept() != before:
+                return f"lost: {set(before) - set(container.kept())}"
+        return f"mounted on {bad[0]}" if bad else "" if set(before) <= set(container.kept()) else "a mount is lost"
+
+    seconds, arena.seconds = arena.seconds, arena.seconds / len(links)
+    for link in links:
+        race.rounds(first, link, act)
+    arena.seconds = seconds
+
+
+@TABLE.add("removed mounts", "a directory on the way to one, and a link to a mask, to a read-only path, or to another mount",
+           peers=())
+def way_to_removed_mount(arena: Arena) -> None:
+    race = Race(arena)
+
+    def protect(bundle: Bundle) -> None:
+        for name in ("secret", "fixed", "other"):
+            (bundle.rootfs / name / "m").mkdir(parents=True)
+        bundle.config["linux"]["maskedPaths"] += ["/secret/m"]
+        bundle.config["linux"]["readonlyPaths"] += ["/fixed/m"]
+        arena.mount(bundle, "/other/m", "tmpfs", "tmpfs")
+
+    first = race.folder("x")
+    (first / "m").mkdir()
+    links = [race.link(f"{name}.ln", f"/{name}") for name in ("secret", "fixed", "other")]
+    container = Running(arena, race, protect)
+    before = container.kept()
+
+    def act(number: int) -> str:
+        if not container.hot():
+            container.mounts("add", "/v/x/m")
+        container.mounts("remove", "/v/x/m")
+        lost = set(before) - set(container.kept())
+        return f"lost: {lost}" if lost else ""
+
+    seconds, arena.seconds = arena.seconds, arena.seconds / len(links)
+    for link in links:
+        race.rounds(first, link, act)
+    arena.seconds = seconds

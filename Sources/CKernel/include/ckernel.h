@@ -196,6 +196,9 @@ int ck_tree_restrict(int tree);
 int ck_tree_read_only(int tree);
 /// A detached tmpfs with room for `inodes` (its own root among them), nosuid and noexec. `*call` is the call that failed.
 int ck_temporary_file_system(unsigned inodes, const char **call);
+/// The mount that a descriptor lies on: its id in mountinfo, the one that no other mount ever has (Linux 6.8; before that the
+/// same), and whether the descriptor is the mount's root.
+int ck_mount_place(int place, uint64_t *id, uint64_t *lasting, bool *is_root);
 /// The id of the mount that `path` leads to in a mount namespace (-1: the caller's), unique where the kernel has unique
 /// ones (Linux 6.8).
 int ck_outer_mount_id(int mount_namespace, const char *path, uint64_t *id);

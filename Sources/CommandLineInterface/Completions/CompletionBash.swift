@@ -134,6 +134,8 @@ extension Completion {
         case .signal: bashWords(signals)
         case .bundle: bashPaths("-d")
         case .command: bashWords(commandNames)
+        case .mountsAction: bashWords(MountsOptions.actionNames)
+        case .file: bashPaths("-f")
         case .shell: bashWords(shellNames)
         }
     }

@@ -89,6 +89,8 @@ extension Completion {
         case .signal: "-a '\(signals.joined(separator: " "))'"
         case .bundle: "-a '(__fish_complete_directories)'"
         case .command: "-a '\(commandNames.joined(separator: " "))'"
+        case .mountsAction: "-a '\(MountsOptions.actionNames.joined(separator: " "))'"
+        case .file: "-F"
         case .shell: "-a '\(shellNames.joined(separator: " "))'"
         }
     }

@@ -85,6 +85,8 @@ extension Completion {
         case .signal: "(\(signals.joined(separator: " ")))"
         case .bundle: "_files -/"
         case .command: "(\(commandNames.joined(separator: " ")))"
+        case .mountsAction: "(\(MountsOptions.actionNames.joined(separator: " ")))"
+        case .file: "_files"
         case .shell: "(\(shellNames.joined(separator: " ")))"
         }
     }

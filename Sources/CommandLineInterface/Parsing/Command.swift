@@ -4,7 +4,7 @@ public let programName = "apus"
 /// Every command, in the order in which the help lists them.
 public enum Command: String, CaseIterable, Sendable {
     case run, create, start, kill, delete
-    case exec, pause, resume, update
+    case exec, pause, resume, update, mounts
     case list, state, wait, ps, events
     case spec, check, plan, features
     case checkpoint, restore
@@ -79,7 +79,7 @@ public struct Example: Sendable {
 
 /// What a positional argument is, for completion.
 public enum ArgumentKind: Sendable {
-    case newContainer, container, signal, bundle, command, shell, other
+    case newContainer, container, signal, bundle, command, shell, mountsAction, file, other
 }
 
 /// The positional arguments of a command, and where its flags end.
@@ -112,6 +112,7 @@ public struct Positionals: Sendable {
     static let containerAndCommand = Positionals(
         "ID COMMAND [ARGUMENT...]", 1, nil, [.container, .other], flagsEndAfter: 2)
     static let containerAndOptions = Positionals("ID [PS-OPTION...]", 1, nil, [.container, .other], flagsEndAfter: 1)
+    static let mounts = Positionals("add|remove ID FILE", 3, 3, [.mountsAction, .container, .file])
     static let bundle = Positionals("[BUNDLE]", 0, 1, [.bundle])
     static let command = Positionals("[COMMAND]", 0, 1, [.command])
     static let shell = Positionals("bash|zsh|fish", 1, 1, [.shell])

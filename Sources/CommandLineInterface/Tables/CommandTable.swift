@@ -12,6 +12,7 @@ extension Command {
         case .pause: .pause
         case .resume: .resume
         case .update: .update
+        case .mounts: .mounts
         case .list: .list
         case .state: .state
         case .wait: .wait

@@ -82,6 +82,9 @@ enum {
     APUS_TARGET_NOT_IN_PROC = 2,  ///< it must not lie in a procfs
     APUS_TARGET_NO_FOLLOW = 4,    ///< a link at the end is itself the target
     APUS_TARGET_NOT_MOUNTED = 8,  ///< nothing may be mounted there yet (EEXIST)
+    APUS_TARGET_NOT_ROOT = 16,    ///< it must not be the root itself (EBUSY)
+    APUS_TARGET_NOT_KERNELS =
+        32,  ///< it must not lie in, nor be made in, a file system that shows what the kernel has (EPERM)
 };
 
 /// Meetings: numbered points at which the host has something to do.
@@ -97,6 +100,9 @@ enum __attribute__((enum_extensibility(closed))) apus_meeting {
     APUS_MEETING_READY,
     APUS_MEETING_LISTENER,  ///< carries the listener of a seccomp filter
     APUS_MEETING_MAP_IDS,
+    APUS_MEETING_INSIDE,
+    APUS_MEETING_TARGET,  ///< carries a place where something is mounted, or unmounted, next
+    APUS_MEETING_MOUNT,   ///< carries a mount that is attached next
 };
 
 struct apus_message {
@@ -175,7 +181,8 @@ struct apus_message {
     X(SET_AFFINITY, apus_affinity)                 \
     X(REOPEN, apus_reopen)                         \
     X(CLOSE, apus_slot_step)                       \
-    X(RELEASE, apus_nothing)
+    X(RELEASE, apus_nothing)                       \
+    X(UNMOUNT, apus_two_slots)
 
 enum __attribute__((enum_extensibility(closed))) apus_operation {
 #define X(name, record) APUS_OPERATION_##name,
@@ -290,7 +297,7 @@ struct apus_meet {
 
 struct apus_write_file {
     struct apus_step step;
-    struct apus_text path;
+    struct apus_text path;  ///< empty: what `base` holds itself
     struct apus_text value;
     uint64_t resolve;  ///< RESOLVE_*
     uint16_t base;

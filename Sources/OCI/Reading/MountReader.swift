@@ -8,7 +8,7 @@ extension Reader {
         return mounts
     }
 
-    private mutating func mount(_ node: JSONNode) -> Mount? {
+    mutating func mount(_ node: JSONNode) -> Mount? {
         let before = problemCount
         let destination = mountDestination(node)
         var mount = Mount(destination: destination ?? "/", source: text(node, "source"), type: text(node, "type"))
@@ -24,7 +24,7 @@ extension Reader {
     }
 
     /// Absolute, or for old configurations relative to `/` (config.md, "Mounts").
-    private mutating func mountDestination(_ node: JSONNode) -> String? {
+    mutating func mountDestination(_ node: JSONNode) -> String? {
         guard let text = requiredText(node, "destination"), let destinationNode = node["destination"] else {
             return nil
         }

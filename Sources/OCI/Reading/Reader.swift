@@ -219,6 +219,11 @@ struct Reader {
             report(node, "\(JSONMismatch.notArray.text): \(node.excerpt)")
             return []
         }
+        return elements(of: node, read)
+    }
+
+    /// The elements of what is known to be an array.
+    mutating func elements<Value>(of node: JSONNode, _ read: (inout Reader, JSONNode) -> Value?) -> [Value] {
         let count = node.count
         var values: [Value] = []
         values.reserveCapacity(count)

@@ -289,7 +289,7 @@ struct Creation: ~Copyable {
                     throw .system(error, field: "process.rlimits[\(index)]", hint: hint)
                 }
             }
-        case .ready: return
+        case .ready, .inside, .target, .mount: return
         case .listener:
             try giveToAgent(descriptors)
             return

@@ -13,16 +13,22 @@ struct IDMappedMount {
     private let rights: Rights
 
     /// Nil if there is no such entry, or nothing of it is mapped.
-    init?(_ preparation: Preparation, index: Int) {
-        guard preparation.spec.mounts.indices.contains(index), let idMap = preparation.spec.mounts[index].idMap else {
-            return nil
-        }
-        mount = preparation.spec.mounts[index]
+    ///
+    /// - Parameter linux: the container's namespaces and mappings.
+    init?(_ mounts: [Mount], index: Int, linux: Linux, host: HostFacts, rights: Rights) {
+        guard mounts.indices.contains(index), let idMap = mounts[index].idMap else { return nil }
+        mount = mounts[index]
         self.idMap = idMap
         place = "mounts[\(index)]"
-        host = preparation.host
-        linux = preparation.spec.linux
-        rights = preparation.rights
+        self.host = host
+        self.linux = linux
+        self.rights = rights
+    }
+
+    init?(_ preparation: Preparation, index: Int) {
+        self.init(
+            preparation.spec.mounts, index: index, linux: preparation.spec.linux, host: preparation.host,
+            rights: preparation.rights)
     }
 
     /// Maps the ids of a detached mount, borrowed: through the container's user namespace, or one that is made for these

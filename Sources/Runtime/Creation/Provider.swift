@@ -34,7 +34,7 @@ struct Provider: ~Copyable {
     ) throws(SystemError) -> Descriptor? {
         switch source {
         case .namespace(let path, _, _): try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
-        case .process, .processRoot, .tasks: nil  // Only a running container has them.
+        case .process, .processRoot, .tasks, .attachedMount: nil  // Only a running container has them.
         case .gateListener: try Self.listenAtGate("\(statePath)/\(Entry.markerName)")
         case .notifyDirectory: try notifyDirectory()
         case .notifySocket: takeNotifySocket()
@@ -63,7 +63,7 @@ struct Provider: ~Copyable {
 
     /// A host tree for a user namespace. It comes from outside of the container's mounts, so what restricts it on the
     /// host would not be locked inside: a restricted tree is not given (nil).
-    private static func tree(_ source: BindSource) throws(SystemError) -> Descriptor? {
+    static func tree(_ source: BindSource) throws(SystemError) -> Descriptor? {
         try Tree.isRestricted(source.path) ? nil : try detachedTree(source)
     }
 
@@ -100,7 +100,7 @@ struct Provider: ~Copyable {
         return try Descriptor.listening(at: path, .sequencedPackets)
     }
 
-    private static func detachedTree(_ source: BindSource) throws(SystemError) -> Descriptor {
+    static func detachedTree(_ source: BindSource) throws(SystemError) -> Descriptor {
         let tree = try Tree.copy(source.path, recursive: source.isRecursive, noFollow: source.noFollow)
         try Tree.becomeSlave(tree)
         return tree

@@ -144,7 +144,9 @@ struct Execution: ~Copyable {
             case .tasks(let index):
                 do { number = table.add(try preparation.cgroup.openTasks(index)) } catch { throw .cgroup(error) }
             // A new container has them.
-            case .namespace, .gateListener, .notifyDirectory, .notifySocket, .devices, .tree, .mappedTree: continue
+            case .namespace, .gateListener, .notifyDirectory, .notifySocket, .devices, .tree, .mappedTree,
+                .attachedMount:
+                continue
             }
             opened.append((provision.slot, number))
         }
@@ -208,8 +210,10 @@ struct Execution: ~Copyable {
             let container = preparation.container
             try preparation.agent.take(
                 listener, of: child.process.pid, in: container.state(.running, pid: container.record.pid))
-        // A new container's.
-        case .console, .idMaps, .cgroups, .networkDevices, .runtimeHooks, .containerHooks, .limits, .mapIDs: break
+        // A new container's, or of mounts.
+        case .console, .idMaps, .cgroups, .networkDevices, .runtimeHooks, .containerHooks, .limits, .mapIDs, .inside,
+            .target, .mount:
+            break
         }
         do { try child.reply() } catch { throw failedReply(error) }
     }

@@ -93,7 +93,7 @@ struct ExecPreparation: ~Copyable {
         return kinds
     }
 
-    private static func isOwn(_ kind: NamespaceKind, _ pid: Int32) throws(RuntimeError) -> Bool {
+    static func isOwn(_ kind: NamespaceKind, _ pid: Int32) throws(RuntimeError) -> Bool {
         do {
             let theirs = try Files.status("/proc/\(pid)/ns/\(kind.procName)", follow: true)
             let ours = try Files.status("/proc/self/ns/\(kind.procName)", follow: true)

@@ -117,7 +117,7 @@ struct Container {
         return process
     }
 
-    private static var notRunning: RuntimeError { .status("container not running") }
+    static var notRunning: RuntimeError { .status("container not running") }
 
     /// Waits for the end of the first process; whether it has ended.
     func hasEnded(within milliseconds: Int32) throws(RuntimeError) -> Bool {

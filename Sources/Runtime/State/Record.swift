@@ -30,6 +30,8 @@ struct Record {
     var keepsKeyring = false
     /// What is mounted for it in a mount namespace of others.
     var outerRoot: OuterRoot?
+    /// What was mounted while it ran, in the order in which it was.
+    var addedMounts: [AddedMount] = []
     /// Whether its configuration has no process: it can be created, and never started.
     var lacksProcess = false
     /// Whether the container has a user namespace that its configuration does not name.
@@ -64,6 +66,9 @@ struct Record {
             if let outerRoot {
                 writer.name("outerRoot")
                 outerRoot.encode(to: &writer)
+            }
+            if !addedMounts.isEmpty {
+                writer.member("addedMounts", array: { writer in for mount in addedMounts { mount.encode(to: &writer) } })
             }
             if lacksProcess { writer.member("lacksProcess", true) }
             if hasAddedUserNamespace { writer.member("hasAddedUserNamespace", true) }
@@ -110,6 +115,7 @@ struct Record {
         cgroup = try member("cgroup", Self.texts)
         resctrl = try member("resctrl", Self.texts)
         outerRoot = try optional("outerRoot") { node throws(JSONMismatch) in try OuterRoot(decoding: node) }
+        addedMounts = try optional("addedMounts", AddedMount.list) ?? []
         if let node = root["resources"] { resources = .unread(node) }
         do {
             annotations = try Annotation.decode(member: "annotations", of: root)

@@ -20,6 +20,7 @@ enum Command {
         case .pause(let id): try pause(id, lifecycle)
         case .resume(let id): try resume(id, lifecycle)
         case .update(let options): try update(options, lifecycle, log)
+        case .mounts(let options): try mounts(options, lifecycle)
         case .ps(let options): try ps(options, lifecycle)
         case .events(let options): try events(options, lifecycle)
         case .kill(let options): try kill(options, lifecycle)
