@@ -188,6 +188,17 @@ public enum Streams {
         return bytes
     }
 
+    /// Everything up to the end; more than `limit` bytes are an error (EFBIG).
+    public static func readAll(_ number: Int32, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while true {
+            let part = try read(number)
+            if part.isEmpty { return bytes }
+            bytes += part
+            if bytes.count > limit { throw SystemError("read", number == 0 ? "standard input" : "", .fileTooLarge) }
+        }
+    }
+
     /// Writes once; returns how many bytes were taken.
     public static func write(_ bytes: [UInt8], to number: Int32) throws(SystemError) -> Int {
         try check(unsafe ck_write(number, bytes, bytes.count), "write")

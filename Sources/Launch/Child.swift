@@ -53,7 +53,7 @@ public struct Child: ~Copyable {
     ///
     /// - Parameters:
     ///   - descriptors: what the plan's provisions ask for, borrowed, by slot.
-    ///   - cgroup: a borrowed directory of a cgroup2 group to be born in (Linux 5.7).
+    ///   - cgroup: a borrowed directory of a cgroup2 group to clone into (CLONE_INTO_CGROUP, Linux 5.7).
     ///   - streams: borrowed standard streams; nil: the caller's own.
     ///   - keepsCapabilities: whether the clone makes a user namespace, in which nobody is mapped at first.
     public init(

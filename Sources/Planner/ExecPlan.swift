@@ -175,7 +175,7 @@ extension PlanBuilder {
         if entry.joins(.user) { becomeRootInside() }
     }
 
-    /// The v1 hierarchies, each by a write of the process itself; in cgroup2 it was born.
+    /// The v1 hierarchies, each by a write of the process itself; into cgroup2 it was cloned.
     private mutating func joinHierarchies(_ isMeant: (CgroupFacts.Hierarchy) -> Bool) {
         for (index, hierarchy) in host.cgroups.hierarchies.enumerated() where isMeant(hierarchy) {
             let origin = Origin.field("linux.cgroupsPath")

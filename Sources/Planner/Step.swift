@@ -18,7 +18,7 @@ public struct Plan: Sendable {
     public var mountsOutside = false
     /// What the configuration asks for in vain, in words.
     public var warnings: [String] = []
-    /// The cgroup2 directory that the process is born in (CLONE_INTO_CGROUP); nil if the host has none.
+    /// The cgroup2 directory that the process is cloned into (CLONE_INTO_CGROUP); nil if the host has none.
     public var cloneTarget: String?
     /// Limits that the host sets at ``Meeting/limits``, by index in `process.rlimits`.
     public var hostLimits: [(index: Int, limit: ResourceLimit)] = []

@@ -86,22 +86,3 @@ import Testing
                 """)
     }
 }
-
-@Suite struct ManualPageTests {
-    @Test func namesEverything() {
-        let text = ManualPage.text(version: "0.1.0")
-        for command in Command.allCases where command.entry.standing == .current {
-            #expect(text.contains(".SS apus \(command.rawValue)"))
-            for flag in command.entry.flags {
-                #expect(text.contains("\\-\\-" + ManualPage.escaped(flag.name)))
-            }
-        }
-        #expect(text.hasPrefix(".TH APUS 8 \"\" \"apus 0.1.0\""))
-        #expect(!text.contains("\n\n"))
-    }
-
-    @Test(arguments: [(".x", "\\&.x"), ("'x'", "\\&\\(aqx\\(aq"), ("a-b\\", "a\\-b\\e"), ("\"q\"", "\\(dqq\\(dq")])
-    func escapes(text: String, escaped: String) {
-        #expect(ManualPage.escaped(text) == escaped)
-    }
-}

@@ -89,13 +89,6 @@ import Testing
         #expect(Set(offered) == Set(expected))
     }
 
-    @Test(.enabled(if: has("groff"), "needs the program groff")) func theManualPageIsWellFormed() throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("apus-\(UUID().uuidString).8")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try ManualPage.text(version: "1").write(to: file, atomically: true, encoding: .utf8)
-        #expect(try run(["sh", "-c", "groff -man -ww -Tutf8 \(file.path) 2>&1 >/dev/null"]) == "")
-    }
-
     /// The standard output of a program.
     private func run(_ words: [String]) throws -> String {
         let process = Process()

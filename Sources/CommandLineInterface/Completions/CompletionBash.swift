@@ -135,6 +135,7 @@ extension Completion {
         case .bundle: bashPaths("-d")
         case .command: bashWords(commandNames)
         case .shell: bashWords(shellNames)
+        case .page: bashWords(pageNames)
         }
     }
 }

@@ -90,6 +90,7 @@ extension Completion {
         case .bundle: "-a '(__fish_complete_directories)'"
         case .command: "-a '\(commandNames.joined(separator: " "))'"
         case .shell: "-a '\(shellNames.joined(separator: " "))'"
+        case .page: "-a '\(pageNames.joined(separator: " "))'"
         }
     }
 

@@ -86,6 +86,7 @@ extension Completion {
         case .bundle: "_files -/"
         case .command: "(\(commandNames.joined(separator: " ")))"
         case .shell: "(\(shellNames.joined(separator: " ")))"
+        case .page: "(\(pageNames.joined(separator: " ")))"
         }
     }
 

@@ -46,6 +46,15 @@ public enum TimelineText {
         return text
     }
 
+    /// A part that has ended, for a log: `parse took 0.371 ms, up to 0.695 ms`.
+    /// - Parameter origin: the start of the first part.
+    public static func line(_ span: Span, since origin: Int64, own: Int32) -> String {
+        let process = span.pid == own ? "" : " [\(span.pid)]"
+        guard let end = span.end else { return "\(span.name)\(process) did not end" }
+        return
+            "\(span.name)\(process) took \(milliseconds(end - span.start)) ms, up to \(milliseconds(end - origin)) ms"
+    }
+
     private static func microseconds(_ nanoseconds: Int64) -> String { decimal(nanoseconds, digits: 3) }
 
     private static func milliseconds(_ nanoseconds: Int64) -> String { decimal(nanoseconds / 1000, digits: 3) }

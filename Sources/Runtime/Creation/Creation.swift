@@ -78,7 +78,7 @@ struct Creation: ~Copyable {
         do throws(RuntimeError) {
             do { try resctrl?.make() } catch { throw RuntimeError.cgroup(error) }
             record.resctrl = resctrl?.stateText ?? []
-            let cgroup = Timeline.begin("cgroup: place of birth")
+            let cgroup = Timeline.begin("cgroup: clone target")
             let cloneTarget = try group.prepare()
             Timeline.end(cgroup)
             if preparation.plan.gate == nil { try entry.mark() }

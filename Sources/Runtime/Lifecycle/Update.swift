@@ -95,21 +95,11 @@ public enum ResourcesDocument {
             if let path {
                 bytes = try Files.read(path)
             } else {
-                bytes = try standardInput()
+                bytes = try Streams.readAll(0)
             }
         } catch {
             throw .system(error, field: "--resources")
         }
         do { return try Resources.decode(bytes) } catch { throw .config(path: path ?? "standard input", error) }
-    }
-
-    private static func standardInput() throws(SystemError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        while true {
-            let part = try Streams.read(0)
-            if part.isEmpty { return bytes }
-            bytes += part
-            if bytes.count > 16 << 20 { throw SystemError("read", "standard input", .fileTooLarge) }
-        }
     }
 }
