@@ -19,15 +19,18 @@ NATIVE  := .build/release/apus
 BINARY  := $(SCRATCH)/release/apus
 VERSION := $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/apus/Commands/Features.swift)
 
-# Debian packages. What the build links statically, for this processor and for another one; what the tests of the latter run,
-# here and in their emulated machine; what makes releases; what the demo and the tests run; and the benchmark's peers.
+# Debian packages. What the programs of a Swift toolchain load; what its linker takes from this system; what the build
+# links statically, for this processor and for another one; what the tests of the latter run, here and in their emulated
+# machine; what makes releases; what the demo and the tests run; and the benchmark's peers.
+TOOLCHAIN_PACKAGES := libcurl4 libncurses6 libsqlite3-0 libstdc++6 libxml2
+HOST_PACKAGES := g++ git pkg-config
 BUILD_PACKAGES := libseccomp-dev libjson-c-dev libdbus-1-dev
 SYSROOT_PACKAGES := libc6-dev linux-libc-dev libgcc-[0-9][0-9]-dev gcc-[0-9][0-9]-base $(BUILD_PACKAGES)
 ARM_TEST_PACKAGES := qemu-user-static qemu-system-arm python3
 ARM_GUEST_PACKAGES := linux-image-[0-9]*-cloud-arm64 busybox-static
 DIST_PACKAGES := python3 dpkg git
-TEST_PACKAGES  := busybox-static runc strace gcc libc6-dev binutils util-linux uidmap iproute2 bash zsh fish groff python3 python3-pexpect tmux \
-                  $(DIST_PACKAGES)
+TEST_PACKAGES  := busybox-static runc strace gcc libc6-dev binutils util-linux uidmap iproute2 bash zsh fish groff \
+                  python3 python3-pexpect tmux $(DIST_PACKAGES)
 SAFETY_PACKAGES := busybox-static runc crun strace gcc libc6-dev binutils util-linux python3
 COUNT_PACKAGES := busybox-static strace binutils gcc libc6-dev util-linux python3
 PARITY_PACKAGES := busybox-static runc crun python3 gcc libc6-dev util-linux
@@ -46,7 +49,7 @@ define install
 	  || { echo "make: apt-get could not install$$missing; please install them by hand" >&2; exit 1; }
 endef
 
-.PHONY: help toolchain root deps build sysroot native install uninstall dist archives dist-check demo order lint test \
+.PHONY: help toolchain toolchain-packages root deps build sysroot native install uninstall dist archives dist-check demo order lint test \
         test-arm test-safety bench bench-count parity clean
 
 help: ## show this list
@@ -54,13 +57,17 @@ help: ## show this list
 
 toolchain:
 	@command -v $(SWIFT) >/dev/null || { echo "make: no Swift toolchain found; install Swift 6.3 or newer from swift.org and put it on the PATH" >&2; exit 1; }
+	@$(SWIFT) --version >/dev/null 2>&1 || $(MAKE) -s toolchain-packages
 	@problem=$$($(SWIFT) --version 2>&1 >/dev/null) || { echo "make: the Swift toolchain does not run; swift.org names the packages that it needs: $$problem" >&2; exit 1; }
+
+toolchain-packages:
+	$(call install,$(TOOLCHAIN_PACKAGES))
 
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "make: containers need root here; please run 'sudo make $(MAKECMDGOALS)'" >&2; exit 1; }
 
 deps: toolchain ## install the Debian packages that the build needs
-	$(call install,$(BUILD_PACKAGES))
+	$(call install,$(HOST_PACKAGES) $(BUILD_PACKAGES))
 
 ifeq ($(ARCH),$(HOST_ARCH))
 build: deps ## build .build/release/apus, one static binary (ARCH=aarch64: .build/aarch64/release/apus)

@@ -29,7 +29,7 @@ public struct Plan: Sendable {
     public var hostDevices: [HostDevice] = []
     /// What its filter has to permit for the sake of the process itself; nil: no more than the exec.
     public var filterDemand: FilterDemand?
-    /// Whether the process's user is not the one to whom pipes of the caller's belong (see ``PlanBuilder/shareStreams(_:)``).
+    /// Whether the process's user is not the one to whom pipes of the caller's belong (see `PlanBuilder.shareStreams`).
     public var sharesPipes = false
     /// The scheduling that the host sets when the process is ready; nil: none, or a step of the plan sets it.
     public var hostScheduler: SchedulerAttributes?

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ManualPageTests {
     @Test func theProgramsPageNamesEverything() {
         let text = ManualPage.program.text(version: "0.1.0")
-        for command in Command.allCases where command.entry.standing == .current {
+        for command in Completion.commands {
             #expect(text.contains("\\fBapus\\-\(command.rawValue)\\fR(8)"))
         }
         for flag in Flag.global { #expect(text.contains("\\-\\-" + Roff.escaped(flag.name))) }
@@ -14,7 +14,7 @@ import Testing
         #expect(text.hasPrefix(".TH APUS 8 \"\" \"apus 0.1.0\""))
     }
 
-    @Test(arguments: Command.allCases.filter { $0.entry.standing == .current })
+    @Test(arguments: Completion.commands)
     func aCommandsPageSaysAllThatItsHelpSays(command: Command) throws {
         let text = try ManualPage(topic: command.rawValue).text(version: "0.1.0")
         let entry = command.entry

@@ -11,7 +11,7 @@ import Testing
         ("apus --log-format=j", ["json"]), ("apus delete ", ["web", "db"]), ("apus delete -f w", ["web"]),
         ("apus --root /x delete ", ["in-/x"]), ("apus kill web KI", ["KILL"]), ("apus kill web US", ["USR1", "USR2"]),
         ("apus list -f ", ["table", "json"]), ("apus wait w", ["web"]), ("apus check --format j", ["json"]),
-        ("apus spec --r", ["--rootless"]), ("apus run w", []),
+        ("apus spec --rootl", ["--rootless"]), ("apus run w", []),
         ("apus completion z", ["zsh"]), ("apus help feat", ["features"]),
     ]
 

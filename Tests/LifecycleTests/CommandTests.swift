@@ -148,6 +148,18 @@ extension Containers {
             #expect(outcome.status != 0)
         }
 
+        @Test(.flag("man --pages"), .beyondRunc("has no such command")) func `every page of the manual can be written`()
+            throws
+        {
+            let bundle = try Bundle.minimal()
+            let names = try bundle.command(["man", "--pages"]).run().ok().output.split(separator: "\n").map(String.init)
+            #expect(names.contains("apus.8") && names.contains("apus-run.8") && names.contains("apus-errors.7"))
+            for name in names {
+                let page = try bundle.command(["man", name]).run().ok().output
+                #expect(page.hasPrefix(".TH APUS") && page.contains(".SH NAME\n"), "\(name)")
+            }
+        }
+
         @Test func `one dash is as good as two`() throws {
             let bundle = try Bundle.minimal()
             try bundle.save()

@@ -23,16 +23,17 @@ def swift_format() -> list[str]:
     return lines if result.returncode != 0 else []
 
 
-def clang_format() -> list[str]:
+def clang_format() -> list[str] | None:
+    """None: skipped, and said why."""
     program = shutil.which("clang-format")
     if program is None:
         print("clang-format: skipped, it is not installed (Debian package clang-format)")
-        return []
+        return None
     version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
     major = re.search(r"version (\d+)", version)
     if major is None or major[1] != CLANG_FORMAT:
         print(f"clang-format: skipped, another version than {CLANG_FORMAT} lays out differently: {version.strip()}")
-        return []
+        return None
     files = sorted(str(path.relative_to(TREE)) for folder in ("Sources", "Tests") for path in (TREE / folder).rglob("*")
                    if path.suffix in (".c", ".h") and not path.is_symlink())
     result = subprocess.run([program, "--dry-run", "--Werror", *files], cwd=TREE, capture_output=True, text=True)
@@ -55,7 +56,8 @@ def main() -> int:
     failed = False
     for name, look in (("swift format", swift_format), ("clang-format", clang_format), ("imports", imports.problems),
                        ("tour", tour)):
-        found = look()
+        if (found := look()) is None:
+            continue
         for line in found[:50]:
             print(line)
         print(f"{name}: {f'{len(found)} complaints' if found else 'nothing to complain about'}")

@@ -90,10 +90,11 @@ extension Chapter {
                 .heading("What was tried"),
                 .text(
                     """
-                    Docker 20.10 was driven through more than fifty commands with apus and with runc, and gave the \
-                    same answers, but for runc's own words in front of an error; so did Podman 4.3, as root and as an \
-                    ordinary user, and containerd 1.6 by ctr. The lines for Kubernetes, CRI-O, k3s and Nomad follow \
-                    their documentation, and were not tried.
+                    Docker 20.10 was driven through more than fifty commands with apus and with runc, and gave the same \
+                    answers, but for runc's own words in front of an error; so did Podman 4.3, as root and as an ordinary \
+                    user. With the lines above, Docker 28.5, containerd 2.1 by `ctr` and Podman 5.8 ran containers; \
+                    containerd took both forms of its configuration, and its CRI plugin started with it. The lines for \
+                    CRI-O, k3s and Nomad, and the RuntimeClass, were only checked against the documentation.
                     """),
             ])
     }

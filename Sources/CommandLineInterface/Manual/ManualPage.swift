@@ -13,7 +13,7 @@ public enum ManualPage: Equatable, Sendable {
 
     /// Every page.
     public static var all: [ManualPage] {
-        [.program] + Command.allCases.filter { $0.entry.standing == .current }.map { .command($0) }
+        [.program] + Completion.commands.map { .command($0) }
             + Subject.allCases.map { .subject($0) }
     }
 

@@ -43,7 +43,9 @@ public struct SpecTemplate: Sendable, Equatable {
     /// file system can be written to, as its programs expect. The user is somebody else's business: names have to be
     /// looked up in the image.
     ///
-    /// - Parameter command: takes the place of the image's own `Cmd`, as in Docker; empty: there is none.
+    /// - Parameters:
+    ///   - image: the image's configuration.
+    ///   - command: takes the place of the image's own `Cmd`, as in Docker; empty: there is none.
     public mutating func take(_ image: ImageConfig, command: [String]) {
         root.readonly = false
         process.args = image.entrypoint + (command.isEmpty ? image.command : command)

@@ -21,7 +21,9 @@ public enum ImageFiles {
 
     /// The directory that holds the root file system.
     ///
-    /// - Parameter given: relative to the bundle unless absolute, as in `root.path`.
+    /// - Parameters:
+    ///   - given: relative to the bundle unless absolute, as in `root.path`.
+    ///   - bundle: the bundle's directory.
     public static func root(_ given: String, bundle: String) throws(RuntimeError) -> String {
         let path = given.isAbsolute || bundle == "." ? given : "\(bundle)/\(given)"
         do throws(SystemError) {
@@ -40,6 +42,7 @@ public enum ImageFiles {
     /// a member of too.
     ///
     /// - Parameters:
+    ///   - user: who the image says.
     ///   - root: the directory of the root file system; nil: names cannot be looked up.
     ///   - config: what messages call the image's configuration.
     public static func identity(

@@ -6,6 +6,8 @@ extension Lifecycle {
     /// Changes limits of a container that has not stopped. What is not given stays; a failure leaves the old limits.
     ///
     /// - Parameters:
+    ///   - id: the container's.
+    ///   - change: the limits that are to change.
     ///   - l3Cache: schema of the L3 cache for the container's class of service (resctrl); nil leaves it as it is.
     ///   - memoryBandwidth: schema of the memory bandwidth, likewise.
     public func update(

@@ -20,7 +20,11 @@ extension Lifecycle {
     /// Follows a container to its end: hands out lines, statistics in every interval, and an event when it runs out of
     /// memory. Sleeps in between.
     ///
-    /// - Parameter interval: nanoseconds, above 0.
+    /// - Parameters:
+    ///   - id: the container's.
+    ///   - interval: nanoseconds, above 0.
+    ///   - format: how they are written.
+    ///   - emit: takes one line, with its end.
     public func events(
         _ id: String, interval: Int64, _ format: EventFormat, _ emit: ([UInt8]) throws(SystemError) -> Void
     ) throws(RuntimeError) {
