@@ -66,9 +66,10 @@ def stages() -> list[Stage]:
         Stage("archives", [MAKE, "archives"], ("build",)),
         Stage("release", ["Tests/Release/release.py", ".build/dist", os.uname().machine], ("archives",)),
     ]
+    # The last one: its table is to be read, right above the total.
     properties = "Tests/Properties/properties.py"
     if (TREE / properties).exists():
-        found.append(Stage("properties", [properties], ("build",)))
+        found.append(Stage("properties", [properties]))
     return found
 
 
@@ -124,9 +125,6 @@ def report(outcomes: dict[str, Outcome]) -> bool:
         count = f"{outcome.count} tests" if outcome.count else ""
         print(f"{name:16} {outcome.verdict:8} {outcome.seconds:6.0f} s  {count:12} "
               + (outcome.last[:100] if outcome.verdict != "passed" else ""))
-    table = LOGS / "properties.log"
-    if "properties" in outcomes and outcomes["properties"].verdict == "passed" and table.exists():
-        print("\n" + table.read_text(encoding="utf-8").rstrip())
     bad = {name: outcome for name, outcome in outcomes.items() if outcome.verdict in ("failed", "not run")}
     tests = sum(outcome.count for outcome in outcomes.values())
     skipped = [name for name, outcome in outcomes.items() if outcome.verdict == "skipped"]

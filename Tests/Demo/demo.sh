@@ -85,11 +85,20 @@ anew look
 show plan > "$work/plan"
 grep -B4 -A2 -- '---- the gate' "$work/plan"
 
+# living - how many processes are in a cgroup of the demo; what has ended may wait for its parent yet.
+living() {
+    for file in $(grep -lsF "$id" /proc/[0-9]*/cgroup); do
+        grep -qs '^State:.Z' "${file%cgroup}status" || [ ! -e "$file" ] || echo "$file"
+    done | wc -l
+}
+
 say "What is left of all that:"
 left=0
 count() { printf '%-24s %s\n' "$1" "$2"; left=$((left + $2)); }
+tries=0
+while [ "$(living)" != 0 ] && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
 count "containers" "$("$apus" --root "$work/state" list --quiet | wc -l)"
-count "processes" "$(grep -lsF "$id" /proc/[0-9]*/cgroup 2>/dev/null | wc -l)"
+count "processes" "$(living)"
 count "mounts" "$(grep -cF "$work" /proc/self/mountinfo || true)"
 count "cgroups" "$(find /sys/fs/cgroup -type d -name "*$id*" 2>/dev/null | wc -l)"
 [ "$left" = 0 ] || { echo "Something is left of the demo." >&2; exit 1; }

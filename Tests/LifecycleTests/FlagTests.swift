@@ -171,15 +171,15 @@ extension Containers {
 
         @Test(.beyondRunc("has other words"), .flag("--debug"))
         func `debug names the parts that a failure cut off, before the error`() throws {
-            let bundle = try Bundle.minimal { $0.hook("createRuntime", "/bin/false") }
+            let bundle = try Bundle.minimal { $0.root.readonly = "yes" }
             let log = "\(bundle.workspace.directory)/log.json"
             bundle.globalFlags = ["--log", log, "--log-format", "json", "--debug"]
-            expectFailure(try bundle.run(), saying: "hook")
+            expectFailure(try bundle.run(), saying: "root.readonly")
             let lines = try (Files.read(log) ?? "").split(separator: "\n").map { try Value(parsing: $0) }
             let texts = lines.compactMap(\.msg.text)
-            let cut = try #require(texts.firstIndex { $0.hasSuffix(" did not end") }, "\(texts)")
+            let cut = try #require(texts.firstIndex(of: "parse did not end"), "\(texts)")
             let error = try #require(lines.firstIndex { $0.level == "error" })
-            #expect(cut < error && texts.contains { $0.hasPrefix("parse took ") })
+            #expect(cut < error)
         }
 
         @Test(.beyondRunc("has no such flag"), .flag("--log-level")) func `a level leaves out what matters less`()

@@ -130,7 +130,7 @@ public enum ImageFiles {
                 let place = try Descriptor.open(
                     name, [.path], at: .directory(directory.number), resolve: [.inRoot, .noMagicLinks])
                 let file = "/proc/self/fd/\(place.number)"
-                guard try place.status().kind == .regular, !madeUp.contains(try Files.fileSystemType(file)) else {
+                guard try place.status().kind == .regular, !madeUp.contains(try place.fileSystemType()) else {
                     return []
                 }
                 let bytes = try Descriptor.open(file, [.readOnly, .nonBlocking, .noControllingTerminal])

@@ -30,7 +30,7 @@ public struct HostSide: Sendable {
         }
         for rule in cgroup.deviceRules { lines.append(("device  \(rule)", "linux.resources.devices")) }
         if !cgroup.deviceKeeper.isEmpty {
-            lines.append(("note    device rules are \(cgroup.deviceKeeper)", "linux.resources.devices"))
+            lines.append(("note    the rules for devices go to \(cgroup.deviceKeeper)", "linux.resources.devices"))
         }
         for (field, hook) in hooks { lines.append(("hook    \(Self.text(hook))", field)) }
         return "---- the host: what it does beside\n" + lines.map { "\($0.0)    [\($0.1)]\n" }.joined()
@@ -47,6 +47,7 @@ public struct HostSide: Sendable {
         cgroup  the host makes the directory; write: a control file, and what is written to it
         device  who may use which device: c(haracter) or b(lock), its numbers, r(ead) w(rite) m(ake)
         hook    a program of the host
+        plan    where an id is needed, this one is taken
 
         """
     }
