@@ -19,14 +19,18 @@ NATIVE  := .build/release/apus
 BINARY  := $(SCRATCH)/release/apus
 VERSION := $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/apus/Commands/Features.swift)
 
-# Debian packages. What the build links statically, for this processor and for another one; what the tests of the latter run,
-# here and in their emulated machine; what makes releases; what the demo and the tests run; and the benchmark's peers.
+# Debian packages. What the programs of a Swift toolchain load; what its linker takes from this system; what the build
+# links statically, for this processor and for another one; what the tests of the latter run, here and in their emulated
+# machine; what makes releases; what the demo and the tests run; and the benchmark's peers.
+TOOLCHAIN_PACKAGES := libcurl4 libncurses6 libsqlite3-0 libstdc++6 libxml2
+HOST_PACKAGES := g++ git pkg-config
 BUILD_PACKAGES := libseccomp-dev libjson-c-dev libdbus-1-dev
 SYSROOT_PACKAGES := libc6-dev linux-libc-dev libgcc-[0-9][0-9]-dev gcc-[0-9][0-9]-base $(BUILD_PACKAGES)
 ARM_TEST_PACKAGES := qemu-user-static qemu-system-arm python3
 ARM_GUEST_PACKAGES := linux-image-[0-9]*-cloud-arm64 busybox-static
 DIST_PACKAGES := python3 dpkg git
-TEST_PACKAGES  := busybox-static runc strace gcc libc6-dev binutils util-linux uidmap iproute2 bash zsh fish python3 python3-pexpect tmux
+TEST_PACKAGES  := busybox-static runc strace gcc libc6-dev binutils util-linux uidmap iproute2 bash zsh fish groff \
+                  python3 python3-pexpect tmux $(DIST_PACKAGES)
 SAFETY_PACKAGES := busybox-static runc crun strace gcc libc6-dev binutils util-linux python3
 COUNT_PACKAGES := busybox-static strace binutils gcc libc6-dev util-linux python3
 PARITY_PACKAGES := busybox-static runc crun python3 gcc libc6-dev util-linux
@@ -45,20 +49,25 @@ define install
 	  || { echo "make: apt-get could not install$$missing; please install them by hand" >&2; exit 1; }
 endef
 
-.PHONY: help toolchain root deps build sysroot native install uninstall dist archives dist-check demo order test test-arm \
-        test-safety bench bench-count parity clean
+.PHONY: help toolchain toolchain-packages root deps build sysroot native install uninstall dist archives dist-check demo order lint test \
+        test-arm test-safety bench bench-count parity clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 toolchain:
 	@command -v $(SWIFT) >/dev/null || { echo "make: no Swift toolchain found; install Swift 6.3 or newer from swift.org and put it on the PATH" >&2; exit 1; }
+	@$(SWIFT) --version >/dev/null 2>&1 || $(MAKE) -s toolchain-packages
+	@problem=$$($(SWIFT) --version 2>&1 >/dev/null) || { echo "make: the Swift toolchain does not run; swift.org names the packages that it needs: $$problem" >&2; exit 1; }
+
+toolchain-packages:
+	$(call install,$(TOOLCHAIN_PACKAGES))
 
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "make: containers need root here; please run 'sudo make $(MAKECMDGOALS)'" >&2; exit 1; }
 
 deps: toolchain ## install the Debian packages that the build needs
-	$(call install,$(BUILD_PACKAGES))
+	$(call install,$(HOST_PACKAGES) $(BUILD_PACKAGES))
 
 ifeq ($(ARCH),$(HOST_ARCH))
 build: deps ## build .build/release/apus, one static binary (ARCH=aarch64: .build/aarch64/release/apus)
@@ -84,20 +93,22 @@ native: toolchain
 FISH := share/fish/vendor_completions.d/apus.fish
 BASH := share/bash-completion/completions/apus
 ZSH  := share/zsh/site-functions/_apus
-MAN  := share/man/man8/apus.8
+MAN  := share/man
 PLACE = $(DESTDIR)$(PREFIX)
 
-install: build native ## install the binary, completions and manual page below PREFIX (/usr/local)
-	install -d $(addprefix $(PLACE)/,$(dir bin/apus $(BASH) $(ZSH) $(FISH) $(MAN)))
+install: build native ## install the binary, completions and manual pages below PREFIX (/usr/local)
+	install -d $(addprefix $(PLACE)/,$(dir bin/apus $(BASH) $(ZSH) $(FISH))) $(PLACE)/$(MAN)/man7 $(PLACE)/$(MAN)/man8
 	$(TOOLCHAIN)/bin/llvm-objcopy --strip-all $(BINARY) $(PLACE)/bin/apus
 	chmod 755 $(PLACE)/bin/apus
 	$(NATIVE) completion bash > $(PLACE)/$(BASH)
 	$(NATIVE) completion zsh > $(PLACE)/$(ZSH)
 	$(NATIVE) completion fish > $(PLACE)/$(FISH)
-	$(NATIVE) man > $(PLACE)/$(MAN)
+	for page in $$($(NATIVE) man --pages); do $(NATIVE) man $$page > $(PLACE)/$(MAN)/man$${page##*.}/$$page || exit 1; done
 
+# Pages of an earlier version too: all are called apus.8 or apus-SOMETHING.
 uninstall: ## remove what install has put below PREFIX
-	rm -f $(addprefix $(PLACE)/,bin/apus $(BASH) $(ZSH) $(FISH) $(MAN))
+	rm -f $(addprefix $(PLACE)/,bin/apus $(BASH) $(ZSH) $(FISH)) \
+	  $(PLACE)/$(MAN)/man8/apus.8 $(PLACE)/$(MAN)/man8/apus-*.8 $(PLACE)/$(MAN)/man7/apus-*.7
 
 dist: ## make .build/dist: a static tarball and a .deb with licences and SBOM, for x86_64 and aarch64
 	$(call install,$(DIST_PACKAGES))
@@ -111,7 +122,7 @@ archives: build native
 dist-check: toolchain ## build the archives twice, in two folders, and compare: same commit, same bytes; slow
 	Tests/Release/twice.sh $(DIST_ARCHES)
 
-demo: root build ## run a real container and show what it sees
+demo: root build ## run real containers: what one sees, a limit, a filter, an error, the plan
 	$(call install,busybox-static)
 	Tests/Demo/demo.sh $(BINARY)
 
@@ -119,20 +130,13 @@ order: root build ## write anew which functions the linker puts together (by han
 	$(call install,$(COUNT_PACKAGES))
 	Tests/Bench/bench.py $(BINARY) --order Sources/CStartup/order.txt
 
-test: root build ## run all tests; real containers, as root
+lint: toolchain ## formatting, and which module imports which; clang-format 14 where it is installed
+	$(call install,python3)
+	Tests/Lint/lint.py
+
+test: root toolchain ## run all tests, whatever fails; real containers, as root; TEST_FLAGS="--only lint,demo" for a few
 	$(call install,$(TEST_PACKAGES))
-	Tests/check-binary.sh $(BINARY)
-	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --skip LifecycleTests
-	APUS_STEP_FAILURES=1 $(SWIFT) test --skip-build --filter RuntimeTests
-	APUS_BINARY=$(CURDIR)/$(BINARY) $(SWIFT) test --skip-build --filter LifecycleTests
-	Tests/Safety/safety.py $(BINARY) --short
-	Tests/Bench/bench.py $(BINARY) --count
-	APUS_EMBEDDED=0 $(SWIFT) build -c release --product apus --scratch-path .build/ordinary
-	$(call install,$(DIST_PACKAGES))
-	$(MAKE) archives
-	Tests/Release/release.py .build/dist $(HOST_ARCH)
-	Tests/Properties/properties.py
+	SWIFT=$(SWIFT) MAKE=$(MAKE) Tests/run.py $(TEST_FLAGS)
 
 test-arm: ## test the binary for 64-bit Arm in an emulated machine; not as root, once the packages are there
 	$(call install,$(ARM_TEST_PACKAGES))

@@ -99,7 +99,10 @@ public enum CgroupLayout: Sendable, Equatable {
 
     /// Reads the layout from the content of /proc/self/mountinfo and /proc/self/cgroup (proc(5), cgroups(7)).
     ///
-    /// - Parameter hidden: a mount point where cgroup2 cannot be seen.
+    /// - Parameters:
+    ///   - mountinfo: the mounts that are looked through.
+    ///   - cgroup: the cgroups that the caller is in.
+    ///   - hidden: a mount point where cgroup2 cannot be seen.
     public static func parse(mountinfo: [UInt8], cgroup: [UInt8], hidden: String? = nil) -> CgroupLayout {
         var parser = LayoutParser(cgroup: cgroup, hidden: hidden)
         if !parser.append(mountinfo) { parser.finish() }

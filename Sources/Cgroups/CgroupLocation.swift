@@ -84,11 +84,15 @@ public struct CgroupLocation: Sendable, Equatable {
 
     /// The place that `linux.cgroupsPath` names on this host, for the manager that is to make it.
     ///
-    /// - Parameter permissive: for the manager `cgroupfs` and a caller without privileges: hierarchies in which it may
-    ///   not make the container's directory are left out, all of them if need be. A limit that needs one of those is an
-    ///   error later. Where the configuration names a place, there has to be one hierarchy at least that has it.
-    /// - Parameter needsDeviceRules: whether device rules that cannot be set are an error also for a permissive caller.
-    /// - Parameter subgroup: for the manager `systemd`: a cgroup below the scope that is to be the container's.
+    /// - Parameters:
+    ///   - cgroupsPath: the property, if it is given.
+    ///   - id: the container's; names the cgroup where the property does not.
+    ///   - manager: who is to make it.
+    ///   - permissive: for the manager `cgroupfs` and a caller without privileges: hierarchies in which it may not make
+    ///     the container's directory are left out, all of them if need be. A limit that needs one of those is an error
+    ///     later. Where the configuration names a place, there has to be one hierarchy at least that has it.
+    ///   - needsDeviceRules: whether device rules that cannot be set are an error also for a permissive caller.
+    ///   - subgroup: for the manager `systemd`: a cgroup below the scope that is to be the container's.
     public init(
         cgroupsPath: String?, id: String, manager: CgroupManager = .cgroupfs, permissive: Bool = false,
         needsDeviceRules: Bool = false, subgroup: String? = nil
@@ -105,7 +109,12 @@ public struct CgroupLocation: Sendable, Equatable {
 
     /// The place of a path in a layout; a host without cgroups is an error unless `permissive`.
     ///
-    /// - Parameter isWanted: the path is what the configuration asks for: not everything is left out.
+    /// - Parameters:
+    ///   - path: the place, the same in each hierarchy.
+    ///   - layout: the host's hierarchies.
+    ///   - permissive: whether hierarchies are left out in which the caller may not make it.
+    ///   - isWanted: the path is what the configuration asks for: not everything is left out.
+    ///   - needsDeviceRules: whether device rules that cannot be set are an error also for a permissive caller.
     public init(
         _ path: CgroupPath, in layout: CgroupLayout, permissive: Bool = false, isWanted: Bool = false,
         needsDeviceRules: Bool = false

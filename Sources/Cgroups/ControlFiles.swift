@@ -21,15 +21,23 @@ struct ControlFiles {
         case kernel
         /// Written, and what was there before is kept. `former` are the limits of before.
         case journal(Journal, former: Resources)
-        /// Only noted down.
+        /// Only noted down, where there is such a file.
         case list(SettingList)
+        /// Only noted down: the cgroup need not be there yet.
+        case forecast(SettingList)
     }
 
     func field(_ name: String) -> String { origin.isEmpty ? name : "\(origin).\(name)" }
 
     func path(_ file: String) -> String { "\(directory)/\(file)" }
 
-    func exists(_ file: String) -> Bool { Files.exists(path(file)) }
+    func exists(_ file: String) -> Bool {
+        guard case .forecast = destination else { return Files.exists(path(file)) }
+        // The cgroup is still to be made: those above it have the same files, but for the root of cgroup2.
+        var place = directory
+        while !Files.exists(place), place.utf8.count > 1 { place = parent(of: place) }
+        return Files.exists("\(place)/\(file)")
+    }
 
     /// Tells the caller that a setting has no effect here.
     mutating func note(_ name: String, _ message: String) { notes.append(Problem(path: field(name), message: message)) }
@@ -65,6 +73,7 @@ struct ControlFiles {
             guard exists(setting.file) else { throw SystemError("open", path(setting.file), .noEntry) }
             list.append(setting, in: directory)
             return
+        case .forecast(let list): return list.append(setting, in: directory)
         }
         try Files.writeExisting(path(setting.file), setting.value)
     }

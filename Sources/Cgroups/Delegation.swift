@@ -41,7 +41,9 @@ extension Cgroup {
 
     /// Makes a cgroup below this one for the container to manage, without limits of its own.
     ///
-    /// - Parameter owner: whose it is to be; nil: the host's.
+    /// - Parameters:
+    ///   - path: names with slashes between them, below this cgroup.
+    ///   - owner: whose it is to be; nil: the host's.
     /// - Returns: its `cgroup.procs`: who writes `0` to it moves there.
     public func makeDelegated(_ path: String, owner: UInt32?) throws(CgroupError) -> Descriptor {
         let field = CrunAnnotations.delegatedCgroupField

@@ -15,7 +15,10 @@ extension Cgroup {
     /// As in runc, a zero stands for "not given" in the fields of `memory` (but swappiness), `cpu` (but burst and idle)
     /// and in block device weights.
     ///
-    /// - Parameter origin: what messages put before a field's name.
+    /// - Parameters:
+    ///   - resources: the limits.
+    ///   - occasion: whether the cgroup is new.
+    ///   - origin: what messages put before a field's name.
     /// - Returns: what has no effect on this host, and why.
     public func apply(
         _ resources: Resources, _ occasion: Occasion, origin: String = "linux.resources"

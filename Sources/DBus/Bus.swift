@@ -34,7 +34,9 @@ internal import CDBus
 
     /// Sends a call without waiting for its reply.
     ///
-    /// - Parameter milliseconds: how long the reply may take.
+    /// - Parameters:
+    ///   - call: what is asked, and of whom.
+    ///   - milliseconds: how long the reply may take.
     public func send(_ call: BusCall, within milliseconds: Int32) throws(BusError) -> PendingReply {
         let message = try BusMessage(call)
         guard let pending = unsafe cd_send(connection, message.message, milliseconds) else { throw .disconnected }

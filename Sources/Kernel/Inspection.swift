@@ -56,7 +56,9 @@ public enum NamespaceFile {
 
     /// Whether a borrowed descriptor is of the namespace that this process is in.
     ///
-    /// - Parameter name: of the kind's link in /proc/PID/ns.
+    /// - Parameters:
+    ///   - descriptor: of any namespace.
+    ///   - name: of the kind's link in /proc/PID/ns.
     public static func isCallers(_ descriptor: Int32, _ name: String) throws(SystemError) -> Bool {
         let namespace = try Files.status(of: descriptor)
         let own = try Files.status("/proc/self/ns/\(name)", follow: true)

@@ -93,7 +93,7 @@ public struct Spawn {
     public var directory: String?
     /// CLONE_NEW* flags.
     public var cloneFlags: UInt64 = 0
-    /// A borrowed directory descriptor of a cgroup2 group for the child to be born in.
+    /// A borrowed directory descriptor of a cgroup2 group that the child is cloned into (CLONE_INTO_CGROUP).
     public var cgroup: Int32?
     /// Borrowed descriptors that the child keeps under their numbers.
     public var kept: [Int32] = []

@@ -59,7 +59,10 @@ public struct RouteSocket: ~Copyable {
 
     /// Moves a device into another namespace, where it is down and has no addresses.
     ///
-    /// - Parameter name: its name there; `%d` in it becomes the first number that makes it unique.
+    /// - Parameters:
+    ///   - link: the device.
+    ///   - namespace: a network namespace.
+    ///   - name: its name there; `%d` in it becomes the first number that makes it unique.
     /// - Throws: EEXIST: there is one of that name; EINVAL: one that cannot be moved, such as `lo`.
     public borrowing func move(
         _ link: NetworkLink, to namespace: borrowing Descriptor, as name: String

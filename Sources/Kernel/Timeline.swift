@@ -18,11 +18,18 @@ public enum Timeline {
         fileprivate let index: Int
     }
 
-    // One thread: whoever reads or writes it is the only one.
+    // One thread: whoever reads or writes them is the only one.
     nonisolated(unsafe) private static var kept: [Span]?
+    nonisolated(unsafe) private static var follower: ((Span) -> Void)?
 
     /// Keeps a timeline from now on.
     public static func begin() { unsafe kept = [] }
+
+    /// Keeps a timeline from now on, if there is none yet, and tells of each part when it has ended.
+    public static func follow(_ tell: @escaping (Span) -> Void) {
+        if unsafe kept == nil { begin() }
+        unsafe follower = tell
+    }
 
     /// What was kept, in the order in which it began.
     public static var spans: [Span] { unsafe kept ?? [] }
@@ -43,7 +50,9 @@ public enum Timeline {
     /// What another process did since `start`, a moment of ``now``.
     public static func add(_ name: @autoclosure () -> String, since start: Int64, pid: Int32) {
         if unsafe kept == nil { return }
-        unsafe kept?.append(Span(name: name(), pid: pid, start: start, end: Clock.monotonic))
+        let span = Span(name: name(), pid: pid, start: start, end: Clock.monotonic)
+        unsafe kept?.append(span)
+        unsafe follower?(span)
     }
 
     /// The moment for ``add(_:since:pid:)``; 0 while no timeline is kept.
@@ -58,5 +67,8 @@ public enum Timeline {
     }
 
     @inline(never)
-    private static func finish(_ mark: Mark) { unsafe kept?[mark.index].end = Clock.monotonic }
+    private static func finish(_ mark: Mark) {
+        unsafe kept?[mark.index].end = Clock.monotonic
+        if let span = unsafe kept?[mark.index] { unsafe follower?(span) }
+    }
 }

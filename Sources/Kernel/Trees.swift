@@ -35,7 +35,9 @@ public enum Tree {
 
     /// The id of the mount that `path` leads to, unique where the kernel has unique ones (Linux 6.8).
     ///
-    /// - Parameter namespace: a borrowed descriptor of a mount namespace; nil: the caller's own.
+    /// - Parameters:
+    ///   - path: what is looked at, links not followed.
+    ///   - namespace: a borrowed descriptor of a mount namespace; nil: the caller's own.
     public static func mountID(of path: String, in namespace: Int32? = nil) throws(SystemError) -> UInt64 {
         var id: UInt64 = 0
         _ = try check(unsafe ck_outer_mount_id(namespace ?? -1, path, &id), "statx", path)
@@ -52,9 +54,10 @@ public enum Tree {
     /// Unmounts one mount at `path`, with everything below it. It is no error if it is gone.
     ///
     /// - Parameters:
+    ///   - path: where it is mounted.
+    ///   - before: the id of the mount below.
     ///   - mount: its id; 0: whatever is mounted there above the mount with the id `before`.
     ///   - namespace: a borrowed descriptor of a mount namespace; nil: the caller's own.
-    /// - Throws: EBUSY if another mount covers it.
     public static func unmount(
         _ path: String, above before: UInt64, mount: UInt64, in namespace: Int32? = nil
     ) throws(SystemError) {

@@ -52,8 +52,9 @@ public struct Child: ~Copyable {
     /// Clones the process and has it run the plan.
     ///
     /// - Parameters:
+    ///   - plan: what the process does.
     ///   - descriptors: what the plan's provisions ask for, borrowed, by slot.
-    ///   - cgroup: a borrowed directory of a cgroup2 group to be born in (Linux 5.7).
+    ///   - cgroup: a borrowed directory of a cgroup2 group to clone into (CLONE_INTO_CGROUP, Linux 5.7).
     ///   - streams: borrowed standard streams; nil: the caller's own.
     ///   - keepsCapabilities: whether the clone makes a user namespace, in which nobody is mapped at first.
     public init(
@@ -98,7 +99,9 @@ public struct Child: ~Copyable {
 
     /// Whether the next meeting, or the end, comes within the time.
     ///
-    /// - Parameter interruption: a borrowed descriptor; that it is readable is an error (EINTR).
+    /// - Parameters:
+    ///   - milliseconds: how long is waited; -1: for ever.
+    ///   - interruption: a borrowed descriptor; that it is readable is an error (EINTR).
     public borrowing func hasRequest(
         within milliseconds: Int32, unless interruption: Int32? = nil
     ) throws(LaunchError) -> Bool {

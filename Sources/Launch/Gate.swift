@@ -64,7 +64,9 @@ public struct Gate: ~Copyable {
     /// Waits until the process executes its program, or asks to hand on the listener of its filter, which then is the
     /// caller's; nil: it executes.
     ///
-    /// - Parameter interval: how often `meanwhile` is called while nothing happens (milliseconds); -1: never.
+    /// - Parameters:
+    ///   - interval: how often `meanwhile` is called while nothing happens (milliseconds); -1: never.
+    ///   - meanwhile: what is done now and then; it must not take long.
     /// - Throws: `.step` with what the plan says of the step that failed.
     public borrowing func nextListener(
         every interval: Int32 = -1, meanwhile: () -> Void = {}

@@ -2,7 +2,7 @@
 /// order of their names; the raw value is the option's text. Everything else is data for the file system.
 ///
 /// What mount(8) and the spec know, and three of other runtimes: `copy-symlink`, `src-nofollow`, `dest-nofollow`.
-/// `idmap=` and `ridmap=` with mappings behind them are told apart in ``IDMapOption``.
+/// `idmap=` and `ridmap=` with mappings behind them are told apart in `IDMapOption`.
 public enum MountOption: String, CaseIterable, Sendable {
     case acl
     case async

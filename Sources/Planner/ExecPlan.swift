@@ -26,7 +26,11 @@ public struct ExecEntry: Sendable {
 extension Plan {
     /// Compiles the steps of one more process in a running container. Pure, like ``create(_:on:options:)``.
     ///
-    /// - Parameter spec: the container's configuration, with the process that is to run.
+    /// - Parameters:
+    ///   - spec: the container's configuration, with the process that is to run.
+    ///   - host: what the plan has to know of the host.
+    ///   - options: what the caller wants, beside the configuration.
+    ///   - entry: how the process comes into the container.
     public static func exec(
         _ spec: Spec, on host: HostFacts, options: PlanOptions, entry: ExecEntry
     ) throws(PlanError) -> Plan {
@@ -175,7 +179,7 @@ extension PlanBuilder {
         if entry.joins(.user) { becomeRootInside() }
     }
 
-    /// The v1 hierarchies, each by a write of the process itself; in cgroup2 it was born.
+    /// The v1 hierarchies, each by a write of the process itself; into cgroup2 it was cloned.
     private mutating func joinHierarchies(_ isMeant: (CgroupFacts.Hierarchy) -> Bool) {
         for (index, hierarchy) in host.cgroups.hierarchies.enumerated() where isMeant(hierarchy) {
             let origin = Origin.field("linux.cgroupsPath")

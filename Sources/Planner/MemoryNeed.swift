@@ -3,9 +3,9 @@
 ///
 /// Most of it is the kernel's: page tables and a stack, twice, since the program comes in while apus-init is still
 /// there; a mount each time one is attached; the program's arguments and environment. Measured with falling limits on
-/// Linux 6.18 (cgroup v1: a process that joins late) and 6.1 (cgroup v2: one that is born in its cgroup), x86-64: a
+/// Linux 6.18 (cgroup v1: a process that joins late) and 6.1 (cgroup v2: one that is cloned into its cgroup), x86-64: a
 /// program of one system call started with 56 KiB in a container with two mounts, with 100 KiB in the usual one, and
-/// with 160 KiB if it is born there; busybox took 60 KiB more, each further mount 3 KiB, and arguments their size.
+/// with 160 KiB if it is cloned there; busybox took 60 KiB more, each further mount 3 KiB, and arguments their size.
 public struct MemoryNeed: Sendable, Equatable {
     /// Below this not even the smallest program starts. Well below of what was measured: whatever may work is tried.
     public let atLeast: Int64
@@ -41,7 +41,7 @@ extension Plan {
             about: 132 * 1024 + (mounts + covers) * 3072 + own + 2 * filter)
     }
 
-    /// Whether the process joins its cgroups after its first steps (cgroup v1), and is not born in them.
+    /// Whether the process joins its cgroups after its first steps (cgroup v1), and is not cloned into them.
     private var joinsLate: Bool {
         steps.contains { step in
             if case .meet(.cgroups, _, _, _) = step.operation { true } else { false }

@@ -2,7 +2,7 @@ internal import OCI
 
 extension PlanBuilder {
     /// On cgroup v1 the process moves itself, through descriptors that the host opened: no global lock is taken. On
-    /// v2 it is born in its cgroup. Where systemd makes the cgroup, the process is moved into it meanwhile.
+    /// v2 it is cloned into its cgroup. Where systemd makes the cgroup, the process is moved into it meanwhile.
     ///
     /// The host makes the hierarchies' directories while the process is busy with its first mounts. So this comes late:
     /// before the first thing that depends on it, a mount of cgroups, or else after the mounts.
@@ -139,7 +139,7 @@ extension PlanBuilder {
 
     /// The others are made when what they take over from their maker is in place: the cgroup, the clock offsets, and,
     /// for an ipc namespace, whose message queues belong to its maker, the identity; and a network namespace is made
-    /// while the host does something else, but for a process that is born in its cgroup, which would pay for its memory.
+    /// while the host does something else, but for a process that is cloned into its cgroup, which would pay for its memory.
     private func isMadeByClone(_ kind: NamespaceKind) -> Bool {
         switch kind {
         case .cgroup, .time: false

@@ -150,7 +150,7 @@ struct PlanBuilder {
         return rest.isEmpty ? "/" : rest.isAbsolute ? rest : nil
     }
 
-    /// Where the process is born, and what it keeps.
+    /// Where the process is cloned to, and what it keeps.
     mutating func countKept() throws(PlanError) {
         let kept = options.listenDescriptors.addingReportingOverflow(options.preservedDescriptors)
         guard !kept.overflow, kept.partialValue <= Self.mostKept else {

@@ -18,7 +18,7 @@ public struct Plan: Sendable {
     public var mountsOutside = false
     /// What the configuration asks for in vain, in words.
     public var warnings: [String] = []
-    /// The cgroup2 directory that the process is born in (CLONE_INTO_CGROUP); nil if the host has none.
+    /// The cgroup2 directory that the process is cloned into (CLONE_INTO_CGROUP); nil if the host has none.
     public var cloneTarget: String?
     /// Limits that the host sets at ``Meeting/limits``, by index in `process.rlimits`.
     public var hostLimits: [(index: Int, limit: ResourceLimit)] = []
@@ -29,7 +29,7 @@ public struct Plan: Sendable {
     public var hostDevices: [HostDevice] = []
     /// What its filter has to permit for the sake of the process itself; nil: no more than the exec.
     public var filterDemand: FilterDemand?
-    /// Whether the process's user is not the one to whom pipes of the caller's belong (see ``PlanBuilder/shareStreams(_:)``).
+    /// Whether the process's user is not the one to whom pipes of the caller's belong (see `PlanBuilder.shareStreams`).
     public var sharesPipes = false
     /// The scheduling that the host sets when the process is ready; nil: none, or a step of the plan sets it.
     public var hostScheduler: SchedulerAttributes?

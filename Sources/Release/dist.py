@@ -57,8 +57,9 @@ def texts(native: Path) -> dict[str, File]:
         "share/bash-completion/completions/apus": ("completion", "bash"),
         "share/zsh/site-functions/_apus": ("completion", "zsh"),
         "share/fish/vendor_completions.d/apus.fish": ("completion", "fish"),
-        "share/man/man8/apus.8": ("man",),
     }
+    for page in run(native.resolve(), "man", "--pages").split():
+        places[f"share/man/man{page[-1]}/{page}"] = ("man", page)
     return {place: File(run(native.resolve(), *words).encode()) for place, words in places.items()}
 
 
@@ -121,8 +122,8 @@ Description: low-level container runtime
 def for_debian(files: dict[str, File]) -> dict[str, File]:
     """The same files where Debian wants them."""
     moved = {f"usr/{name}": file for name, file in files.items()}
-    page = moved.pop("usr/share/man/man8/apus.8")
-    moved["usr/share/man/man8/apus.8.gz"] = File(gzip.compress(page.content, 9, mtime=0))
+    for page in [name for name in moved if name.startswith("usr/share/man/")]:
+        moved[f"{page}.gz"] = File(gzip.compress(moved.pop(page).content, 9, mtime=0))
     moved["usr/share/zsh/vendor-completions/_apus"] = moved.pop("usr/share/zsh/site-functions/_apus")
     about = moved[f"usr/{DOCUMENTS}/licences/README"].content
     moved[f"usr/{DOCUMENTS}/copyright"] = File(about.replace(b"(the file apus)", b"(licences/apus)").replace(

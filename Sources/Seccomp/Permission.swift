@@ -3,7 +3,9 @@ internal import CSeccomp
 extension FilterMachine {
     /// Whether the filter lets a call of this machine's own architecture through.
     ///
-    /// - Parameter name: of the call, as libseccomp knows it.
+    /// - Parameters:
+    ///   - name: of the call, as libseccomp knows it.
+    ///   - arguments: the call's arguments, as far as they are known.
     public func permits(_ name: StaticString, _ arguments: [UInt64]) -> Bool {
         let number = unsafe seccomp_syscall_resolve_name(name.description)
         guard number >= 0 else { return false }

@@ -94,7 +94,7 @@ long meet(struct init *init, const struct apus_meet *s) {
 }
 
 /// Goes on in another process, a child of the same parent: what setns(2) for a pid namespace and unshare(2) for
-/// a time namespace ask for. There is no exec in between, so it is born undumpable. It presents itself to the host: one
+/// a time namespace ask for. There is no exec in between, so it is undumpable from its clone on. It presents itself to the host: one
 /// of which the host does not know goes no further. Not clone3(2), which filters cannot look into and therefore forbid:
 /// the filter of `exec` may be loaded already.
 long fork_child(struct init *init, const struct apus_flags *s) {

@@ -37,6 +37,29 @@ struct Log: Sendable {
         }
     }
 
+    /// Follows the command, if that is asked for: says on what it runs, and of each part when it has ended.
+    ///
+    /// Not in main.swift, for the same reason.
+    func follow(_ options: GlobalOptions) {
+        guard isOn(.debug) else { return }
+        let commit = Version.commit.map { " (\($0))" } ?? ""
+        write(.debug, "\(programName) \(Version.number)\(commit): \(Self.words(Output.commandLine()))")
+        let root = options.root.map { ", --root \($0)" } ?? ""
+        write(.debug, "\(HostFeatures.summary), cgroups by \(options.cgroupManager.rawValue)\(root)")
+        Timeline.follow { span in write(.debug, Self.text(of: span)) }
+    }
+
+    /// Tells of the parts that an error ended, the outermost left out.
+    func tellUnfinished() {
+        guard isOn(.debug) else { return }
+        for span in Timeline.spans.dropFirst() where span.end == nil { write(.debug, Self.text(of: span)) }
+    }
+
+    private static func text(of span: Timeline.Span) -> String {
+        let text = TimelineText.Span(name: span.name, pid: span.pid, start: span.start, end: span.end)
+        return TimelineText.line(text, since: Timeline.spans.first?.start ?? span.start, own: ThisProcess.pid)
+    }
+
     /// Whether messages of a level are written at all.
     func isOn(_ level: LogLevel) -> Bool { level <= options.level }
 
@@ -66,7 +89,7 @@ struct Log: Sendable {
             Output.standardError("--log: \(error)\n")
         }
         // It may quote what a container has said.
-        if level == .error { Output.standardError(Self.plainLines(message) + "\n") }
+        if level == .error { Output.standardError(Quoting.plainLines(message) + "\n") }
     }
 
     /// So many problems of one configuration are told.
@@ -77,12 +100,6 @@ struct Log: Sendable {
         let lines = message.split(separator: "\n", maxSplits: mostProblems + 1, omittingEmptySubsequences: false)
         let told = lines.prefix(mostProblems + 1).map { Excerpt.of(String($0)) }.joined(separator: "\n")
         return Excerpt.of(told) + (lines.count > mostProblems + 1 ? "\n  and more" : "")
-    }
-
-    /// Without what a terminal would obey.
-    private static func plainLines(_ message: String) -> String {
-        message.split(separator: "\n", omittingEmptySubsequences: false).map { Quoting.plain(String($0)) }
-            .joined(separator: "\n")
     }
 
     /// A message of several lines keeps them.

@@ -35,7 +35,7 @@ do { timing = try Timing(invocation.options.timing) } catch {
     Output.exit(invocation.action.failureStatus)
 }
 
-if log.isOn(.debug) { log.write(.debug, "\(programName) \(Version.number): \(Log.words(Output.commandLine()))") }
+log.follow(invocation.options)
 for flag in invocation.options.ignored { log.write(.warning, "--\(flag.rawValue) has no effect") }
 let status: Int32
 let whole = Timeline.begin("command")
@@ -43,6 +43,7 @@ do {
     status = try Command.perform(invocation, log)
     Timeline.end(whole)
 } catch {
+    log.tellUnfinished()
     log.write(.error, "\(error)", error.details)
     status = error.exitStatus ?? invocation.action.failureStatus
 }

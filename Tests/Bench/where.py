@@ -18,7 +18,7 @@ REST = "start and end of the program, and between the parts"
 RUN = {
     "configuration, host, plan": ("parse", "host", "compile seccomp", "plan", "find cgroups"),
     "state directory": ("state",),
-    "cgroups": ("cgroup: place of birth", "cgroup: directories and limits", "make cgroups",
+    "cgroups": ("cgroup: clone target", "cgroup: directories and limits", "make cgroups",
                 "steps up to meeting: the host to make the cgroups", "meeting: the host to make the cgroups"),
     "clone, namespaces": ("plan encoded, clone", "clone"),
     "set-up inside": ("steps up to meeting: the host: ready", "  enter cgroups", "  host name, loopback",

@@ -10,6 +10,8 @@ import Testing
             ("ps --format json c", .ps(ps { $0.format = .json })),
             ("ps c -o pid --format x", .ps(ps { $0.arguments = ["-o", "pid", "--format", "x"] })),
             ("events c", .events(EventsOptions(id: "c"))), ("events --stats c", .events(events { $0.stats = true })),
+            ("events -f table c", .events(events { $0.format = .table })),
+            ("events --format json c", .events(EventsOptions(id: "c"))),
             ("events --interval 1m30s c", .events(events { $0.interval = 90_000_000_000 })),
             ("events c --interval=250ms", .events(events { $0.interval = 250_000_000 })),
             ("update c", .update(update { _ in })),
@@ -65,7 +67,7 @@ import Testing
         ("update --blkio-weight 5 c", "invalid value for blkio-weight: out of range 10...1000: 5"),
         ("update --blkio-weight 65536 c", "invalid value for blkio-weight: out of range: 65536"),
         ("update", "apus: \"update\" requires exactly 1 argument(s)"),
-        ("ps", "apus: \"ps\" requires a minimum of 1 argument(s)"),
+        ("events --format xml c", "invalid format option: xml (one of json, table)"),
         ("ps -f xml c", "invalid format option: xml (one of table, json)"),
         ("pause", "apus: \"pause\" requires exactly 1 argument(s)"),
     ])

@@ -47,10 +47,37 @@ import Testing
         ("--version", .version), ("-v", .version), ("--v", .version), ("-version", .version), ("version", .version),
         ("--version create --bogus", .version), ("--help --version", .help(nil)),
         ("--log-format xml --version", .version), ("--version=false list", .list(list())),
-        ("completion fish", .completion(.fish)), ("man", .manual),
+        ("completion fish", .completion(.fish)), ("man", .manual(.program)),
+        ("man run", .manual(.command(.run))), ("man apus-run", .manual(.command(.run))),
+        ("man apus-run.8", .manual(.command(.run))), ("man check", .manual(.command(.check))),
+        ("man check.7", .manual(.subject(.check))), ("man errors", .manual(.subject(.errors))),
+        ("man --pages", .manualPages),
+        ("spec -- sh -c x", .spec(CommandTests.spec { $0.command = ["sh", "-c", "x"] })),
+        (
+            "spec --no-terminal -- -x -- --no-terminal",
+            .spec(
+                CommandTests.spec { ($0.hasTerminal, $0.command) = (false, ["-x", "--", "--no-terminal"]) })
+        ),
+        (
+            "spec --rootfs /r --from-image-config - -b b",
+            .spec(CommandTests.spec { ($0.rootfs, $0.imageConfig, $0.bundle) = ("/r", "-", "b") })
+        ),
+        ("spec --", .spec(SpecOptions())), ("plan --summary b", .plan(CommandTests.summary("b"))),
     ])
     func understood(line: String, expected: Action) throws {
         #expect(try action(line) == expected)
+    }
+
+    private static func spec(_ change: (inout SpecOptions) -> Void) -> SpecOptions {
+        var options = SpecOptions()
+        change(&options)
+        return options
+    }
+
+    private static func summary(_ bundle: String) -> PlanOptions {
+        var options = PlanOptions()
+        (options.bundle, options.summary) = (bundle, true)
+        return options
     }
 
     @Test func specAndPlanOptions() throws {

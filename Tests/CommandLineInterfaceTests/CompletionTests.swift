@@ -42,7 +42,9 @@ import Testing
         ("apus --root=/x delete ", ["in-/x", "db"]), ("apus delete web ", []), ("apus run ", []),
         ("apus kill web RTM", []), ("apus kill web KI", ["KILL"]), ("apus kill -a web US", ["USR1", "USR2"]),
         ("apus list --format t", ["table"]), ("apus list -f ", ["table", "json"]), ("apus plan --format=t", ["text"]),
-        ("apus spec --r", ["--rootless"]), ("apus create --pidf", ["--pidfd-socket"]), ("apus completion z", ["zsh"]),
+        ("apus spec --rootl", ["--rootless"]),
+        ("apus man apus-ch", ["apus-check.8", "apus-check.7"]),
+        ("apus create --pidf", ["--pidfd-socket"]), ("apus completion z", ["zsh"]),
         ("apus help feat", ["features"]), ("apus ex", ["exec"]), ("apus exec w", ["web"]),
     ])
     func bash(line: String, expected: [String]) throws {

@@ -50,7 +50,9 @@ import Testing
     @Test func twoDashesEndTheFlags() throws {
         #expect(try action("delete -- --force") == .delete(delete(.id("--force"))))
         #expect(try action("delete -- --") == .delete(delete(.id("--"))))
-        #expect(mistake("delete c -- --force")?.message == "apus: \"delete\" requires exactly 1 argument(s)")
+        #expect(
+            mistake("delete c -- --force")?.message
+                == "apus: \"delete\" requires exactly 1 argument(s); one container at a time")
         #expect(try action("-- delete c") == .delete(delete(.id("c"))))
     }
 

@@ -14,9 +14,8 @@ import Testing
 
     @Test func programHelpNamesEverything() {
         let text = Help.program(colour: false)
-        for command in Command.allCases where command != .man { #expect(text.contains(command.rawValue)) }
+        for command in Command.allCases { #expect(text.contains(command.rawValue)) }
         for flag in Flag.global { #expect(text.contains("--\(flag.name)")) }
-        #expect(!text.contains("  man "))
         #expect(text.contains("Not in this version:\n  checkpoint, restore\n"))
     }
 
@@ -84,24 +83,5 @@ import Testing
                       delete it in whatever state it is
 
                 """)
-    }
-}
-
-@Suite struct ManualPageTests {
-    @Test func namesEverything() {
-        let text = ManualPage.text(version: "0.1.0")
-        for command in Command.allCases where command.entry.standing == .current {
-            #expect(text.contains(".SS apus \(command.rawValue)"))
-            for flag in command.entry.flags {
-                #expect(text.contains("\\-\\-" + ManualPage.escaped(flag.name)))
-            }
-        }
-        #expect(text.hasPrefix(".TH APUS 8 \"\" \"apus 0.1.0\""))
-        #expect(!text.contains("\n\n"))
-    }
-
-    @Test(arguments: [(".x", "\\&.x"), ("'x'", "\\&\\(aqx\\(aq"), ("a-b\\", "a\\-b\\e"), ("\"q\"", "\\(dqq\\(dq")])
-    func escapes(text: String, escaped: String) {
-        #expect(ManualPage.escaped(text) == escaped)
     }
 }

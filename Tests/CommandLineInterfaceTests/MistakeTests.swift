@@ -6,15 +6,27 @@ import Testing
 @Suite struct MistakeTests {
     @Test(arguments: [
         ("create", "apus: \"create\" requires exactly 1 argument(s)"),
-        ("create a b", "apus: \"create\" requires exactly 1 argument(s)"),
+        (
+            "create a b",
+            "apus: \"create\" requires exactly 1 argument(s); the program is process.args of config.json: "
+                + "\"apus spec -- COMMAND\" writes one"
+        ),
         ("run", "apus: \"run\" requires exactly 1 argument(s)"),
-        ("start a b", "apus: \"start\" requires exactly 1 argument(s)"),
+        ("start a b", "apus: \"start\" requires exactly 1 argument(s); one container at a time"),
         ("state", "apus: \"state\" requires exactly 1 argument(s)"),
         ("delete", "apus: \"delete\" requires exactly 1 argument(s)"),
         ("kill", "apus: \"kill\" requires a minimum of 1 argument(s)"),
         ("kill a 9 b", "apus: \"kill\" requires a maximum of 2 argument(s)"),
         ("list x", "apus: \"list\" requires exactly 0 argument(s)"),
-        ("spec x", "apus: \"spec\" requires exactly 0 argument(s)"),
+        (
+            "spec x",
+            "apus: \"spec\" requires exactly 0 argument(s) before --; a command goes behind it, as in apus spec -- x"
+        ),
+        (
+            "spec x -- sh",
+            "apus: \"spec\" requires exactly 0 argument(s) before --; a command goes behind it, as in apus spec -- x"
+        ),
+        ("man a b", "apus: \"man\" requires a maximum of 1 argument(s)"),
         ("features x", "apus: \"features\" requires exactly 0 argument(s)"),
         ("plan a b", "apus: \"plan\" requires a maximum of 1 argument(s)"),
         ("create --help=false", "apus: \"create\" requires exactly 1 argument(s)"),
@@ -76,6 +88,8 @@ import Testing
         ("plan --format table", "invalid format option: table (one of text, json)"),
         ("kill c BOGUS", "unknown signal \"BOGUS\""),
         ("kill c TREM", "unknown signal \"TREM\"; did you mean TERM?"),
+        ("man bogus", "no manual page \"bogus\""), ("man error", "no manual page \"error\"; did you mean errors?"),
+        ("plan --summary --format json", "--summary is for people; --format json alone has all that it says, and more"),
         ("completion tcsh", "unknown shell \"tcsh\" (one of bash, zsh, fish)"),
     ])
     func grammar(line: String, message: String) {
@@ -103,6 +117,94 @@ import Testing
         #expect(mistake(line)?.kind == .unavailable)
         #expect(mistake(line)?.exitCode == 1)
         #expect(mistake(line)?.guidance == nil)
+    }
+
+    /// Habits of Docker's users: an error that names what is meant here.
+    @Test(arguments: [
+        ("ls", "No help topic for 'ls'; \"apus list\" lists the containers"),
+        (
+            "rm c", "No help topic for 'rm'; \"apus delete ID\" deletes a container, with --force also one that runs"
+        ),
+        (
+            "stop c",
+            "No help topic for 'stop'; \"apus kill ID\" asks a container to end, \"apus wait ID\" waits until it has, and "
+                + "\"apus delete ID\" removes it"
+        ),
+        (
+            "inspect c",
+            "No help topic for 'inspect'; \"apus state ID\" shows a container, with --cgroup also its limits; the rest is in "
+                + "config.json in its bundle"
+        ),
+        ("top c", "No help topic for 'top'; \"apus ps ID\" lists the processes of a container"),
+        (
+            "logs c",
+            "No help topic for 'logs'; nothing is kept: what a container writes goes to the standard output and error of "
+                + "\"apus run\" or \"apus create\""
+        ),
+        (
+            "run -it c",
+            "flag provided but not defined: -it; process.terminal of config.json gives a container a terminal, as "
+                + "\"apus spec\" writes it"
+        ),
+        (
+            "run --rm c",
+            "flag provided but not defined: -rm; run deletes the container when its process has ended, unless --detach or "
+                + "--keep is given"
+        ),
+        ("run --name web", "flag provided but not defined: -name; the name is the argument: \"apus run NAME\""),
+        ("run -v /a:/b c", "flag provided but not defined: -v; what is mounted is in mounts of config.json"),
+        (
+            "exec -it c sh",
+            "flag provided but not defined: -it; -t gives the process a terminal, and standard input is the caller's anyway"
+        ),
+        (
+            "kill -s TERM c",
+            "flag provided but not defined: -s; the signal is the second argument: \"apus kill ID SIGNAL\""
+        ),
+        ("ps", "apus: \"ps\" requires a minimum of 1 argument(s); \"apus list\" lists the containers"),
+        ("ps -a", "flag provided but not defined: -a; \"apus list\" lists the containers"),
+        ("ps -ef c", "flag provided but not defined: -ef; options of ps(1) go behind the ID"),
+        (
+            "list --all-roots",
+            "flag provided but not defined: -all-roots; a root is known to who chose it: --root DIR, before the command, "
+                + "names another one"
+        ),
+        ("list -a", "flag provided but not defined: -a; all containers are listed anyway"),
+        ("delete a b", "apus: \"delete\" requires exactly 1 argument(s); one container at a time"),
+        (
+            "update --cpus 2 c",
+            "flag provided but not defined: -cpus; --cpu-period 100000 --cpu-quota 200000 are two CPUs"
+        ),
+    ])
+    func habits(line: String, message: String) { #expect(mistake(line)?.message == message) }
+
+    @Test(arguments: ["images", "pull", "build", "push", "rmi", "login", "save"])
+    func imagesAreAnEnginesBusiness(command: String) {
+        let message = mistake(command)?.message ?? ""
+        #expect(message.hasPrefix("No help topic for '\(command)'; apus runs bundles and knows no images: an engine"))
+        #expect(message.hasSuffix("\"apus spec --from-image-config FILE\" makes a configuration for an unpacked image"))
+        #expect(mistake(command)?.exitCode == 3)
+    }
+
+    /// A hint that names a command or a flag of ours names one that is there.
+    @Test func whatHintsNameIsThere() throws {
+        let commands = Set(Command.allCases.map(\.rawValue))
+        let names = [
+            "ls", "rm", "stop", "restart", "inspect", "top", "stats", "logs", "attach", "unpause", "info", "init",
+        ]
+        for hint in names.compactMap({ Habit.hint(command: $0) }) {
+            for part in hint.split(separator: "\"apus ").dropFirst() {
+                let word = part.prefix { $0 != " " && $0 != "\"" }
+                #expect(commands.contains(String(word)), "\(hint)")
+            }
+        }
+        // What is there needs no hint, and would never show it.
+        for command in Command.allCases {
+            #expect(Habit.hint(command: command.rawValue) == nil)
+            for flag in command.entry.flags where command != .ps {
+                for name in flag.short + [flag.name] { #expect(Habit.hint(flag: name, of: command) == nil) }
+            }
+        }
     }
 
     @Test func mistakesAreLoggedWhereTheCallerLooks() {

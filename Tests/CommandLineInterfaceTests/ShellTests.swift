@@ -11,7 +11,7 @@ import Testing
         ("apus --log-format=j", ["json"]), ("apus delete ", ["web", "db"]), ("apus delete -f w", ["web"]),
         ("apus --root /x delete ", ["in-/x"]), ("apus kill web KI", ["KILL"]), ("apus kill web US", ["USR1", "USR2"]),
         ("apus list -f ", ["table", "json"]), ("apus wait w", ["web"]), ("apus check --format j", ["json"]),
-        ("apus spec --r", ["--rootless"]), ("apus run w", []),
+        ("apus spec --rootl", ["--rootless"]), ("apus run w", []),
         ("apus completion z", ["zsh"]), ("apus help feat", ["features"]),
     ]
 
@@ -87,13 +87,6 @@ import Testing
         let offered = try run(["timeout", "120", "zsh", "-f", "-c", script]).split(whereSeparator: \.isNewline)
             .filter { $0.hasPrefix(">") }.map { String($0.dropFirst()) }
         #expect(Set(offered) == Set(expected))
-    }
-
-    @Test(.enabled(if: has("groff"), "needs the program groff")) func theManualPageIsWellFormed() throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("apus-\(UUID().uuidString).8")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try ManualPage.text(version: "1").write(to: file, atomically: true, encoding: .utf8)
-        #expect(try run(["sh", "-c", "groff -man -ww -Tutf8 \(file.path) 2>&1 >/dev/null"]) == "")
     }
 
     /// The standard output of a program.

@@ -148,6 +148,18 @@ extension Containers {
             #expect(outcome.status != 0)
         }
 
+        @Test(.flag("man --pages"), .beyondRunc("has no such command")) func `every page of the manual can be written`()
+            throws
+        {
+            let bundle = try Bundle.minimal()
+            let names = try bundle.command(["man", "--pages"]).run().ok().output.split(separator: "\n").map(String.init)
+            #expect(names.contains("apus.8") && names.contains("apus-run.8") && names.contains("apus-errors.7"))
+            for name in names {
+                let page = try bundle.command(["man", name]).run().ok().output
+                #expect(page.hasPrefix(".TH APUS") && page.contains(".SH NAME\n"), "\(name)")
+            }
+        }
+
         @Test func `one dash is as good as two`() throws {
             let bundle = try Bundle.minimal()
             try bundle.save()
@@ -253,6 +265,56 @@ extension Containers {
             #expect(outcome.output.contains("mounts[0]"))
             if format == "json" { _ = try Value(parsing: outcome.output) }
             #expect(Files.tree(bundle.directory) == before)
+            bundle.expectNothingLeft()
+        }
+
+        @Test(.beyondRunc("has no such command")) func `plan ends with what the host does, and a legend`() throws {
+            let bundle = try Bundle.minimal {
+                $0.linux.resources.memory.limit = Value(64 << 20)
+                $0.linux.resources.pids.limit = 21
+                $0.hook("createRuntime", "/bin/true")
+            }
+            try bundle.save()
+            let text = try bundle.command(["plan", bundle.directory]).run().ok().output
+            let host = try #require(text.split(separator: "---- the host: what it does beside\n").last)
+            #expect(host.contains("/pids.max 21    [linux.resources.pids.limit]\n"), "\(host)")
+            #expect(host.contains(" 67108864    [linux.resources.memory.limit]\n"), "\(host)")
+            #expect(host.contains("device  allow c 1:3 rwm    [linux.resources.devices]\n"), "\(host)")
+            #expect(host.contains("hook    /bin/true"), "\(host)")
+            #expect(host.contains("[hooks.createRuntime[0]]\n---- legend\n"), "\(host)")
+            let json = try Value(
+                parsing: bundle.command(["plan", "--format", "json", bundle.directory]).run().ok().output)
+            let files = json.host.writes.items.compactMap(\.path.text)
+            #expect(files.contains { $0.hasSuffix("/\(bundle.workspace.tag)/\(bundle.name)/pids.max") }, "\(files)")
+            #expect(json.host.hooks == [["path": "/bin/true", "args": [], "field": "hooks.createRuntime[0]"]])
+            // What is foretold is what is written.
+            try bundle.create().ok()
+            for write in json.host.writes.items where write.field == "linux.resources.pids.limit" {
+                #expect(Files.line(write.path.text ?? "") == "21")
+            }
+        }
+
+        @Test(.flag("plan --summary"), .beyondRunc("has no such command"))
+        func `a summary says on one screen what a container gets`() throws {
+            let bundle = try Bundle.minimal {
+                $0.linux.resources.pids.limit = 21
+                $0.linux.maskedPaths = ["/proc/kcore", "/proc/keys"]
+                $0.linux.readonlyPaths = ["/proc/sys"]
+                $0.linux.seccomp = ["defaultAction": "SCMP_ACT_ALLOW"]
+                $0.process.capabilities.bounding = ["CAP_CHOWN", "CAP_KILL"]
+                $0.hook("poststop", "/bin/true")
+            }
+            try bundle.save()
+            let text = try bundle.command(["plan", "--summary", bundle.directory]).run().ok().output
+            for part in [
+                "root          \(bundle.rootfs)", "namespaces    new: ", "/proc: proc", "bounding: CHOWN KILL",
+                "pids.limit: ", "/pids.max 21", "masked        /proc/kcore /proc/keys\n", "read-only     /proc/sys\n",
+                "seccomp       default SCMP_ACT_ALLOW", "hooks         poststop (host): /bin/true",
+            ] {
+                #expect(text.contains(part), "\(part) in \(text)")
+            }
+            let lines = text.split(separator: "\n")
+            #expect(lines.count <= 60 && lines.allSatisfy { $0.count <= 200 }, "\(text)")
             bundle.expectNothingLeft()
         }
 

@@ -35,6 +35,18 @@ extension Containers {
             }
         }
 
+        @Test(.flag("events --format"), .beyondRunc("has JSON alone")) func `a table has the same numbers`() throws {
+            let bundle = try running {
+                $0.linux.resources.memory.limit = Value(64 << 20)
+                $0.linux.resources.pids.limit = 21
+            }
+            let text = try bundle.command(["events", "--stats", "--format", "table", bundle.id]).run().ok().output
+            let lines = text.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+            try #require(lines.count == 2, "\(text)")
+            #expect(lines[0] == ["CPU-TIME", "MEMORY", "LIMIT", "PEAK", "PIDS", "LIMIT", "READ", "WRITTEN"])
+            #expect(lines[1][1] == "s" && lines[1].contains("64") && lines[1].contains("21"), "\(text)")
+        }
+
         @Test(.enabled(if: Files.exists("/proc/pressure/cpu"), "this kernel does not tell about pressure"))
         func `pressure is among the statistics where there is cgroup2`() throws {
             let bundle = try running()

@@ -159,6 +159,27 @@ extension Containers {
             #expect(lines.first?.msg.text?.hasPrefix("apus ") == true)
             #expect(lines.first?.msg.text?.hasSuffix("\(bundle.pidFile) \(bundle.id)") == true)
             #expect(lines.last?.msg == "exit status 3")
+            // A report of a problem has the host, and each part of the life with its times.
+            let texts = lines.compactMap(\.msg.text)
+            #expect(texts[1].hasPrefix("Linux ") && texts[1].contains(", called by root, cgroups by cgroupfs, --root "))
+            for part in ["parse took ", "state took ", "plan encoded, clone took ", "container runs took "] {
+                #expect(
+                    texts.contains { $0.hasPrefix(part) && $0.hasSuffix(" ms") && $0.contains(" ms, up to ") },
+                    "\(texts)")
+            }
+        }
+
+        @Test(.beyondRunc("has other words"), .flag("--debug"))
+        func `debug names the parts that a failure cut off, before the error`() throws {
+            let bundle = try Bundle.minimal { $0.root.readonly = "yes" }
+            let log = "\(bundle.workspace.directory)/log.json"
+            bundle.globalFlags = ["--log", log, "--log-format", "json", "--debug"]
+            expectFailure(try bundle.run(), saying: "root.readonly")
+            let lines = try (Files.read(log) ?? "").split(separator: "\n").map { try Value(parsing: $0) }
+            let texts = lines.compactMap(\.msg.text)
+            let cut = try #require(texts.firstIndex(of: "parse did not end"), "\(texts)")
+            let error = try #require(lines.firstIndex { $0.level == "error" })
+            #expect(cut < error)
         }
 
         @Test(.beyondRunc("has no such flag"), .flag("--log-level")) func `a level leaves out what matters less`()

@@ -158,7 +158,7 @@ extension Containers {
                 "echo 0 > /proc/sys/user/max_net_namespaces; exec \"$@\"", "sh",
             ]
             expectFailure(try bundle.run(), saying: "linux.namespaces", "no space", "in /proc/sys")
-            // A process that is not born in a cgroup makes it later.
+            // A process that is not cloned into a cgroup makes it later.
             bundle.globalFlags = ["--cgroup-manager", "disabled"]
             expectFailure(
                 try bundle.run(), saying: "linux.namespaces", "unshare net", "no space", "user.max_net_namespaces")

@@ -14,7 +14,7 @@ import Testing
     private let v1 = CgroupFacts(hierarchies: [.init(name: "memory", options: ["memory"], directory: "/m")])
     private let v2 = CgroupFacts(unified: "/u")
 
-    @Test func `who is born in the cgroup pays for every mount`() throws {
+    @Test func `who is cloned into the cgroup pays for every mount`() throws {
         let mounts = (0..<10).map { Mount(destination: "/m\($0)", type: "tmpfs") }
         let late = try need(v1) { $0.mounts = mounts }
         let early = try need(v2) { $0.mounts = mounts }

@@ -305,8 +305,8 @@ import Testing
             // A plain one does not wait.
             #expect(try #require(plan.steps.firstIndex { $0.origin.text == "mounts[1]" }) < meetings[0])
         }
-        let born = try plan { $0.mounts = [tmpfs { $0.tmpcopyup = true }] }
-        #expect(!born.lines.contains { $0.hasPrefix("meet the host to") })
+        let cloned = try plan { $0.mounts = [tmpfs { $0.tmpcopyup = true }] }
+        #expect(!cloned.lines.contains { $0.hasPrefix("meet the host to") })
     }
 
     /// Mount points, devices and the working directory have to be made in it. It is the mount that was made, whatever

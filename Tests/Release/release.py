@@ -22,10 +22,10 @@ import elf
 
 DEBIAN_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}
 TEXTS = ("share/bash-completion/completions/apus", "share/zsh/site-functions/_apus",
-         "share/fish/vendor_completions.d/apus.fish", "share/man/man8/apus.8")
-INSTALLED = {"bin/apus", *TEXTS}
-WHERE_DEBIAN_DIFFERS = {"share/zsh/site-functions/_apus": "share/zsh/vendor-completions/_apus",
-                        "share/man/man8/apus.8": "share/man/man8/apus.8.gz"}
+         "share/fish/vendor_completions.d/apus.fish")
+# The pages are the same for every processor.
+NATIVE = SOURCE / ".build/release/apus"
+WHERE_DEBIAN_DIFFERS = {"share/zsh/site-functions/_apus": "share/zsh/vendor-completions/_apus"}
 # What is linked always, by the name of its source; gcc with its version.
 LINKED = {"swift", "glibc", "gcc", "libseccomp", "json-c", "dbus"}
 DOCUMENTS = "share/doc/apus"
@@ -44,6 +44,13 @@ def run(*command: str | Path, **options) -> str:
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
     require(result.returncode == 0, f"{' '.join(map(str, command))}: {result.stderr.strip() or result.returncode}")
     return result.stdout
+
+
+def installed() -> set[str]:
+    """What there has to be, below the prefix."""
+    pages = run(NATIVE, "man", "--pages").split()
+    require(len(pages) > 20 and "apus.8" in pages and "apus-run.8" in pages and "apus-errors.7" in pages, f"pages: {pages}")
+    return {"bin/apus", *TEXTS, *(f"share/man/man{page[-1]}/{page}" for page in pages)}
 
 
 class Release:
@@ -83,8 +90,11 @@ def tarball_is_sorted_and_belongs_to_root(release: Release) -> None:
     require(len(release.time) == 1, "its members have several times")
     header = release.tarball.read_bytes()[:10]
     require(header[3] == 0 and header[4:8] == bytes(4), "gzip wrote a name or a time")
-    missing = INSTALLED - set(release.files)
+    wanted = installed()
+    missing = wanted - set(release.files)
     require(not missing, f"without {', '.join(missing)}")
+    more = {name for name in release.files if name.startswith("share/man/")} - wanted
+    require(not more, f"pages of nothing: {', '.join(more)}")
 
 
 def package_holds_the_same(release: Release) -> None:
@@ -101,7 +111,8 @@ def package_holds_the_same(release: Release) -> None:
     require(all((member.uid, member.gid) == (0, 0) for member in members), "not everything in it belongs to root")
     require({member.mtime for member in members} == release.time, "it has other times than the tarball")
     for name, content in release.files.items():
-        moved = WHERE_DEBIAN_DIFFERS.get(name, name)
+        # Debian compresses pages (Debian policy, 12.1).
+        moved = f"{name}.gz" if name.startswith("share/man/") else WHERE_DEBIAN_DIFFERS.get(name, name)
         found = files.pop(moved, None)
         require(found is not None, f"without {moved}")
         require((gzip.decompress(found) if moved.endswith(".gz") else found) == content, f"another {moved} in it")
@@ -231,8 +242,9 @@ def uninstall_takes_what_install_brought(release: Release) -> None:
         make = ["make", "-s", "-C", SOURCE, f"DESTDIR={root}", f"PREFIX=/{prefix}", f"ARCH={release.architecture}"]
         run(*make, "install")
         new = {name.removeprefix(prefix + "/"): content for name, content in tree(root).items() if name not in before}
-        require(set(new) == INSTALLED, f"installed: {', '.join(new)}")
-        require(new == {name: release.files[name] for name in INSTALLED}, "installed is not what is released")
+        wanted = installed()
+        require(set(new) == wanted, f"installed: {', '.join(new)}")
+        require(new == {name: release.files[name] for name in wanted}, "installed is not what is released")
         require(os.access(root / prefix / "bin/apus", os.X_OK), "what is installed cannot be executed")
         run(*make, "uninstall")
         require(tree(root) == before, "uninstall left or took something")

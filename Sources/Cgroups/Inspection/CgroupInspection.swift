@@ -41,15 +41,22 @@ extension Cgroup {
         let list = SettingList()
         var limits = Limits(self, resources, .update, "", .list(list))
         limits.listEverything()
-        let settings = AskedSetting.all(of: resources).map { asked in
-            let entries = list.entries.filter { $0.setting.name == asked.field }
-            let notes = limits.notes.filter { asked.field == $0.path || asked.field.hasPrefix("\($0.path).") }
-            return Self.setting(asked, entries, notes.map { $0.message })
-        }
-        return CgroupInspection(settings: settings, devices: inspectDevices(resources.devices))
+        return CgroupInspection(
+            settings: Self.settings(resources, list, limits.notes), devices: inspectDevices(resources.devices))
     }
 
-    private static func setting(
+    /// Each limit that was asked for, with the files that it went into.
+    static func settings(
+        _ resources: Resources, _ list: SettingList, _ notes: [Problem]
+    ) -> [CgroupInspection.Setting] {
+        AskedSetting.all(of: resources).map { asked in
+            let entries = list.entries.filter { $0.setting.name == asked.field }
+            let notes = notes.filter { asked.field == $0.path || asked.field.hasPrefix("\($0.path).") }
+            return setting(asked, entries, notes.map { $0.message })
+        }
+    }
+
+    static func setting(
         _ asked: AskedSetting, _ entries: [SettingList.Entry], _ notes: [String]
     ) -> CgroupInspection.Setting {
         var remarks = notes
@@ -70,10 +77,7 @@ extension Cgroup {
     }
 
     private func inspectDevices(_ rules: [Resources.DeviceRule]) -> CgroupInspection.Devices {
-        let asked = rules.map { rule in
-            let numbers = "\(rule.major.map { "\($0)" } ?? "*"):\(rule.minor.map { "\($0)" } ?? "*")"
-            return "\(rule.allow ? "allow" : "deny") \(rule.kind.rawValue) \(numbers) \(rule.access.letters)"
-        }
+        let asked = rules.map { $0.text }
         if let directory = v1("devices") {
             let path = "\(directory)/devices.list"
             let file = CgroupInspection.File(path: path, set: "", value: try? Files.readText(path))  // As above.
@@ -81,6 +85,14 @@ extension Cgroup {
         }
         return CgroupInspection.Devices(
             asked: asked, files: [], programs: unified.map { DevicesV2.programs(of: $0) } ?? [])
+    }
+}
+
+extension Resources.DeviceRule {
+    /// `allow c 1:3 rwm`.
+    var text: String {
+        let numbers = "\(major.map { "\($0)" } ?? "*"):\(minor.map { "\($0)" } ?? "*")"
+        return "\(allow ? "allow" : "deny") \(kind.rawValue) \(numbers) \(access.letters)"
     }
 }
 

@@ -23,9 +23,10 @@ public final class UnitStart {
     private var progress = Progress.planned
 
     /// - Parameters:
+    ///   - location: where the cgroup is to be.
+    ///   - resources: the limits; nil: none.
     ///   - id: the container's id, for the unit's description.
     ///   - annotations: those of the configuration; `org.systemd.property.NAME` sets a property.
-    /// - Returns: nil if systemd does not make this cgroup.
     public init?(
         _ location: CgroupLocation, _ resources: Resources?, id: String, annotations: [Annotation]
     ) throws(CgroupError) {

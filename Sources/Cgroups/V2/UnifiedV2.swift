@@ -9,12 +9,19 @@ enum UnifiedV2 {
         guard isLimit(entry.file) else {
             throw .value(field: files.field(name), reason: "not the name of a limit in the cgroup's directory")
         }
-        let file = try open(entry.file, name, files)
         // The kernel takes one line at a time, and several for files such as io.max.
-        for line in entry.value.utf8.split(separator: UInt8(ascii: "\n")) {
+        let lines = entry.value.utf8.split(separator: UInt8(ascii: "\n"))
+        if case .forecast(let list) = files.destination {
+            for line in lines {
+                list.append(ControlFiles.Setting(entry.file, String(Substring(line)), name), in: files.directory)
+            }
+            return
+        }
+        let file = try open(entry.file, name, files)
+        for line in lines {
             let setting = ControlFiles.Setting(entry.file, String(decoding: line, as: UTF8.self), name)
             switch files.destination {
-            case .kernel: break
+            case .kernel, .forecast: break
             case .journal(let journal, _): journal.keep(setting, in: files.directory)
             case .list(let list):
                 list.append(setting, in: files.directory)

@@ -34,5 +34,6 @@ public enum Completion {
 
     static var signals: [String] { SignalTable.names.map { $0.name } }
     static var commandNames: [String] { commands.map { $0.rawValue } }
+    static var pageNames: [String] { ManualPage.all.map { $0.name } }
     static var shellNames: [String] { Shell.allCases.map { $0.rawValue } }
 }

@@ -137,6 +137,7 @@ extension Completion {
         case .mountsAction: bashWords(MountsOptions.actionNames)
         case .file: bashPaths("-f")
         case .shell: bashWords(shellNames)
+        case .page: bashWords(pageNames)
         }
     }
 }

@@ -92,6 +92,7 @@ extension Completion {
         case .mountsAction: "-a '\(MountsOptions.actionNames.joined(separator: " "))'"
         case .file: "-F"
         case .shell: "-a '\(shellNames.joined(separator: " "))'"
+        case .page: "-a '\(pageNames.joined(separator: " "))'"
         }
     }
 

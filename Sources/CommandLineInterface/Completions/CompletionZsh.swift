@@ -88,6 +88,7 @@ extension Completion {
         case .mountsAction: "(\(MountsOptions.actionNames.joined(separator: " ")))"
         case .file: "_files"
         case .shell: "(\(shellNames.joined(separator: " ")))"
+        case .page: "(\(pageNames.joined(separator: " ")))"
         }
     }
 

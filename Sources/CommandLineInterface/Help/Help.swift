@@ -36,7 +36,9 @@ public enum Help {
     }
 
     /// The help on one command.
-    /// - Parameter colour: whether headings stand out; for a terminal, and never with `NO_COLOR`.
+    /// - Parameters:
+    ///   - command: which one.
+    ///   - colour: whether headings stand out; for a terminal, and never with `NO_COLOR`.
     public static func command(_ command: Command, colour: Bool) -> String {
         let entry = command.entry
         let style = Style(colour: colour)

@@ -62,7 +62,12 @@ public struct PsOptions: Equatable, Sendable {
 
 /// What `events` was asked for.
 public struct EventsOptions: Equatable, Sendable {
+    public enum Format: Equatable, Sendable {
+        case table, json
+    }
+
     public var id: String
+    public var format = Format.json
     /// Nanoseconds between two statistics, above 0.
     public var interval: Int64 = 5_000_000_000
     /// Whether the statistics are written once, and nothing else.

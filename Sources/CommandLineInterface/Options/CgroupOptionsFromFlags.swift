@@ -19,6 +19,7 @@ extension EventsOptions {
     init(id: String, _ matches: [Match]) throws(UsageError) {
         self.init(id: id)
         stats = matches.isOn(.stats)
+        format = matches.text(.format) == "table" ? .table : .json
         guard let text = matches.text(.interval) else { return }
         guard let interval = GoDuration.nanoseconds(text) else {
             throw UsageError(.grammar, "invalid value \"\(text)\" for flag -interval: parse error", in: .events)

@@ -163,6 +163,13 @@ public struct SpecOptions: Equatable, Sendable {
     /// What it is called, relative to the bundle unless absolute.
     public var file = "config.json"
     public var rootless = false
+    public var hasTerminal = true
+    /// The directory of the root file system, relative to the bundle unless absolute; nil: `rootfs`.
+    public var rootfs: String?
+    /// An image's configuration, from which the container's is made; `-` is standard input.
+    public var imageConfig: String?
+    /// The program and its arguments; empty: the shell, or what the image says.
+    public var command: [String] = []
 
     public init() {}
 }
@@ -174,6 +181,8 @@ public struct PlanOptions: Equatable, Sendable {
 
     public var bundle = "."
     public var format = Format.text
+    /// Whether one screen is to say what the container gets, in place of the steps.
+    public var summary = false
 
     public init() {}
 }

@@ -110,10 +110,22 @@ extension ListOptions {
 }
 
 extension SpecOptions {
-    init(_ matches: [Match]) {
+    init(_ scan: Scan) throws(UsageError) {
+        let matches = scan.matches
+        let stray = scan.positionals.prefix(scan.countBeforeDashes ?? scan.positionals.count)
+        if let word = stray.first {
+            throw UsageError(
+                .grammar,
+                "\(programName): \"spec\" requires exactly 0 argument(s) before --; a command goes behind it, as in "
+                    + "\(programName) spec -- \(word)", in: .spec)
+        }
         bundle = matches.text(.bundle) ?? bundle
         file = matches.text(.file) ?? file
         rootless = matches.isOn(.rootless)
+        hasTerminal = !matches.isOn(.noTerminal)
+        rootfs = matches.text(.rootfs)
+        imageConfig = matches.text(.fromImageConfig)
+        command = scan.positionals
     }
 }
 
@@ -125,8 +137,13 @@ extension CheckOptions {
 }
 
 extension PlanOptions {
-    init(bundle: String, _ matches: [Match]) {
+    init(bundle: String, _ matches: [Match]) throws(UsageError) {
         self.bundle = bundle.isEmpty ? self.bundle : bundle
         format = matches.text(.format) == "json" ? .json : .text
+        summary = matches.isOn(.summary)
+        if summary, format == .json {
+            throw UsageError(
+                .grammar, "--summary is for people; --format json alone has all that it says, and more", in: .plan)
+        }
     }
 }

@@ -27,6 +27,11 @@ public enum Quoting {
     /// Bare text in which everything that is not printable is escaped as Go does; backslashes stay as they are.
     public static func plain(_ text: String) -> String { escaped(text, quote: false) }
 
+    /// The same, but that lines stay lines.
+    public static func plainLines(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { plain(String($0)) }.joined(separator: "\n")
+    }
+
     private static func escaped(_ text: String, quote: Bool) -> String {
         var result = ""
         for scalar in text.unicodeScalars {

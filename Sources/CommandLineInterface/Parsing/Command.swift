@@ -79,7 +79,7 @@ public struct Example: Sendable {
 
 /// What a positional argument is, for completion.
 public enum ArgumentKind: Sendable {
-    case newContainer, container, signal, bundle, command, shell, mountsAction, file, other
+    case newContainer, container, signal, bundle, command, shell, mountsAction, file, page, other
 }
 
 /// The positional arguments of a command, and where its flags end.
@@ -106,6 +106,9 @@ public struct Positionals: Sendable {
     }
 
     static let none = Positionals("", 0, 0, [])
+    /// Only behind `--`: a word in front of it is something else, such as the name of a directory.
+    static let commandBehindDashes = Positionals("[-- COMMAND [ARGUMENT...]]", 0, nil, [.other])
+    static let page = Positionals("[PAGE]", 0, 1, [.page])
     static let newContainer = Positionals("ID", 1, 1, [.newContainer])
     static let container = Positionals("ID", 1, 1, [.container])
     static let containerAndSignal = Positionals("ID [SIGNAL]", 1, 2, [.container, .signal])
@@ -132,6 +135,7 @@ public struct Positionals: Sendable {
         } else {
             return nil
         }
-        return "\(programName): \"\(command.rawValue)\" requires \(requirement) argument(s)"
+        let hint = Habit.hint(arguments: count, of: command).map { "; \($0)" } ?? ""
+        return "\(programName): \"\(command.rawValue)\" requires \(requirement) argument(s)\(hint)"
     }
 }

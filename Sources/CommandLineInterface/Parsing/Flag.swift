@@ -137,7 +137,7 @@ public enum FlagGroup: Int, CaseIterable, Sendable {
 
 /// The long name of every flag of every command.
 public enum FlagKey: String, CaseIterable, Sendable {
-    case root, log, debug, rootless, help, version, timing, criu, file
+    case root, log, debug, rootless, help, version, timing, criu, file, rootfs, summary
     case logFormat = "log-format"
     case logLevel = "log-level"
     case systemdCgroup = "systemd-cgroup"
@@ -177,7 +177,9 @@ public enum FlagKey: String, CaseIterable, Sendable {
     case l3CacheSchema = "l3-cache-schema"
     case memBwSchema = "mem-bw-schema"
 
-    case interval, stats
+    case interval, stats, pages
+    case noTerminal = "no-terminal"
+    case fromImageConfig = "from-image-config"
 
     case imagePath = "image-path"
     case workPath = "work-path"

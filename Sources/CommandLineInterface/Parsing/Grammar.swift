@@ -18,6 +18,8 @@ struct Match: Sendable {
 struct Scan: Sendable {
     var matches: [Match] = []
     var positionals: [String] = []
+    /// How many positional arguments stand before the first `--`; nil if there is none.
+    var countBeforeDashes: Int?
     var problem: UsageError?
 }
 
@@ -41,6 +43,7 @@ struct Grammar {
                 if scan.positionals.count == flagsEndAfter { onlyPositionals = true }
             } else if argument == "--" {
                 onlyPositionals = true
+                scan.countBeforeDashes = scan.positionals.count
             } else {
                 do {
                     scan.matches.append(try match(argument, &rest))
@@ -95,6 +98,7 @@ struct Grammar {
 
     private func unknown(_ name: String) -> UsageError {
         let message = "flag provided but not defined: -\(name)"
+        if let command, let hint = Habit.hint(flag: name, of: command) { return mistake("\(message); \(hint)") }
         if command != nil, let flag = Flag.global.first(where: { $0.isCalled(name) }) {
             return mistake("\(message); --\(flag.name) goes before the command")
         }

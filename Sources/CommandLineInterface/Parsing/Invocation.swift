@@ -35,8 +35,10 @@ public enum Action: Equatable, Sendable {
     case help(Command?)
     case version
     case completion(Shell)
-    /// The manual page in roff.
-    case manual
+    /// A manual page in roff.
+    case manual(ManualPage)
+    /// The names of the manual pages.
+    case manualPages
 }
 
 extension Invocation {
@@ -127,13 +129,13 @@ extension Action {
         case .events: self = .events(try EventsOptions(id: first, matches))
         case .wait: self = .wait(WaitOptions(id: first))
         case .check: self = .check(CheckOptions(bundle: first, matches))
-        case .spec: self = .spec(SpecOptions(matches))
-        case .plan: self = .plan(PlanOptions(bundle: first, matches))
+        case .spec: self = .spec(try SpecOptions(scan))
+        case .plan: self = .plan(try PlanOptions(bundle: first, matches))
         case .features: self = .features
         case .help: self = .help(try Command(topic: scan.positionals.first))
         case .version: self = .version
         case .completion: self = .completion(try Shell(argument: first))
-        case .man: self = .manual
+        case .man: self = matches.isOn(.pages) ? .manualPages : .manual(try ManualPage(topic: scan.positionals.first))
         case .checkpoint, .restore:
             throw UsageError.unavailable(command, command.entry.availability.reason ?? "not available")
         }

@@ -51,6 +51,9 @@ public struct UsageError: Error, Equatable, Sendable {
     }
 
     static func unknownCommand(_ name: String) -> UsageError {
+        if let hint = Habit.hint(command: name) {
+            return UsageError(.unknownCommand, "No help topic for '\(name)'; \(hint)")
+        }
         let known = Command.allCases.filter { $0.entry.standing == .current }.map { $0.rawValue }
         return UsageError(.unknownCommand, "No help topic for '\(name)'" + Suggestion.phrase(for: name, among: known))
     }

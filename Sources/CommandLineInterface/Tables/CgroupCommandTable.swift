@@ -50,10 +50,13 @@ extension CommandEntry {
         details: [
             """
             Writes one JSON object on a line: statistics in every interval, and an event when the container runs out \
-            of memory. Ends when the container does.
+            of memory. Ends when the container does. A table has the numbers that are looked for most: processor \
+            time, memory, its limit and the most that was used, tasks and their limit, what was read from and \
+            written to block devices.
             """
         ],
         examples: [
+            Example("apus events --format table --interval 1s web", "what \"web\" uses, second by second"),
             Example("apus events --stats web", "the statistics of now"),
             Example("apus events --interval 1m30s web", "from time to time, until \"web\" ends"),
         ])

@@ -29,6 +29,9 @@ extension Flag {
     static let events: [Flag] = [
         Flag(.interval, [], .text("DURATION"), .output, "Time between two statistics, such as 500ms", initial: "5s"),
         Flag(.stats, [], .none, .output, "Write the statistics once and end"),
+        Flag(
+            .format, ["f"], .choice([Choice("json"), Choice("table")]), .output, "How they are written",
+            initial: "json"),
     ]
 
     static let ps: [Flag] = [tableFormat]

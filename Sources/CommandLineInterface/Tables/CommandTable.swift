@@ -105,11 +105,24 @@ extension CommandEntry {
         ])
 
     static let spec = CommandEntry(
-        .preparing, "write a config.json to start from", .none, flags: Flag.spec,
-        details: ["The container runs sh from the directory rootfs beside it. A config.json is never overwritten."],
+        .preparing, "write a config.json to start from", .commandBehindDashes, flags: Flag.spec,
+        details: [
+            """
+            The container runs COMMAND, or sh, from the directory rootfs beside config.json, which is never overwritten.
+            """,
+            """
+            With --from-image-config it runs what the image says: Entrypoint, Cmd (which COMMAND replaces), Env, \
+            WorkingDir and User; Volumes become file systems in memory, and Labels, StopSignal and ExposedPorts \
+            annotations (image-spec, conversion.md). The root file system can be written to then. Names of users and \
+            groups are looked up in ROOTFS, and refused without --rootfs. Labels that would mean something to the \
+            runtime are left out, and a warning names them. Capabilities and namespaces are those of every spec.
+            """,
+        ],
         examples: [
             Example("apus spec", "write config.json to the current directory"),
+            Example("apus spec --no-terminal -- sh -c date", "a container that says what time it is"),
             Example("apus spec --bundle /srv/web --rootless", "one that an ordinary user can run"),
+            Example("apus spec --rootfs /srv/web --from-image-config config.json", "one that runs an unpacked image"),
         ])
 
     static let plan = CommandEntry(
@@ -118,12 +131,14 @@ extension CommandEntry {
         details: [
             """
             Prints every step of the container's first process and every meeting with the host, each with the place \
-            in config.json that it comes from. Needs no privileges and touches nothing. BUNDLE defaults to the \
-            current directory.
+            in config.json that it comes from; then what the host does: the files of the cgroup and what is \
+            written to them, the rules for devices, the hooks; and a legend. Needs no privileges and touches nothing. \
+            BUNDLE defaults to the current directory.
             """
         ],
         examples: [
             Example("apus plan /srv/web", "the plan of a bundle"),
+            Example("apus plan --summary /srv/web", "what the container gets, on one screen"),
             Example("apus plan --format json | jq .", "the same for a program to read"),
         ])
 
@@ -144,5 +159,11 @@ extension CommandEntry {
             Example("apus completion fish > ~/.config/fish/completions/apus.fish", "for every fish from now on"),
         ])
 
-    static let man = CommandEntry(.program, "write the manual page", .none, standing: .hidden)
+    static let man = CommandEntry(
+        .program, "write a manual page", .page, flags: Flag.man,
+        details: ["PAGE is a command, or one of the pages that --pages lists; without it the page is apus(8)."],
+        examples: [
+            Example("apus man run | man -l -", "read all about run"),
+            Example("apus man --pages", "which pages there are"),
+        ])
 }

@@ -115,6 +115,13 @@ extension Flag {
             .file, ["f"], .file("FILE"), .bundle, "Another name for it, relative to DIR unless absolute",
             initial: "config.json"),
         Flag(.rootless, [], .none, .bundle, "A configuration for a container that an ordinary user runs"),
+        Flag(
+            .rootfs, [], .directory("ROOTFS"), .bundle,
+            "The root file system, relative to the bundle unless absolute; it has to be there", initial: "rootfs"),
+        Flag(
+            .fromImageConfig, [], .file("IMAGE"), .bundle,
+            "Run what the configuration of an OCI image says, or of one in Docker's form; - reads standard input"),
+        Flag(.noTerminal, [], .none, .console, "A container without a terminal: its output is the caller's"),
     ]
 
     static let check: [Flag] = [
@@ -126,6 +133,10 @@ extension Flag {
     static let plan: [Flag] = [
         Flag(
             .format, [], .choice([Choice("text"), Choice("json")]), .output, "How the plan is written",
-            initial: "text")
+            initial: "text"),
+        Flag(
+            .summary, [], .none, .output, "What the container gets, on one screen, in place of the steps"),
     ]
+
+    static let man: [Flag] = [Flag(.pages, [], .none, .output, "List the pages, one on a line")]
 }

@@ -8,6 +8,19 @@ public struct SpecTemplate: Sendable, Equatable {
     /// Whether the container gets a cgroup namespace, as runc does on a host with cgroup v2 only.
     public var cgroupNamespace: Bool
     public var hostname: String
+    /// `root`: the directory, relative to the bundle unless absolute.
+    public var root = Root(path: "rootfs", readonly: true)
+    /// What is run, and as whom. Of it the terminal, the user, the program, its environment and its directory count; the
+    /// rest is the template's own.
+    public var process = Process(
+        terminal: true, args: ["sh"],
+        env: ["PATH=\(SpecTemplate.searchPath)", "TERM=xterm"])
+    /// Paths that get a file system in memory, which begins with what the root file system has there.
+    public var volumes: [String] = []
+    public var annotations: [Annotation] = []
+
+    /// The directories in which programs are looked for.
+    static var searchPath: String { "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" }
 
     /// Ids of the user who will start the container.
     public struct Rootless: Sendable, Equatable {
@@ -26,17 +39,45 @@ public struct SpecTemplate: Sendable, Equatable {
         self.hostname = hostname
     }
 
+    /// Takes over what an image says: what it runs, where, with which environment; its volumes and its annotations. The root
+    /// file system can be written to, as its programs expect. The user is somebody else's business: names have to be
+    /// looked up in the image.
+    ///
+    /// - Parameters:
+    ///   - image: the image's configuration.
+    ///   - command: takes the place of the image's own `Cmd`, as in Docker; empty: there is none.
+    public mutating func take(_ image: ImageConfig, command: [String]) {
+        root.readonly = false
+        process.args = image.entrypoint + (command.isEmpty ? image.command : command)
+        process.cwd = image.workingDirectory
+        // What the image does not say stays as it is.
+        process.env =
+            image.environment
+            + process.env.filter { own in
+                let name = String(decoding: own.utf8.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) + "="
+                return !image.environment.contains { $0.begins(with: name) }
+            }
+        volumes = image.volumes
+        annotations = image.annotations
+    }
+
+    /// The container has no terminal, and no kind of one.
+    public mutating func leaveOutTerminal() {
+        process.terminal = false
+        process.env.removeAll { $0.begins(with: "TERM=") }
+    }
+
     /// The document: indented with tabs, no newline at the end.
     public func json() -> [UInt8] {
         var writer = JSONWriter(.tabs)
         writer.object { writer in
             writer.member("ociVersion", Spec.currentVersion)
-            writer.member("process", object: Self.encodeProcess)
+            writer.member("process", object: encodeProcess)
             writer.member(
                 "root",
                 object: { writer in
-                    writer.member("path", "rootfs")
-                    writer.member("readonly", true)
+                    writer.member("path", root.path)
+                    writer.member("readonly", root.readonly)
                 })
             writer.member("hostname", hostname)
             writer.member(
@@ -44,22 +85,33 @@ public struct SpecTemplate: Sendable, Equatable {
                 array: { writer in
                     for mount in mounts { mount.encode(to: &writer) }
                 })
+            if !annotations.isEmpty {
+                writer.member(
+                    "annotations",
+                    object: { writer in
+                        for annotation in annotations { writer.member(annotation.key, annotation.value) }
+                    })
+            }
             writer.member("linux", object: encodeLinux)
         }
         return writer.bytes
     }
 
-    private static func encodeProcess(_ writer: inout JSONWriter) {
-        writer.member("terminal", true)
+    private func encodeProcess(_ writer: inout JSONWriter) {
+        writer.member("terminal", process.terminal)
         writer.member(
             "user",
             object: { writer in
-                writer.member("uid", 0)
-                writer.member("gid", 0)
+                writer.member("uid", process.user.uid)
+                writer.member("gid", process.user.gid)
+                let groups = process.user.additionalGids
+                if !groups.isEmpty {
+                    writer.member("additionalGids", array: { writer in groups.forEach { writer.integer($0) } })
+                }
             })
-        writer.member("args", ["sh"])
-        writer.member("env", ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"])
-        writer.member("cwd", "/")
+        writer.member("args", process.args)
+        writer.member("env", process.env)
+        writer.member("cwd", process.cwd)
         writer.member(
             "capabilities",
             object: { writer in
@@ -123,6 +175,10 @@ public struct SpecTemplate: Sendable, Equatable {
                 destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
                 options: ["nosuid", "noexec", "nodev", "relatime", "ro"]),
         ]
+            + volumes.map {
+                TemplateMount(
+                    destination: $0, type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "tmpcopyup"])
+            }
     }
 
     // MARK: Linux

@@ -69,7 +69,7 @@ extension BundleCheck {
     /// Compiles the plan; what it refuses is taken out, so that the next refusal shows too.
     mutating func checkPlan(_ spec: Spec, _ root: String?) {
         var spec = spec
-        // Without cgroups, which have been looked at, what is told of memory is that of a container born in its cgroup.
+        // Without cgroups, which have been looked at, what is told of memory is that of a container cloned into its cgroup.
         let location = try? location(for: spec)
         let facts = HostFacts(
             bundle: bundle, rootfs: root ?? absolute(spec.root.path),

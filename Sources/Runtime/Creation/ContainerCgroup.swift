@@ -4,7 +4,7 @@ internal import OCI
 
 /// The cgroup of a container that is being created: what of it is there.
 ///
-/// On pure cgroup v2 all of it is made before the clone, since the process is born in it. Where there are v1
+/// On pure cgroup v2 all of it is made before the clone, since the process is cloned into it. Where there are v1
 /// hierarchies, which the process joins by itself, their directories are made while it is busy with its first mounts.
 /// systemd needs a living process for a scope: it is asked after the clone, and its answer awaited when the process
 /// needs its cgroup.
@@ -37,7 +37,7 @@ struct ContainerCgroup {
         }
     }
 
-    /// What has to be there before the clone; returns the cgroup2 directory to be born in.
+    /// What has to be there before the clone; returns the cgroup2 directory to clone into.
     mutating func prepare() throws(RuntimeError) -> Descriptor? {
         do {
             unit = try UnitStart(location, resources, id: id, annotations: annotations)

@@ -68,7 +68,7 @@ struct Rights: Sendable {
 
     /// Why a process could not be cloned.
     ///
-    /// - Parameter cgroup: the directory of cgroup2 that it was to be born in.
+    /// - Parameter cgroup: the directory of cgroup2 that it was to be cloned into.
     static func explain(_ error: SystemError, cloning plan: Plan, cgroup: String?) -> RuntimeError {
         if let cgroup, error.errno == .accessDenied {
             return .system(

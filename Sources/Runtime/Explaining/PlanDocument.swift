@@ -3,8 +3,8 @@ public import Planner
 
 /// A plan as JSON, for programs.
 public enum PlanDocument {
-    /// The clone, the descriptors that the host gives, and every step with its origin.
-    public static func json(of plan: Plan) -> [UInt8] {
+    /// The clone, the descriptors that the host gives, every step with its origin, and what the host does beside.
+    public static func json(of plan: Plan, _ host: HostSide) -> [UInt8] {
         var writer = JSONWriter(.spaces(2))
         writer.object { writer in
             writer.member("namespaces", plan.namespaces)
@@ -24,6 +24,7 @@ public enum PlanDocument {
                 array: { writer in
                     for (index, step) in plan.steps.enumerated() { write(step, index, plan.gate, &writer) }
                 })
+            writer.member("host", object: { host.encode(to: &$0) })
             writer.member("warnings", plan.warnings)
         }
         return writer.bytes + [UInt8(ascii: "\n")]

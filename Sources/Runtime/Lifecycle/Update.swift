@@ -6,6 +6,8 @@ extension Lifecycle {
     /// Changes limits of a container that has not stopped. What is not given stays; a failure leaves the old limits.
     ///
     /// - Parameters:
+    ///   - id: the container's.
+    ///   - change: the limits that are to change.
     ///   - l3Cache: schema of the L3 cache for the container's class of service (resctrl); nil leaves it as it is.
     ///   - memoryBandwidth: schema of the memory bandwidth, likewise.
     public func update(
@@ -95,21 +97,11 @@ public enum ResourcesDocument {
             if let path {
                 bytes = try Files.read(path)
             } else {
-                bytes = try standardInput()
+                bytes = try Streams.readAll(0)
             }
         } catch {
             throw .system(error, field: "--resources")
         }
         do { return try Resources.decode(bytes) } catch { throw .config(path: path ?? "standard input", error) }
-    }
-
-    private static func standardInput() throws(SystemError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        while true {
-            let part = try Streams.read(0)
-            if part.isEmpty { return bytes }
-            bytes += part
-            if bytes.count > 16 << 20 { throw SystemError("read", "standard input", .fileTooLarge) }
-        }
     }
 }

@@ -2,18 +2,31 @@ internal import Cgroups
 public import Kernel
 internal import OCI
 
+/// How events are written.
+public enum EventFormat: Sendable {
+    /// A JSON object on each line, as runc has it.
+    case json
+    /// A table for people.
+    case table
+}
+
 extension Lifecycle {
-    /// The statistics of a container that has not stopped, as one line of JSON.
-    public func statistics(_ id: String) throws(RuntimeError) -> [UInt8] {
-        try watched(id).statisticsLine()
+    /// The statistics of a container that has not stopped, once.
+    public func statistics(_ id: String, _ format: EventFormat) throws(RuntimeError) -> [UInt8] {
+        let container = try watched(id)
+        return (format == .table ? StatisticsTable.heading : []) + container.statisticsLine(format)
     }
 
-    /// Follows a container to its end: hands out lines of JSON, statistics in every interval, and an event when it runs
-    /// out of memory. Sleeps in between.
+    /// Follows a container to its end: hands out lines, statistics in every interval, and an event when it runs out of
+    /// memory. Sleeps in between.
     ///
-    /// - Parameter interval: nanoseconds, above 0.
+    /// - Parameters:
+    ///   - id: the container's.
+    ///   - interval: nanoseconds, above 0.
+    ///   - format: how they are written.
+    ///   - emit: takes one line, with its end.
     public func events(
-        _ id: String, interval: Int64, _ emit: ([UInt8]) throws(SystemError) -> Void
+        _ id: String, interval: Int64, _ format: EventFormat, _ emit: ([UInt8]) throws(SystemError) -> Void
     ) throws(RuntimeError) {
         let container = try watched(id)
         guard let process = try container.process() else { throw Self.notRunning(id) }
@@ -22,6 +35,7 @@ extension Lifecycle {
         func tell(_ line: [UInt8]) throws(RuntimeError) {
             do { try emit(line) } catch { throw .system(error, field: "") }
         }
+        if format == .table { try tell(StatisticsTable.heading) }
         var next = Clock.monotonic + interval
         while true {
             var interests = [(process.descriptor.number, Events.readable)]
@@ -38,11 +52,13 @@ extension Lifecycle {
             if !occurred.isEmpty {
                 let hasRunOut: Bool
                 do { hasRunOut = try watch.hasOccurred() } catch { throw .cgroup(error) }
-                if hasRunOut { try tell(EventDocument.outOfMemory(id)) }
+                if hasRunOut {
+                    try tell(format == .table ? StatisticsTable.outOfMemory() : EventDocument.outOfMemory(id))
+                }
             }
             if hasEnded { return }
             if Clock.monotonic >= next {
-                try tell(container.statisticsLine())
+                try tell(container.statisticsLine(format))
                 // Who was held up does not make up for it.
                 next = max(next + interval, Clock.monotonic)
             }
@@ -62,7 +78,9 @@ extension Lifecycle {
 }
 
 extension Container {
-    fileprivate func statisticsLine() -> [UInt8] {
-        EventDocument.statistics(cgroup.statistics(), NetworkInterface.all(of: record.pid), of: record.id)
+    fileprivate func statisticsLine(_ format: EventFormat) -> [UInt8] {
+        format == .table
+            ? StatisticsTable.row(cgroup.statistics())
+            : EventDocument.statistics(cgroup.statistics(), NetworkInterface.all(of: record.pid), of: record.id)
     }
 }

@@ -12,7 +12,9 @@ extension Lifecycle {
 
     /// What ps(1) of the host says about the processes of a container: its header, and their lines.
     ///
-    /// - Parameter options: for ps; none stands for `-ef`.
+    /// - Parameters:
+    ///   - id: the container's.
+    ///   - options: for ps; none stands for `-ef`.
     public func processTable(_ id: String, options: [String]) throws(RuntimeError) -> String {
         let pids = Set(try processes(id))
         let text: String

@@ -29,13 +29,14 @@ enum Command {
         case .list(let options): try list(options, lifecycle)
         case .wait(let options): return try wait(options, lifecycle, log)
         case .check(let options): return try check(options, manager, RootlessMode(invocation.options.rootless))
-        case .spec(let options): try spec(options)
+        case .spec(let options): try spec(options, log)
         case .plan(let options): try plan(options, manager, lifecycle)
         case .features: try features()
         case .version: try version()
         case .help(let command): try help(command)
         case .completion(let shell): try Output.standard(Completion.script(for: shell))
-        case .manual: try Output.standard(ManualPage.text(version: Version.number))
+        case .manual(let page): try Output.standard(page.text(version: Version.number))
+        case .manualPages: try Output.standard(ManualPage.names)
         }
         return 0
     }

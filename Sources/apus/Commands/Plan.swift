@@ -9,10 +9,12 @@ extension Command {
         _ options: CommandLineInterface.PlanOptions, _ manager: CgroupManager, _ lifecycle: Lifecycle
     ) throws(RuntimeError) {
         let request = CreateRequest(id: "plan", bundle: options.bundle, cgroupManager: manager)
-        let plan = try lifecycle.plan(request).plan
+        let preparation = try lifecycle.plan(request)
+        if options.summary { return try Output.standard(Quoting.plainLines(PlanSummary.text(of: preparation))) }
+        let (plan, host) = (preparation.plan, HostSide(preparation))
         switch options.format {
-        case .text: try Output.standard(plan.printed())
-        case .json: try Output.standard(PlanDocument.json(of: plan))
+        case .text: try Output.standard(plan.printed() + host.printed() + HostSide.legend)
+        case .json: try Output.standard(PlanDocument.json(of: plan, host))
         }
     }
 }

@@ -1,0 +1,121 @@
+import OCI
+import Testing
+
+/// From an image's configuration to a container's: image-spec, conversion.md.
+@Suite struct ImageConfigTests {
+    private static let document = """
+        {"architecture": "amd64", "os": "linux", "variant": "v2", "os.version": "1", "os.features": ["a", "b"],
+         "author": "me", "created": "2015-10-31T22:22:56.015925234Z",
+         "config": {"User": "alice:wheel", "ExposedPorts": {"8080/tcp": {}, "53/udp": {}},
+          "Env": ["PATH=/bin", "FOO=bar=baz"], "Entrypoint": ["/bin/app"], "Cmd": ["--fast", ""],
+          "Volumes": {"/var/data": {}, "/log": {}}, "WorkingDir": "/home", "StopSignal": "SIGKILL",
+          "Labels": {"com.example.x": "y", "org.opencontainers.image.author": "label", "run.oci.hooks.stdout": "/etc/cron.d/x",
+                     "org.systemd.property.CollectMode": "'inactive'"}},
+         "rootfs": {"type": "layers", "diff_ids": []}, "history": []}
+        """
+
+    private func decoded(_ document: String) throws -> ImageConfig { try ImageConfig.decode(Array(document.utf8)) }
+
+    @Test func everyFieldHasItsPlace() throws {
+        let image = try decoded(Self.document)
+        #expect(image.entrypoint == ["/bin/app"])
+        #expect(image.command == ["--fast", ""])
+        #expect(image.environment == ["PATH=/bin", "FOO=bar=baz"])
+        #expect(image.workingDirectory == "/home")
+        #expect(image.user == ImageConfig.User(user: "alice", group: "wheel"))
+        #expect(image.volumes == ["/log", "/var/data"])
+        let annotations = Dictionary(uniqueKeysWithValues: image.annotations.map { ($0.key, $0.value) })
+        let prefix = "org.opencontainers.image."
+        #expect(
+            annotations == [
+                "com.example.x": "y", "\(prefix)author": "label", "\(prefix)os": "linux",
+                "\(prefix)architecture": "amd64",
+                "\(prefix)variant": "v2", "\(prefix)os.version": "1", "\(prefix)os.features": "a,b",
+                "\(prefix)created": "2015-10-31T22:22:56.015925234Z", "\(prefix)stopSignal": "SIGKILL",
+                "\(prefix)exposedPorts": "53/udp,8080/tcp",
+            ])
+    }
+
+    @Test func anImageDoesNotDecideAboutTheRuntime() throws {
+        let image = try decoded(Self.document)
+        #expect(image.refusedLabels == ["org.systemd.property.CollectMode", "run.oci.hooks.stdout"])
+        #expect(!image.annotations.contains { $0.key.hasPrefix("run.oci.") || $0.key.hasPrefix("org.systemd.") })
+    }
+
+    @Test(arguments: [
+        "{}", #"{"config": {}}"#, #"{"config": null}"#, #"{"config": {"Cmd": null, "Labels": null, "User": ""}}"#,
+    ])
+    func whatIsNotThereIsEmpty(document: String) throws {
+        #expect(try decoded(document) == ImageConfig())
+    }
+
+    @Test(arguments: [
+        (#"{"config": {"Env": ["=x"]}}"#, "config.Env[0]: not of the form NAME=value: \"=x\""),
+        (#"{"config": {"Cmd": "sh"}}"#, "config.Cmd: not an array: \"sh\""),
+        (#"{"config": {"WorkingDir": "home"}}"#, "config.WorkingDir: not absolute: \"home\""),
+        (#"{"config": {"Volumes": {"data": {}}}}"#, "config.Volumes.data: not an absolute path"),
+        (#"{"config": {"Labels": {"a": 1}}}"#, "config.Labels.a: not a string: 1"),
+        (
+            #"{"config": {"User": "a:b:c"}}"#,
+            "config.User: not a user, or a user and a group with a colon between them: \"a:b:c\""
+        ),
+        (
+            #"{"config": {"User": ":b"}}"#,
+            "config.User: not a user, or a user and a group with a colon between them: \":b\""
+        ),
+        (
+            #"{"config": {"digest": "sha256:0"}, "layers": []}"#,
+            "this is an image's manifest, whose config.digest names the file below blobs: what is wanted is the image's "
+                + "configuration, as \"skopeo inspect --config\" prints it"
+        ),
+        (
+            #"{"manifests": []}"#,
+            "this is an index of images: what is wanted is the image's configuration, as \"skopeo inspect --config\" prints it"
+        ),
+        (
+            #"{"ociVersion": "1.0.2"}"#,
+            "this is a container's configuration: what is wanted is the image's configuration, as \"skopeo inspect --config\" "
+                + "prints it"
+        ),
+    ])
+    func whatIsWrongIsToldWithItsPlace(document: String, message: String) {
+        let error = #expect(throws: SpecError.self) { try decoded(document) }
+        #expect(error?.description == message)
+    }
+
+    @Test func theTemplateTakesTheImageOver() throws {
+        let image = try decoded(Self.document)
+        var template = SpecTemplate()
+        template.take(image, command: [])
+        template.process.user = User(uid: 7, gid: 8, additionalGids: [9])
+        let spec = try Spec.decode(template.json())
+        #expect(spec.process?.args == ["/bin/app", "--fast", ""])
+        // What the image says is not changed; what it does not say is added.
+        #expect(spec.process?.env == ["PATH=/bin", "FOO=bar=baz", "TERM=xterm"])
+        #expect(spec.process?.cwd == "/home")
+        #expect(spec.process?.user == User(uid: 7, gid: 8, additionalGids: [9]))
+        #expect(!spec.root.readonly)
+        let volumes = spec.mounts.filter { image.volumes.contains($0.destination) }
+        #expect(volumes.count == 2 && volumes.allSatisfy { $0.type == "tmpfs" && $0.tmpcopyup })
+        #expect(spec.annotations == image.annotations)
+        #expect(spec.warnings.isEmpty)
+    }
+
+    @Test func aCommandTakesThePlaceOfTheImagesOwn() throws {
+        var template = SpecTemplate()
+        template.leaveOutTerminal()
+        template.take(try decoded(Self.document), command: ["sh"])
+        let process = try #require(try Spec.decode(template.json()).process)
+        #expect(process.args == ["/bin/app", "sh"])
+        #expect(process.env == ["PATH=/bin", "FOO=bar=baz"])
+        #expect(!process.terminal)
+    }
+
+    @Test func withoutATerminalThereIsNoKindOfOne() throws {
+        var template = SpecTemplate()
+        template.leaveOutTerminal()
+        let process = try #require(try Spec.decode(template.json()).process)
+        #expect(!process.terminal && process.args == ["sh"])
+        #expect(process.env == ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
+    }
+}
