@@ -62,7 +62,7 @@ struct ControlFiles {
         case .kernel: break
         case .journal(let journal, _): journal.keep(setting, in: directory)
         case .list(let list):
-            guard exists(setting.file) else { throw SystemError("open", path(setting.file), .noEntry) }
+            guard list.assumesFiles || exists(setting.file) else { throw SystemError("open", path(setting.file), .noEntry) }
             list.append(setting, in: directory)
             return
         }

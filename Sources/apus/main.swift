@@ -43,6 +43,7 @@ do {
     status = try Command.perform(invocation, log)
     Timeline.end(whole)
 } catch {
+    let error = Command.explained(error, invocation)
     log.write(.error, "\(error)", error.details)
     status = error.exitStatus ?? invocation.action.failureStatus
 }

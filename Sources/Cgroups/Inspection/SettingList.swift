@@ -7,6 +7,10 @@ final class SettingList {
     }
 
     private(set) var entries: [Entry] = []
+    /// Whether every file counts as there: the directory is still to be made.
+    let assumesFiles: Bool
+
+    init(assumingFiles: Bool = false) { assumesFiles = assumingFiles }
 
     func append(_ setting: ControlFiles.Setting, in directory: String) {
         entries.append(Entry(directory: directory, setting: setting))

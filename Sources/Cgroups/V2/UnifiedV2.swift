@@ -9,6 +9,12 @@ enum UnifiedV2 {
         guard isLimit(entry.file) else {
             throw .value(field: files.field(name), reason: "not the name of a limit in the cgroup's directory")
         }
+        if case .list(let list) = files.destination, list.assumesFiles {
+            for line in entry.value.utf8.split(separator: UInt8(ascii: "\n")) {
+                list.append(ControlFiles.Setting(entry.file, String(Substring(line)), name), in: files.directory)
+            }
+            return
+        }
         let file = try open(entry.file, name, files)
         // The kernel takes one line at a time, and several for files such as io.max.
         for line in entry.value.utf8.split(separator: UInt8(ascii: "\n")) {

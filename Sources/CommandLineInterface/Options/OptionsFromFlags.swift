@@ -120,6 +120,7 @@ extension SpecOptions {
 extension CheckOptions {
     init(bundle: String, _ matches: [Match]) {
         self.bundle = bundle.isEmpty ? self.bundle : bundle
+        config = matches.text(.config)
         format = matches.text(.format) == "json" ? .json : .text
     }
 }
@@ -127,6 +128,7 @@ extension CheckOptions {
 extension PlanOptions {
     init(bundle: String, _ matches: [Match]) {
         self.bundle = bundle.isEmpty ? self.bundle : bundle
+        config = matches.text(.config)
         format = matches.text(.format) == "json" ? .json : .text
     }
 }

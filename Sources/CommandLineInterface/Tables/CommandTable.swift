@@ -117,8 +117,8 @@ extension CommandEntry {
         details: [
             """
             Prints every step of the container's first process and every meeting with the host, each with the place \
-            in config.json that it comes from. Needs no privileges and touches nothing. BUNDLE defaults to the \
-            current directory.
+            in config.json that it comes from. Needs no privileges and touches nothing. BUNDLE is a directory, with a \
+            root file system in it or without, or a configuration in one; it defaults to the current directory.
             """
         ],
         examples: [

@@ -8,7 +8,8 @@ extension Command {
     static func plan(
         _ options: CommandLineInterface.PlanOptions, _ manager: CgroupManager, _ lifecycle: Lifecycle
     ) throws(RuntimeError) {
-        let request = CreateRequest(id: "plan", bundle: options.bundle, cgroupManager: manager)
+        let given = BundlePath(options.bundle, config: options.config)
+        let request = CreateRequest(id: "plan", bundle: given.bundle, config: given.config, cgroupManager: manager)
         let plan = try lifecycle.plan(request).plan
         switch options.format {
         case .text: try Output.standard(plan.printed())
