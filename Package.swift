@@ -126,7 +126,7 @@ let package = Package(
             name: "Launch", dependencies: ["Planner", "Kernel", "InitImage", "InitProtocol"], swiftSettings: strict),
         .target(
             name: "Runtime",
-            dependencies: ["OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch"],
+            dependencies: ["OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch", "Spelling"],
             swiftSettings: strict),
         .target(name: "CommandLineInterface", dependencies: ["Spelling"], swiftSettings: small),
         .executableTarget(

@@ -22,7 +22,116 @@ extension CgroupLocation {
         if !resources.unified.isEmpty, cgroup.unified == nil {
             problems.append(Problem(path: "linux.resources.unified", message: "this host has no cgroup2 hierarchy"))
         }
+        let places = Set(problems.map { $0.path })
+        return problems + valueProblems(with: resources).filter { !places.contains($0.path) }
+    }
+
+    /// What of `linux.resources` has no effect here, and why, in the words of ``create(_:after:)``.
+    public func notes(on resources: Resources) -> [Problem] {
+        var limits = trial(of: resources, SettingList(assumingFiles: true))
+        _ = limits.tryEverything()
+        return limits.notes
+    }
+
+    // MARK: Values
+
+    /// The values that the kernel would refuse, found by who reads its rules: nothing is written.
+    private func valueProblems(with resources: Resources) -> [Problem] {
+        var problems: [Problem] = []
+        for assumes in [false, true] {
+            // On cgroup v1 the files of any cgroup tell what there is; on v2 they depend on what is enabled above.
+            let list = SettingList()
+            var limits = trial(of: resources, assumes ? .forecast(list) : .list(list))
+            for error in limits.tryEverything() {
+                if let problem = Self.problem(error, isAssumed: assumes, isUnified: isUnifiedHost) {
+                    problems.append(problem)
+                }
+            }
+            if !assumes { continue }
+            for entry in list.entries {
+                let field = "linux.resources.\(entry.setting.name)"
+                guard let directory = directories.first(where: { $0.path == entry.directory }) else { continue }
+                if let message = ControlValue(directory: directory).problem(with: entry.setting) {
+                    problems.append(Problem(path: field, message: message))
+                } else if entry.setting.name.begins(with: "unified"), let message = missingFile(entry.setting.file) {
+                    problems.append(Problem(path: field, message: message))
+                }
+            }
+            problems += combinedProblems(with: resources)
+        }
+        var seen: [String] = []
+        return problems.filter { problem in
+            defer { seen.append(problem.path) }
+            return !seen.contains(problem.path)
+        }
+    }
+
+    /// Limits as they would be set in new directories.
+    private func trial(of resources: Resources, _ destination: ControlFiles.Destination) -> Limits {
+        let places = if case .forecast = destination { directories } else { directories.map { sample(of: $0) } }
+        let cgroup = Cgroup(places, made: places.map { $0.path }, isPermissive: isPermissive)
+        return Limits(cgroup, resources, .creation, "linux.resources", destination)
+    }
+
+    /// A cgroup of the same hierarchy that is there and not its root, which lacks some files.
+    private func sample(of directory: CgroupDirectory) -> CgroupDirectory {
+        var path = directory.path
+        while !Files.exists(path), path.utf8.count > directory.mountPoint.utf8.count { path = parent(of: path) }
+        if path.utf8.count <= directory.mountPoint.utf8.count, let child = try? Files.listDirectories(path).first {
+            path = "\(directory.mountPoint)/\(child)"
+        }
+        return CgroupDirectory(label: directory.label, path: path, mountPoint: directory.mountPoint)
+    }
+
+    private static func problem(_ error: CgroupError, isAssumed: Bool, isUnified: Bool) -> Problem? {
+        switch error {
+        case .value(let field, let reason): return Problem(path: field, message: reason)
+        // In cgroup v2 a directory has the files of the controllers that are enabled above.
+        case .noFile(let path, let field) where !isAssumed && !isUnified && !field.holds(".unified["):
+            let name = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
+            return Problem(path: field, message: "there is no file \(name) on this kernel")
+        default: return nil
+        }
+    }
+
+    /// A file of cgroup2 that is neither known nor in any cgroup that could have it.
+    private func missingFile(_ name: String) -> String? {
+        if ControlValue.knownFiles.contains(name) || name.begins(with: "hugetlb.") { return nil }
+        let place = directories.last { $0.isUnified }
+        guard let place else { return nil }
+        let children = (try? Files.listDirectories(place.mountPoint)) ?? []
+        if children.contains(where: { Files.exists("\(place.mountPoint)/\($0)/\(name)") }) { return nil }
+        return "cgroup2 has no file \(name)"
+    }
+
+    /// Values that are right by themselves and wrong together, or with what the cgroups above have.
+    private func combinedProblems(with resources: Resources) -> [Problem] {
+        var problems: [Problem] = []
+        func add(_ name: String, _ message: String?) {
+            if let message { problems.append(Problem(path: "linux.resources.\(name)", message: message)) }
+        }
+        if let memory = resources.memory?.given, v1Place(of: "memory") != nil, let swap = memory.swap, swap >= 0,
+            memory.limit == nil || memory.limit == -1
+        {
+            add("memory.swap", "memory with swap cannot be limited without a limit on memory")
+        }
+        if let cpu = resources.cpu?.given, let place = v1Place(of: "cpu") {
+            let value = ControlValue(directory: place)
+            let period = cpu.period.flatMap { Int64(exactly: $0) } ?? 100_000
+            if let quota = cpu.quota { add("cpu.quota", value.bandwidthProblem(quota: quota, period: period)) }
+            if let burst = cpu.burst, burst > 0, (cpu.quota ?? -1) < 0 {
+                add("cpu.burst", "\(burst) is a burst without a quota")
+            }
+            if let runtime = cpu.realtimeRuntime {
+                let period = cpu.realtimePeriod.flatMap { Int64(exactly: $0) } ?? 1_000_000
+                add("cpu.realtimeRuntime", value.realTimeProblem(runtime: runtime, period: period))
+            }
+        }
         return problems
+    }
+
+    private func v1Place(of controller: String) -> CgroupDirectory? {
+        directories.first { !$0.isUnified && $0.has(controller) }
     }
 
     /// The directories in which the caller may not make the container's cgroup.

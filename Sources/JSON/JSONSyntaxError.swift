@@ -26,18 +26,25 @@ public struct JSONSyntaxError: Error, Sendable, Equatable, CustomStringConvertib
     public let column: Int
     /// Where in the document, such as `process.user.uid`; empty at the top.
     public let path: String
+    /// What is wrong, in the words of whoever wrote the text.
+    public let message: String
+    /// The line, and below it a mark at the place: two lines without a newline at the end. A long line is cut.
+    public let excerpt: String
 
     init(_ reason: Reason, at offset: Int, in bytes: [UInt8]) {
         self.reason = reason
-        let position = TextPosition(of: offset, in: bytes)
+        let mistake = SyntaxMistake.find(reason, at: offset, in: bytes)
+        let position = TextPosition(of: mistake.offset, in: bytes)
         line = position.line
         column = position.column
         path = reason == .textAfterEnd ? "" : position.path
+        message = mistake.text
+        excerpt = bytes.isEmpty ? "" : MarkedLine.text(of: mistake.offset, line: line, in: bytes)
     }
 
-    /// `line 3, column 12: unexpected character`, without the path.
+    /// `line 3, column 12: a comma is missing here`, without the path.
     public var description: String {
-        "line \(line), column \(column): \(reason.text)"
+        "line \(line), column \(column): \(message)"
     }
 }
 

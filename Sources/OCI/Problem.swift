@@ -1,18 +1,40 @@
+public import JSON
+
 /// One thing that is wrong with a document, and where.
 public struct Problem: Sendable, Equatable, CustomStringConvertible {
     /// Place in the document, such as `mounts[3].destination`; empty for the document as a whole.
     public var path: String
     /// What is wrong, such as `not absolute: "data"`.
     public var message: String
+    /// Where in the text that is; nil where nobody has looked, and where the message says it.
+    public var place: TextPlace?
+    /// The line with a mark at the place, where that helps; two lines.
+    public var excerpt = ""
 
-    public init(path: String, message: String) {
+    public init(path: String, message: String, excerpt: String = "") {
         self.path = path
         self.message = message
+        self.excerpt = excerpt
     }
 
     /// `mounts[3].destination: not absolute: "data"`.
     public var description: String {
         path.isEmpty ? message : "\(path): \(message)"
+    }
+
+    /// `mounts[3].destination: not absolute: "data" (line 40, column 18)`.
+    public var located: String { place.map { "\(description) (\($0))" } ?? description }
+}
+
+extension [Problem] {
+    /// The same with their places in the text that they were found in.
+    func located(in bytes: [UInt8]) -> [Problem] {
+        let places = TextPlaces.find(map { $0.excerpt.isEmpty ? $0.path : "" }, in: bytes)
+        return zip(self, places).map { problem, place in
+            var problem = problem
+            problem.place = place
+            return problem
+        }
     }
 }
 
@@ -24,6 +46,9 @@ public struct SpecError: Error, Sendable, Equatable, CustomStringConvertible {
     public init(problems: [Problem]) {
         self.problems = problems
     }
+
+    /// The same with the places of the problems in the text that they were found in.
+    func located(in bytes: [UInt8]) -> SpecError { SpecError(problems: problems.located(in: bytes)) }
 
     /// One problem per line, without a newline at the end.
     public var description: String {

@@ -63,6 +63,13 @@ extension Plan {
         }
     }
 
+    /// The entries of `mounts` as they are mounted: an ordinary user gets some in another way.
+    public static func mounts(of spec: Spec, for caller: HostFacts.Caller) -> [Mount] {
+        let builder = PlanBuilder(
+            spec: spec, host: HostFacts(bundle: "", rootfs: "", caller: caller), options: PlanOptions(id: ""))
+        return spec.mounts.map { builder.withoutPrivileges($0) }
+    }
+
     /// The devices that every container has (config-linux.md, "Default Devices").
     public static var defaultDevices: [Device] { PlanBuilder.defaultDevices }
 }

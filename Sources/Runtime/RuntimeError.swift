@@ -37,6 +37,8 @@ public enum RuntimeError: Error, Sendable {
     case pattern(String)
     /// A program of the host that a command needs.
     case program(ProgramFailure)
+    /// Another one, with what was found out about it afterwards: what it is about, and what helps.
+    indirect case explained(RuntimeError, subject: String = "", hint: String = "")
 }
 
 /// What `--log-format json` writes beside the message.
@@ -55,13 +57,18 @@ public struct ErrorDetails: Sendable, Equatable {
 extension RuntimeError: CustomStringConvertible {
     /// One self-sufficient line, unless a configuration has several problems.
     public var description: String {
+        switch self {
         // What a module says is whole already.
-        if case .cgroup = self { return text }
-        let hint = details.hint.map { " (\($0))" } ?? ""
-        return text + hint
+        case .cgroup: return text
+        case .explained(.cgroup, _, let hint): return text + Self.suffix(hint)
+        default: return text + Self.suffix(details.hint ?? "")
+        }
     }
 
-    private var text: String {
+    private static func suffix(_ hint: String) -> String { hint.isEmpty ? "" : " (\(hint))" }
+
+    /// Without what helps.
+    var text: String {
         switch self {
         case .invalidID(let error): "\(error)"
         case .config(let path, let error): Self.text(of: error, in: path)
@@ -87,7 +94,14 @@ extension RuntimeError: CustomStringConvertible {
                 + "this container needs about \(Self.size(needed))"
         case .pattern(let text): "not a regular expression: \"\(text)\""
         case .program(let failure): "\(failure)"
+        case .explained(let error, let subject, _): error.text + (subject.isEmpty ? "" : ": \(subject)")
         }
+    }
+
+    /// Without the place that it begins with.
+    var textAfterField: String {
+        let prefix = "\(details.field ?? ""): "
+        return text.begins(with: prefix) ? String(Substring(text.utf8.dropFirst(prefix.utf8.count))) : text
     }
 
     /// Bytes for people: `100 KiB`; bytes below that.
@@ -97,7 +111,10 @@ extension RuntimeError: CustomStringConvertible {
     }
 
     private static func text(of error: SpecError, in path: String) -> String {
-        error.problems.count == 1 ? "\(path): \(error)" : "\(path): \(error.problems.count) problems:\n\(error)"
+        let problems = error.problems.map { $0.located }.joined(separator: "\n")
+        if error.problems.count != 1 { return "\(path): \(error.problems.count) problems:\n\(problems)" }
+        let excerpt = error.problems[0].excerpt
+        return "\(path): \(problems)" + (excerpt.isEmpty ? "" : "\n\(excerpt)")
     }
 
     public var details: ErrorDetails {
@@ -141,6 +158,10 @@ extension RuntimeError: CustomStringConvertible {
             details.path = path
             details.hint = "whatever of the container runs yet has to be ended by hand before its directory is removed"
         case .interrupted: details.errno = Errno.interrupted.name
+        case .explained(let error, _, let hint):
+            details = error.details
+            let hints = [details.hint ?? "", hint].filter { !$0.isEmpty }
+            details.hint = hints.isEmpty ? nil : hints.joined(separator: "; ")
         case .invalidID, .exists, .unknownContainer, .status, .usage, .oldKernel, .pattern, .program: break
         }
         return details
@@ -167,8 +188,11 @@ extension RuntimeError {
 
     /// The exit status of the command, if it is not the usual one: as a shell has it for one that a signal has ended.
     public var exitStatus: Int32? {
-        if case .interrupted(let signal, _) = self { return 128 + signal }
-        return nil
+        switch self {
+        case .interrupted(let signal, _): 128 + signal
+        case .explained(let error, _, _): error.exitStatus
+        default: nil
+        }
     }
 }
 

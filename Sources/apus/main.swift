@@ -44,6 +44,7 @@ do {
     Timeline.end(whole)
 } catch {
     log.tellUnfinished()
+    let error = Command.explained(error, invocation)
     log.write(.error, "\(error)", error.details)
     status = error.exitStatus ?? invocation.action.failureStatus
 }

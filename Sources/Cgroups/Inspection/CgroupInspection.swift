@@ -109,6 +109,20 @@ extension Limits {
         list("unified") { limits throws(CgroupError) in try limits.setUnified() }
     }
 
+    /// The same, where what goes wrong is told apart.
+    mutating func tryEverything() -> [CgroupError] {
+        var errors: [CgroupError] = []
+        do { try setMemory() } catch { errors.append(error) }
+        do { try setCPU() } catch { errors.append(error) }
+        do { try setPids() } catch { errors.append(error) }
+        do { try setBlockIO() } catch { errors.append(error) }
+        do { try setHugepages() } catch { errors.append(error) }
+        do { try setNetwork() } catch { errors.append(error) }
+        do { try setRDMA() } catch { errors.append(error) }
+        do { try setUnified() } catch { errors.append(error) }
+        return errors
+    }
+
     private mutating func list(
         _ section: String, _ set: (inout Limits) throws(CgroupError) -> Void
     ) {

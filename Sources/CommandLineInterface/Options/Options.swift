@@ -115,7 +115,10 @@ public struct CheckOptions: Equatable, Sendable {
         case text, json
     }
 
+    /// A directory, or a configuration in it.
     public var bundle = "."
+    /// The configuration, relative to the bundle unless absolute; nil: the file that `bundle` names, or `config.json`.
+    public var config: String?
     public var format = Format.text
 
     public init() {}
@@ -179,7 +182,10 @@ public struct PlanOptions: Equatable, Sendable {
         case text, json
     }
 
+    /// A directory, or a configuration in it.
     public var bundle = "."
+    /// The configuration, relative to the bundle unless absolute; nil: the file that `bundle` names, or `config.json`.
+    public var config: String?
     public var format = Format.text
     /// Whether one screen is to say what the container gets, in place of the steps.
     public var summary = false

@@ -132,6 +132,7 @@ extension SpecOptions {
 extension CheckOptions {
     init(bundle: String, _ matches: [Match]) {
         self.bundle = bundle.isEmpty ? self.bundle : bundle
+        config = matches.text(.config)
         format = matches.text(.format) == "json" ? .json : .text
     }
 }
@@ -139,6 +140,7 @@ extension CheckOptions {
 extension PlanOptions {
     init(bundle: String, _ matches: [Match]) throws(UsageError) {
         self.bundle = bundle.isEmpty ? self.bundle : bundle
+        config = matches.text(.config)
         format = matches.text(.format) == "json" ? .json : .text
         summary = matches.isOn(.summary)
         if summary, format == .json {

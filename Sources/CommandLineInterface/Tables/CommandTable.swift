@@ -133,7 +133,8 @@ extension CommandEntry {
             Prints every step of the container's first process and every meeting with the host, each with the place \
             in config.json that it comes from; then what the host does: the files of the cgroup and what is \
             written to them, the rules for devices, the hooks; and a legend. Needs no privileges and touches nothing. \
-            BUNDLE defaults to the current directory.
+            BUNDLE is a directory, with a root file system in it or without, or a configuration in one; it defaults to \
+            the current directory.
             """
         ],
         examples: [

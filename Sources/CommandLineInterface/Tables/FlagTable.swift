@@ -68,12 +68,11 @@ extension Flag {
         .format, ["f"], .choice([Choice("table"), Choice("json")]), .output, "How the result is written",
         initial: "table")
 
+    static let config = Flag(
+        .config, ["f"], .file("FILE"), .bundle, "The configuration, if not DIR/config.json", initial: "config.json")
+
     static let create: [Flag] = [
-        bundle,
-        Flag(
-            .config, ["f"], .file("FILE"), .bundle, "The configuration, if not DIR/config.json",
-            initial: "config.json"),
-        consoleSocket, preserveFds, pidfdSocket, pidFile, noPivot,
+        bundle, config, consoleSocket, preserveFds, pidfdSocket, pidFile, noPivot,
         Flag(
             .noNewKeyring, [], .none, .isolation, "Keep the caller's session keyring instead of making a new one"),
     ]
@@ -125,12 +124,14 @@ extension Flag {
     ]
 
     static let check: [Flag] = [
+        config,
         Flag(
             .format, [], .choice([Choice("text"), Choice("json")]), .output, "How the problems are written",
-            initial: "text")
+            initial: "text"),
     ]
 
     static let plan: [Flag] = [
+        config,
         Flag(
             .format, [], .choice([Choice("text"), Choice("json")]), .output, "How the plan is written",
             initial: "text"),

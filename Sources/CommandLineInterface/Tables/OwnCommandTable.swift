@@ -24,13 +24,15 @@ extension CommandEntry {
         details: [
             """
             Checks config.json against the specification, and the bundle against this host: files, file systems, \
-            namespaces, id mappings, cgroup controllers, kernel parameters, limits, seccomp, hooks. Needs no \
-            privileges and touches nothing. Prints every problem with its place and a remedy, one on a line, and ends \
-            with 1 if there is one; warnings alone end with 0. BUNDLE defaults to the current directory.
+            namespaces, id mappings, cgroup controllers, kernel parameters, limits, seccomp, hooks. What can be tried \
+            without a trace the kernel is asked, by a process that goes through the container's first steps: file systems \
+            and their options, kernel parameters, limits, ids. Needs no privileges and changes nothing. Prints every \
+            problem with its place and a remedy, and ends with 1 if there is one; warnings alone end with 0. BUNDLE is a \
+            directory or a configuration in it, and defaults to the current directory.
             """,
             """
             With --format json the problems are an array of objects with field, severity (error or warning), message \
-            and hint; it is empty if all is well.
+            and hint, and with line and column where the text of the configuration is wrong; it is empty if all is well.
             """,
         ],
         examples: [

@@ -16,7 +16,10 @@ extension Spec {
                 }
                 return spec
             }
-            return (spec, reader.error?.problems ?? [], reader.warnings)
+            return (
+                spec, (reader.error?.problems ?? []).located(in: bytes),
+                reader.warnings.located(in: bytes) + Reader.repetitions(in: bytes)
+            )
         } catch {
             return (nil, error.problems, [])
         }
@@ -41,5 +44,16 @@ extension Spec {
                 ? "0 means no limit in a configuration of version \(version), and a limit from 1.3.0 on;"
                     + " -1 is no limit in all"
                 : "0 is a limit since version 1.3.0: the first process, and no other beside it; -1 is no limit")
+    }
+}
+
+extension Reader {
+    /// The members of a document whose name an earlier one has too: only the last one counts.
+    static func repetitions(in bytes: [UInt8]) -> [Problem] {
+        TextPlaces.repeatedNames(in: bytes, atMost: limit).map { path, place in
+            var problem = Problem(path: path, message: "given twice, and the last one counts")
+            problem.place = place
+            return problem
+        }
     }
 }

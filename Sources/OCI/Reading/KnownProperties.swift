@@ -98,7 +98,11 @@ enum KnownProperties {
     }
 
     /// Reports every property of a `config.json` that the specification does not name.
-    static func warn(about root: JSONNode, _ reader: inout Reader) { look(at: root, place: "", &reader) }
+    ///
+    /// - Parameter place: what of a configuration the document is; empty for a whole one.
+    static func warn(about root: JSONNode, as place: String = "", _ reader: inout Reader) {
+        look(at: root, place: place, &reader)
+    }
 
     private static func look(at node: JSONNode, place: String, _ reader: inout Reader) {
         for index in 0..<node.count {

@@ -18,7 +18,7 @@ struct Reader {
     /// The seccomp agent that an annotation names; a profile's own counts more.
     var seccompReceiver: String?
 
-    private static var limit: Int { 100 }
+    static var limit: Int { 100 }
 
     // MARK: Problems
 

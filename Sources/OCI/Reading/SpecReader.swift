@@ -5,28 +5,52 @@ extension Spec {
     ///
     /// - Throws: ``SpecError`` with everything that is wrong, not only the first thing.
     public static func decode(_ bytes: [UInt8]) throws(SpecError) -> Spec {
-        let (read, reader) = try Reader.read(bytes) { reader, root in reader.spec(root) }
-        var spec = try reader.finish(read)
-        spec.warnings = reader.warnings
-        return spec
+        do throws(SpecError) {
+            let (read, reader) = try Reader.read(bytes) { reader, root in reader.spec(root) }
+            var spec = try reader.finish(read)
+            spec.warnings = reader.warnings
+            return spec
+        } catch {
+            throw error.located(in: bytes)
+        }
     }
 }
 
 extension Process {
     /// Reads and checks a document that holds a process only, as `exec --process` gets it.
     ///
-    /// What depends on the container's namespaces is not checked.
+    /// What depends on the container's namespaces is not checked. Unknown names and names that are given twice are among
+    /// the warnings.
     public static func decode(_ bytes: [UInt8]) throws(SpecError) -> (process: Process, warnings: [Problem]) {
-        let (process, reader) = try Reader.read(bytes) { reader, root in reader.process(root) }
-        return (process: try reader.finish(process), warnings: reader.warnings)
+        do throws(SpecError) {
+            let (process, reader) = try Reader.read(bytes) { reader, root in
+                let process = reader.process(root)
+                KnownProperties.warn(about: root, as: "process", &reader)
+                return process
+            }
+            return (process: try reader.finish(process), warnings: reader.warnings + Reader.repetitions(in: bytes))
+        } catch {
+            throw error.located(in: bytes)
+        }
     }
 }
 
 extension Resources {
     /// Reads and checks a document that holds resources only, as `update --resources` gets it.
-    public static func decode(_ bytes: [UInt8]) throws(SpecError) -> Resources {
-        let (resources, reader) = try Reader.read(bytes) { reader, root in reader.resources(root) }
-        return try reader.finish(resources)
+    public static func decode(_ bytes: [UInt8]) throws(SpecError) -> Resources { try inspect(bytes).resources }
+
+    /// The same, and what has no effect: unknown names, and names that are given twice.
+    public static func inspect(_ bytes: [UInt8]) throws(SpecError) -> (resources: Resources, warnings: [Problem]) {
+        do throws(SpecError) {
+            let (resources, reader) = try Reader.read(bytes) { reader, root in
+                let resources = reader.resources(root)
+                KnownProperties.warn(about: root, as: "linux.resources", &reader)
+                return resources
+            }
+            return (try reader.finish(resources), reader.warnings + Reader.repetitions(in: bytes))
+        } catch {
+            throw error.located(in: bytes)
+        }
     }
 
     /// Reads and checks resources that are a part of a document.
@@ -40,7 +64,7 @@ extension Resources {
 extension SpecError {
     /// A text that is no JSON document: `process.user.uid: line 3, column 12: unexpected character`.
     public init(_ error: JSONSyntaxError) {
-        self.init(problems: [Problem(path: error.path, message: error.description)])
+        self.init(problems: [Problem(path: error.path, message: error.description, excerpt: error.excerpt)])
     }
 }
 

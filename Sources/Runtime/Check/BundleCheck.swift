@@ -13,7 +13,10 @@ public struct BundleCheck {
     let rights: Rights
     /// Who is to make the cgroup.
     let manager: CgroupManager
-    var covers = MountCover()
+    /// The root file system, without links; nil as long as none was found.
+    var rootfs: String?
+    /// Whether the kernel is asked, by a process of its own; otherwise only what can be looked at counts.
+    private let rehearses: Bool
     /// What was told already.
     private var told: Set<[UInt8]> = []
     /// How many findings of a severity are listed; whatever a document repeats without end, its check stays small.
@@ -22,27 +25,37 @@ public struct BundleCheck {
     /// A path that is part of the bundle's configuration but not of this document.
     static let host = "host"
 
-    /// Checks a bundle.
+    /// Checks a bundle, or a file with a configuration in the bundle's directory.
+    ///
+    /// - Parameters:
+    ///   - config: the configuration, relative to the bundle unless absolute; nil: `config.json`, or the file that `bundle`
+    ///     names.
+    ///   - rehearses: whether the kernel is asked what it says of what can be tried without a trace.
     public static func findings(
-        bundle: String, config: String = "config.json", manager: CgroupManager = .cgroupfs,
-        rootless: RootlessMode = .auto
+        bundle: String, config: String? = nil, manager: CgroupManager = .cgroupfs, rootless: RootlessMode = .auto,
+        rehearses: Bool = true
     ) -> [Finding] {
+        let given = BundlePath(bundle, config: config)
         let path: String
-        do { path = try Files.realPath(bundle) } catch {
-            return [Finding(.error, "bundle", "\(error)", hint: "name the directory that holds config.json")]
+        do { path = try Files.realPath(given.bundle) } catch {
+            let obstacle = error.errno == .accessDenied ? PathRights.obstacle(on: error.path) : nil
+            return [
+                Finding(.error, "bundle", "\(error)", hint: obstacle ?? "name the directory that holds config.json")
+            ]
         }
-        var check = BundleCheck(path, manager, Rights(rootless))
+        var check = BundleCheck(path, manager, Rights(rootless), rehearses: rehearses)
         check.checkKernel()
-        check.checkDocument(config.isAbsolute ? config : "\(path)/\(config)")
+        check.checkDocument(given.config.isAbsolute ? given.config : "\(path)/\(given.config)")
         check.tellUnlisted(.error)
         check.tellUnlisted(.warning)
         return check.findings
     }
 
-    private init(_ bundle: String, _ manager: CgroupManager, _ rights: Rights) {
+    private init(_ bundle: String, _ manager: CgroupManager, _ rights: Rights, rehearses: Bool) {
         self.bundle = bundle
         self.manager = manager
         self.rights = rights
+        self.rehearses = rehearses
         isRoot = ThisProcess.effectiveUser == 0
     }
 
@@ -56,8 +69,8 @@ public struct BundleCheck {
             return self.addError("config.json", "\(error)", "\"apus spec\" writes one to begin with")
         }
         let (spec, problems, warnings) = Spec.inspect(bytes)
-        for problem in problems { addError(problem.path, problem.message, Remedy.text(for: problem)) }
-        for problem in warnings { addWarning(problem.path, problem.message, Remedy.text(for: problem)) }
+        for problem in problems { add(problem, .error) }
+        for problem in warnings { add(problem, .warning) }
         guard var spec else { return }
         if spec.process == nil, !problems.contains(where: { $0.path.hasPrefix("process") }) {
             addWarning(
@@ -82,28 +95,32 @@ public struct BundleCheck {
         }
     }
 
-    /// The order is that of the configuration.
+    /// The order is that of the configuration; what the kernel says comes last.
     private mutating func check(_ spec: Spec) {
-        covers = MountCover(spec.mounts)
-        let root = checkRoot(spec)
+        rootfs = checkRoot(spec)
+        let places = rootfs.flatMap { try? Places(root: $0) }
         if let process = spec.process {
             checkIdentity(process, spec.linux)
             checkRlimits(process, spec.linux)
             checkCapabilities(process)
             checkSecurity(process)
-            if let root { checkProgram(process, spec, root) }
         }
-        checkMounts(spec, root)
-        checkHooks(spec, root)
+        checkMounts(spec, places)
+        checkDevices(spec, places)
+        if let process = spec.process, let places {
+            checkTerminal(process, places)
+            checkProgram(process, spec, places)
+        }
+        checkHooks(spec, places)
         checkNamespaces(spec)
         checkMappings(spec.linux)
-        checkDevices(spec)
         checkNetDevices(spec.linux)
         checkIntelRdt(spec.linux)
         checkCgroup(spec)
-        checkSysctls(spec.linux)
-        checkSeccomp(spec.linux)
-        checkPlan(spec, root)
+        checkSysctls(spec)
+        checkSeccomp(spec)
+        guard let (planned, plan) = checkPlan(spec), rehearses, rootfs != nil else { return }
+        rehearse(planned, plan)
     }
 
     // MARK: Findings
@@ -115,6 +132,21 @@ public struct BundleCheck {
 
     mutating func addWarning(_ field: String, _ message: String, _ hint: String = "") {
         add(Finding(.warning, field, message, hint: hint))
+    }
+
+    private mutating func add(_ problem: Problem, _ severity: Finding.Severity) {
+        add(
+            Finding(
+                severity, problem.path, problem.message, hint: Remedy.text(for: problem), place: problem.place,
+                excerpt: problem.excerpt))
+    }
+
+    /// What the container's creation warns of: `mounts[3].options: no effect on a bind mount: nodev`.
+    mutating func addWarning(text: String) {
+        let parts = text.utf8.firstIndex(of: UInt8(ascii: ":")).map { colon in
+            (String(Substring(text.utf8[..<colon])), String(Substring(text.utf8[colon...].dropFirst(2))))
+        }
+        addWarning(parts?.0 ?? "", parts?.1 ?? text)
     }
 
     private mutating func add(_ finding: Finding) {
@@ -142,6 +174,11 @@ public struct BundleCheck {
     }
 
     func has(_ field: String) -> Bool { findings.contains { $0.field == field && $0.severity == .error } }
+
+    /// Whether there is an error at a place, or in it.
+    func hasWithin(_ field: String) -> Bool {
+        findings.contains { $0.severity == .error && ($0.field == field || $0.field.begins(with: "\(field).")) }
+    }
 
     /// An absolute path for one that may be relative to the bundle.
     func absolute(_ path: String) -> String { path.isAbsolute ? path : "\(bundle)/\(path)" }

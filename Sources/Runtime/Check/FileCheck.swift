@@ -5,52 +5,44 @@ internal import Planner
 extension BundleCheck {
     // MARK: Hooks
 
-    mutating func checkHooks(_ spec: Spec, _ root: String?) {
+    mutating func checkHooks(_ spec: Spec, _ places: Places?) {
+        let host = spec.hooks.isEmpty ? nil : try? Places(root: "/")
         for kind in HookKind.allCases {
             for (index, hook) in spec.hooks[kind].enumerated() {
                 let field = "hooks.\(kind.rawValue)[\(index)].path"
                 if kind == .startContainer {
-                    checkInside(hook, field, spec, root)
-                } else {
-                    checkOutside(hook, field)
+                    checkInside(hook, field, spec, places)
+                } else if let host {
+                    checkOutside(hook, field, host)
                 }
             }
         }
     }
 
-    private mutating func checkOutside(_ hook: Hook, _ field: String) {
-        do {
-            let status = try Files.status(hook.path, follow: true)
-            check(status, hook.path, field)
-        } catch {
-            failure(field, error, "install it, or correct the path")
+    private mutating func checkOutside(_ hook: Hook, _ field: String, _ host: Places) {
+        do { _ = try Files.status(hook.path, follow: true) } catch {
+            return failure(field, error, "install it, or correct the path")
         }
+        tell(ProgramSearch(host, Identity(caller: ()), ground: "on this host").judge(hook.path), field)
     }
 
     /// Those of the last kind run in the container, from its root.
-    private mutating func checkInside(_ hook: Hook, _ field: String, _ spec: Spec, _ root: String?) {
-        guard let root, covers.mount(over: hook.path) == nil else { return }
-        do {
-            let status = try RootView(root).status(hook.path)
-            check(status, hook.path, field)
-        } catch {
-            failure(
-                field, SystemError("stat", "\(hook.path) in the root file system", error.errno),
-                "startContainer hooks run inside the container")
-        }
+    private mutating func checkInside(_ hook: Hook, _ field: String, _ spec: Spec, _ places: Places?) {
+        guard let places, let process = spec.process else { return }
+        tell(ProgramSearch(places, Identity(process, spec.linux)).judge(hook.path), field)
     }
 
-    private mutating func check(_ status: FileStatus, _ path: String, _ field: String) {
-        if status.kind != .regular {
-            addError(field, "\(path) is not a file", "name a program")
-        } else if status.permissions & 0o111 == 0 {
-            addError(field, "\(path) is not executable", "chmod +x")
+    private mutating func tell(_ outcome: ProgramSearch.Outcome, _ field: String) {
+        switch outcome {
+        case .runs, .unknown: break
+        case .fails(let failure): addError(field, failure.message, failure.hint)
+        case .mayFail(let failure): addWarning(field, failure.message, failure.hint)
         }
     }
 
     // MARK: Devices
 
-    mutating func checkDevices(_ spec: Spec) {
+    mutating func checkDevices(_ spec: Spec, _ places: Places?) {
         let devices = spec.linux.devices
         var known: [[UInt8]: Int] = [:]
         for (index, device) in devices.enumerated() {
@@ -70,13 +62,32 @@ extension BundleCheck {
                     "\(path) is \(device.major):\(device.minor), and everybody expects \(usual.major):\(usual.minor)",
                     "choose another path")
             }
-            if let number = covers.mount(at: path) {
-                addWarning(
-                    "\(field).path", "mounts[\(number)] is mounted at \(path), so that the device is not made",
-                    "leave one of the two out")
+            if device.kind != .fifo, !Preparation.makesNodes(rights: rights) { checkHostDevice(device, path, field) }
+        }
+        if let places { checkNodes(spec, places) }
+    }
+
+    /// Where the nodes go, once everything is mounted.
+    private mutating func checkNodes(_ spec: Spec, _ places: Places) {
+        // Where the bundle brings a /dev of its own nothing is made.
+        if spec.mounts.contains(where: { $0.isBind && lexicallyClean($0.destination) == "/dev" }) { return }
+        let target = TargetSearch(places, Identity(rootOf: spec.linux))
+        if case .bad(let obstacle) = target.find("/dev", isDirectory: true) {
+            return addError("linux.devices", obstacle.message, obstacle.hint)
+        }
+        for device in Plan.defaultDevices { _ = target.findFree(device.path) }
+        // A user namespace gets its devices as mounts, which go onto what is there.
+        let areBound = spec.linux.separates(.user) || !Preparation.makesNodes(rights: rights)
+        for (index, device) in spec.linux.devices.enumerated() {
+            let path = lexicallyClean(device.path)
+            let isElsewhere = path == "/dev/ptmx" || Plan.defaultDevices.contains { $0.path == path }
+            if isElsewhere || spec.mounts.contains(where: { lexicallyClean($0.destination).hasBytes(of: path) }) {
+                continue
             }
-            if device.kind != .fifo, !Preparation.makesNodes(rights: Rights(.auto)) {
-                checkHostDevice(device, path, field)
+            let outcome =
+                areBound && device.kind != .fifo ? target.find(path, isDirectory: false) : target.findFree(path)
+            if case .bad(let obstacle) = outcome {
+                addError("linux.devices[\(index)].path", obstacle.message, obstacle.hint)
             }
         }
     }
@@ -97,6 +108,14 @@ extension BundleCheck {
         } catch {
             failure("\(field).path", error, "the caller cannot make devices: the host's is used, so it has to be there")
         }
+    }
+
+    /// A terminal is one of the container's own devpts.
+    mutating func checkTerminal(_ process: OCI.Process, _ places: Places) {
+        guard process.terminal, case .missing = places.look("/dev/pts/ptmx") else { return }
+        addError(
+            "process.terminal", "there is no /dev/pts/ptmx in the container",
+            "mount a devpts on /dev/pts, as \"apus spec\" has it, or set terminal to false")
     }
 
     mutating func checkIntelRdt(_ linux: Linux) {

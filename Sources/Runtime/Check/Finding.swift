@@ -1,4 +1,4 @@
-internal import JSON
+public import JSON
 
 /// Something that `check` found.
 public struct Finding: Sendable, Equatable {
@@ -15,12 +15,21 @@ public struct Finding: Sendable, Equatable {
     public let message: String
     /// What to do about it; empty if that is in the message.
     public let hint: String
+    /// Where in the text of the configuration that is, if it is a matter of the text.
+    public let place: TextPlace?
+    /// The line with a mark at the place, where that helps.
+    public let excerpt: String
 
-    init(_ severity: Severity, _ field: String, _ message: String, hint: String = "") {
+    init(
+        _ severity: Severity, _ field: String, _ message: String, hint: String = "", place: TextPlace? = nil,
+        excerpt: String = ""
+    ) {
         self.field = field
         self.severity = severity
         self.message = message
         self.hint = hint
+        self.place = place
+        self.excerpt = excerpt
     }
 }
 
@@ -29,13 +38,14 @@ extension Finding: CustomStringConvertible {
     public var description: String {
         let place = field.isEmpty ? "" : "\(field): "
         let kind = severity == .warning ? "warning: " : ""
-        return place + kind + message + (hint.isEmpty ? "" : " (\(hint))")
+        let notes = [self.place.map { "\($0)" } ?? "", hint].filter { !$0.isEmpty }
+        return place + kind + message + (notes.isEmpty ? "" : " (\(notes.joined(separator: "; ")))")
     }
 }
 
 /// What `check` found, for programs.
 public enum CheckDocument {
-    /// An array of objects with `field`, `severity`, `message` and `hint`.
+    /// An array of objects with `field`, `severity`, `message` and `hint`, and where known `line` and `column`.
     public static func json(of findings: [Finding]) -> [UInt8] {
         var writer = JSONWriter(.spaces(2))
         writer.array { writer in
@@ -45,6 +55,10 @@ public enum CheckDocument {
                     writer.member("severity", finding.severity.rawValue)
                     writer.member("message", finding.message)
                     writer.member("hint", finding.hint)
+                    if let place = finding.place {
+                        writer.member("line", place.line)
+                        writer.member("column", place.column)
+                    }
                 }
             }
         }

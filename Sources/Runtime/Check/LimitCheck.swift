@@ -1,6 +1,7 @@
 internal import Cgroups
 internal import Kernel
 internal import OCI
+internal import Spelling
 
 extension BundleCheck {
     // MARK: Limits of the process
@@ -50,25 +51,36 @@ extension BundleCheck {
                     "mount the cgroup file system writable")
             }
         }
-        guard let resources = spec.linux.resources, manager != .disabled else { return }
-        for problem in location.problems(with: resources) {
-            addError(problem.path, problem.message, "leave the limit out, or enable the controller on this host")
+        for note in location.notes { addWarning(note.path, note.message) }
+        guard let resources = spec.linux.resources else { return }
+        if manager == .disabled {
+            do {
+                for note in try CgroupLocation.refuseLimits(resources) { addWarning(note.path, note.message) }
+            } catch {
+                self.addError(ErrorDetails(error).field ?? "linux.resources", Self.message(of: error))
+            }
+            return
         }
         checkHugePages(resources)
         checkProcessors(resources)
+        for problem in location.problems(with: resources) where !hasWithin(problem.path) {
+            let hint = problem.message.holds("controller is not") ? "leave the limit out, or enable the controller" : ""
+            addError(problem.path, problem.message, hint)
+        }
+        for note in location.notes(on: resources) { addWarning(note.path, note.message) }
     }
 
     /// The place of the cgroup, as `create` chooses it.
     func location(for spec: Spec) throws(CgroupError) -> CgroupLocation {
         try CgroupLocation(
-            cgroupsPath: spec.linux.cgroupsPath, id: "check", manager: manager, permissive: rights.goesWithoutCgroups,
+            cgroupsPath: spec.linux.cgroupsPath, id: Self.id, manager: manager, permissive: rights.goesWithoutCgroups,
             subgroup: CrunAnnotations(spec.annotations).subgroup)
     }
 
     /// An error of a module without the field that it begins with.
     private static func message(of error: CgroupError) -> String {
         let text = "\(error)"
-        let prefix = "linux.cgroupsPath: "
+        let prefix = "\(ErrorDetails(error).field ?? "linux.cgroupsPath"): "
         return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.utf8.count)) : text
     }
 
@@ -108,21 +120,39 @@ extension BundleCheck {
 
     // MARK: Kernel parameters
 
-    mutating func checkSysctls(_ linux: Linux) {
-        for sysctl in linux.sysctl {
+    mutating func checkSysctls(_ spec: Spec) {
+        // Devices, and with them parameters, may come into a network namespace before its parameters are set.
+        let mayCome =
+            Self.hasEarlyHooks(spec) || !spec.linux.netDevices.isEmpty || spec.linux.namespace(.network)?.path != nil
+        for sysctl in spec.linux.sysctl {
             let field = "linux.sysctl[\"\(sysctl.key)\"]"
             guard let path = sysctl.path, !Files.exists("/proc/sys/\(path)") else { continue }
+            let isOfDevice =
+                path.begins(with: "net/ipv4/conf/") || path.begins(with: "net/ipv6/conf/") || path.holds("/neigh/")
             // What belongs to a device of the container cannot be seen from here.
-            if path.hasPrefix("net/ipv4/conf/") || path.hasPrefix("net/ipv6/conf/") || path.holds("/neigh/") {
+            if isOfDevice, mayCome {
                 addWarning(
                     field, "there is no /proc/sys/\(path) on the host",
                     "the network device has to be there when the container is made")
             } else {
                 addError(
-                    field, "there is no /proc/sys/\(path) on this kernel",
-                    "correct the key, or load the kernel module that has it")
+                    field,
+                    "there is no /proc/sys/\(path) on this kernel\(Self.suggestion(for: path))",
+                    isOfDevice
+                        ? "the network device has to be there when the container is made: see linux.netDevices"
+                        : "correct the key, or load the kernel module that has it")
             }
         }
+    }
+
+    /// The nearest parameter in the same directory.
+    private static func suggestion(for path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+        let directory = String(Substring(path.utf8[..<slash]))
+        let name = String(Substring(path.utf8[slash...].dropFirst()))
+        // A directory that is not there has none.
+        let names = (try? Files.list("/proc/sys/\(directory)")) ?? []
+        return Suggestion.phrase(for: name, among: names)
     }
 
     static func number(_ file: String) -> UInt64? { (try? Files.readText(file)).flatMap { UInt64($0) } }

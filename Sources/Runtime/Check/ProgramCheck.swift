@@ -3,167 +3,219 @@ internal import OCI
 internal import Planner
 
 extension BundleCheck {
-    /// The program and the working directory, as the container finds them in its root.
-    mutating func checkProgram(_ process: OCI.Process, _ spec: Spec, _ root: String) {
-        do {
-            let view = try RootView(root)
-            checkDirectory(process, spec, view)
-            checkProgram(process, spec, view)
-        } catch {
-            failure("root.path", error, "")
-        }
-    }
-
-    private mutating func checkDirectory(_ process: OCI.Process, _ spec: Spec, _ view: borrowing RootView) {
-        guard covers.mount(over: process.cwd) == nil else { return }
-        // What is missing is made.
-        guard let status = try? view.status(process.cwd), status.kind != .directory else { return }
-        addError("process.cwd", "\(process.cwd) is not a directory in the root file system", "name a directory")
-    }
-
-    private mutating func checkProgram(_ process: OCI.Process, _ spec: Spec, _ view: borrowing RootView) {
+    /// The working directory and the program, as the container finds them.
+    mutating func checkProgram(_ process: OCI.Process, _ spec: Spec, _ places: Places) {
+        checkDirectory(process, spec, places)
         let field = "process.args[0]"
-        var denied: String?
+        let outcome = ProgramSearch(places, Identity(process, spec.linux)).find(process)
+        switch outcome {
+        case .runs, .unknown: break
+        case .fails(let failure):
+            // What hooks do to the root file system nobody can know.
+            if failure.mayComeWithHooks, Self.hasEarlyHooks(spec) {
+                addWarning(field, failure.message + ", unless a hook brings it", failure.hint)
+            } else {
+                addError(field, failure.message, failure.hint)
+            }
+        case .mayFail(let failure): addWarning(field, failure.message, failure.hint)
+        }
+    }
+
+    /// Whether hooks run before the program is looked for.
+    static func hasEarlyHooks(_ spec: Spec) -> Bool {
+        !(spec.hooks.prestart.isEmpty && spec.hooks.createRuntime.isEmpty && spec.hooks.createContainer.isEmpty)
+    }
+
+    private mutating func checkDirectory(_ process: OCI.Process, _ spec: Spec, _ places: Places) {
+        let field = "process.cwd"
+        let identity = Identity(process, spec.linux)
+        switch places.look(process.cwd, visit: ProgramSearch.searching(as: identity)) {
+        case .found(let place):
+            if !place.isDirectory {
+                addError(field, "\(process.cwd) is not a directory in the root file system", "name a directory")
+            } else if let status = place.status, !identity.has(.execute, to: status) {
+                addError(
+                    field, "\(place.path) may not be entered by uid \(identity.uid): \(Identity.text(of: status))",
+                    "chmod +x, or name another directory")
+            }
+        case .missing(let place, let names):
+            // What is missing is made.
+            places.make(names, below: place, isDirectory: true)
+        case .failed(.notDirectory, let place):
+            addError(field, "\(place.path) is not a directory in the root file system", "name a directory")
+        case .failed(.accessDenied, let place) where place.status.map { !identity.has(.execute, to: $0) } ?? false:
+            addError(field, ProgramSearch.text(of: place, identity), "chmod +x, or name another directory")
+        case .failed, .unknown: break
+        }
+    }
+}
+
+/// Looks for a program as the container does: along its PATH, in its mounts, with its rights; and whether the kernel could
+/// execute what is found.
+struct ProgramSearch {
+    private let places: Places
+    private let identity: Identity
+    /// Where it looks, in words.
+    private let ground: String
+
+    init(_ places: Places, _ identity: Identity, ground: String = "in the root file system") {
+        self.places = places
+        self.identity = identity
+        self.ground = ground
+    }
+
+    struct Failure {
+        let message: String
+        let hint: String
+        var mayComeWithHooks = false
+    }
+
+    enum Outcome {
+        case runs
+        /// Only the kernel knows.
+        case unknown
+        case fails(Failure)
+        case mayFail(Failure)
+    }
+
+    func find(_ process: OCI.Process) -> Outcome {
+        guard let name = process.args.first else { return .unknown }
+        var denied: Failure?
         for candidate in Plan.programCandidates(of: process) {
-            let path = lexicallyClean(candidate.isAbsolute ? candidate : "\(process.cwd)/\(candidate)")
-            // Inside of a mount only the container can look.
-            if let mount = covers.mount(over: path) {
-                if spec.mounts[mount].isBind || spec.mounts[mount].tmpcopyup { return }
-                continue
-            }
-            do {
-                let status = try view.status(path)
-                guard status.kind == .regular, mayExecute(status, process, spec.linux) else {
-                    denied = denied ?? path
-                    continue
-                }
-                return checkFormat(path, field, view)
-            } catch {
-                if error.errno == .accessDenied, !isRoot { return failure(field, error, "") }
+            let path = candidate.isAbsolute ? candidate : "\(process.cwd)/\(candidate)"
+            switch look(path) {
+            case .found(let place):
+                guard let reason = refusal(place) else { return judge(place, path, depth: 0) }
+                denied =
+                    denied
+                    ?? Failure(
+                        message: "\(path) is \(ground), and cannot be executed by uid \(identity.uid): \(reason)",
+                        hint: "chmod +x, or name another program")
+            case .denied(let text):
+                denied = denied ?? Failure(message: text, hint: "chmod +x, or name another program")
+            case .unknown: return .unknown
+            case .missing: break
             }
         }
-        tellMissing(process, spec, denied, field)
+        if let denied { return .fails(denied) }
+        let missing =
+            name.hasSlash
+            ? Failure(
+                message: "there is no \(name) \(ground)",
+                hint: "correct the name, or add the program to the image", mayComeWithHooks: true)
+            : Failure(
+                message: "there is no \(name) in the PATH of the container",
+                hint: "correct the name or PATH, or add the program to the image", mayComeWithHooks: true)
+        return .fails(missing)
     }
 
-    private mutating func tellMissing(_ process: OCI.Process, _ spec: Spec, _ denied: String?, _ field: String) {
-        let name = process.args[0]
-        if let denied {
-            addError(
-                field, "\(denied) is in the root file system, and cannot be executed by uid \(process.user.uid)",
-                "chmod +x, or name another program")
-        } else if spec.mounts.contains(where: { $0.isBind && !Self.isSystemPlace($0.destination) }) {
-            addWarning(
-                field, "\(name) is not in the root file system, unless a mount brings it", "correct the name or PATH")
-        } else if name.hasSlash {
-            addError(
-                field, "there is no \(name) in the root file system",
-                "correct the name, or add the program to the image")
-        } else {
-            addError(
-                field, "there is no \(name) in the PATH of the container",
-                "correct the name or PATH, or add the program to the image")
+    /// Whether a program at a path can be executed.
+    func judge(_ path: String) -> Outcome {
+        switch look(path) {
+        case .found(let place):
+            guard let reason = refusal(place) else { return judge(place, path, depth: 0) }
+            return .fails(Failure(message: "\(path) is not executable: \(reason)", hint: "chmod +x"))
+        case .denied(let text): return .fails(Failure(message: text, hint: "chmod +x"))
+        case .unknown: return .unknown
+        case .missing:
+            return .fails(
+                Failure(
+                    message: "there is no \(path) \(ground)", hint: "correct the path",
+                    mayComeWithHooks: true))
         }
     }
 
-    /// Whether nothing that is executed is ever mounted there.
-    private static func isSystemPlace(_ destination: String) -> Bool {
-        ["/proc", "/dev", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].contains { place in
-            destination == place || destination.begins(with: place + "/")
+    // MARK: Looking
+
+    private enum Sight {
+        case found(Places.Place)
+        case missing
+        case denied(String)
+        case unknown
+    }
+
+    /// Stops at a directory that an identity may not search.
+    static func searching(as identity: Identity) -> (Places.Place) -> Errno? {
+        { place in
+            guard let status = place.status, !identity.has(.execute, to: status) else { return nil }
+            return .accessDenied
         }
     }
 
-    /// Whether the process may execute a file, by its mode alone.
-    private func mayExecute(_ file: FileStatus, _ process: OCI.Process, _ linux: Linux) -> Bool {
-        guard file.permissions & 0o111 != 0 else { return false }
-        if process.capabilities?.effective.contains(.dacOverride) == true { return true }
-        let uid = Self.hostID(of: process.user.uid, linux.uidMappings, linux)
-        let groups = ([process.user.gid] + process.user.additionalGids).map {
-            Self.hostID(of: $0, linux.gidMappings, linux)
-        }
-        if uid == file.uid { return file.permissions & 0o100 != 0 }
-        if groups.contains(file.gid) { return file.permissions & 0o010 != 0 }
-        return file.permissions & 0o001 != 0
+    /// `/data may not be searched by uid 1000: mode 0700, owner 0:0`
+    static func text(of place: Places.Place, _ identity: Identity) -> String {
+        "\(place.path) may not be searched by uid \(identity.uid)"
+            + (place.status.map { ": \(Identity.text(of: $0))" } ?? "")
     }
 
-    private static func hostID(of id: UInt32, _ mappings: [IDMapping], _ linux: Linux) -> UInt32? {
-        guard linux.separates(.user) else { return id }
-        for mapping in mappings where id >= mapping.containerID && id - mapping.containerID < mapping.size {
-            return mapping.hostID &+ (id - mapping.containerID)
+    private func look(_ path: String) -> Sight {
+        switch places.look(path, visit: Self.searching(as: identity)) {
+        case .found(let place): .found(place)
+        case .missing, .failed(.notDirectory, _): .missing
+        case .failed(.accessDenied, let place):
+            // A directory that the one who checks may not look into is another matter.
+            place.status.map { identity.has(.execute, to: $0) } ?? true
+                ? .unknown : .denied(Self.text(of: place, identity))
+        case .failed(.tooManyLinks, let place): .denied("\(place.path) is a link that leads nowhere")
+        case .failed, .unknown: .unknown
         }
+    }
+
+    /// Why a file cannot be executed by who it is for; nil: it can.
+    private func refusal(_ place: Places.Place) -> String? {
+        guard place.kind == .regular else { return place.isDirectory ? "it is a directory" : "it is no regular file" }
+        guard let status = place.status else { return "it is empty" }
+        if !identity.has(.execute, to: status) { return Identity.text(of: status) }
+        // The caller's own permission tells something only where there is nothing that it might lack.
+        if ThisProcess.effectiveUser == 0, !places.permits(.execute, place) { return "it is on a mount with noexec" }
         return nil
     }
 
     // MARK: What is in the file
 
+    /// The kernel follows so many interpreters of interpreters (BINPRM_MAX_RECURSION).
+    private static var mostInterpreters: Int { 4 }
+
     /// An interpreter or a dynamic loader that is missing makes exec say "no such file" of a program that is there.
-    private mutating func checkFormat(_ path: String, _ field: String, _ view: borrowing RootView) {
+    private func judge(_ place: Places.Place, _ path: String, depth: Int) -> Outcome {
         // A file that its user alone may read is none of the check's business.
-        guard let head = try? view.head(path, atMost: 4096), !head.isEmpty else { return }
-        let needed: String?
-        if head.starts(with: "#!".utf8) {
-            let line = head.dropFirst(2).prefix { $0 != 10 }.drop { $0 == 32 || $0 == 9 }
-            needed = String(decoding: line.prefix { $0 != 32 && $0 != 9 }, as: UTF8.self)
-        } else if let header = ELFHeader(head) {
-            if let machine = header.foreignMachine {
-                return addError(
-                    field, "\(path) is for another processor (ELF machine \(machine))", "use an image for this machine")
+        guard let head = places.head(of: place, atMost: 4096) else { return .unknown }
+        guard let format = ProgramFormat(head) else {
+            return Self.foreign("\(path) is neither an ELF program nor a script with #!", "exec will refuse it")
+        }
+        if let machine = format.foreignMachine {
+            return Self.foreign(
+                "\(path) is for another processor (ELF machine \(machine))", "use an image for this machine")
+        }
+        guard let needed = format.interpreter, depth < Self.mostInterpreters else { return .runs }
+        switch look(needed.isAbsolute ? needed : "/\(needed)") {
+        case .found(let interpreter):
+            if let reason = refusal(interpreter), format.isScript {
+                return .fails(
+                    Failure(
+                        message: "\(path) needs \(needed), which cannot be executed by uid \(identity.uid): \(reason)",
+                        hint: "chmod +x, or name another interpreter"))
             }
-            needed = header.loader(in: head)
-        } else {
-            return addWarning(field, "\(path) is neither an ELF program nor a script with #!", "exec will refuse it")
-        }
-        guard let needed, !needed.isEmpty else { return }
-        if (try? view.status(needed)) == nil {
-            addError(
-                field, "\(path) needs \(needed), which is not in the root file system",
-                "add it to the image, or use a static program")
+            return format.isScript ? judge(interpreter, needed, depth: depth + 1) : .runs
+        case .missing, .denied:
+            return .fails(
+                Failure(
+                    message: "\(path) needs \(needed), which is not \(ground)",
+                    hint: Self.remedy(for: needed, format), mayComeWithHooks: true))
+        case .unknown: return .unknown
         }
     }
-}
 
-/// The part of an ELF header that says who can execute the file (elf(5)); 64 bits, little-endian.
-private struct ELFHeader {
-    private let machine: UInt16
-    private let is64Bit: Bool
-    private let tableOffset: Int
-    private let entrySize: Int
-    private let count: Int
-
-    init?(_ bytes: [UInt8]) {
-        guard bytes.count >= 64, bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { return nil }
-        is64Bit = bytes[4] == 2 && bytes[5] == 1
-        machine = UInt16(bytes[18]) | UInt16(bytes[19]) << 8
-        tableOffset = Self.number(bytes, 32, 8)
-        entrySize = Self.number(bytes, 54, 2)
-        count = Self.number(bytes, 56, 2)
+    private static func remedy(for interpreter: String, _ format: ProgramFormat) -> String {
+        if interpreter.utf8.last == 0x0D { return "the script has line ends of Windows: save it with those of Unix" }
+        return format.isScript
+            ? "add it, or correct the first line of the script" : "add it, or use a static program"
     }
 
-    /// The machine, if this kernel's processor is not it. 32-bit programs of the same family are left to the kernel.
-    var foreignMachine: UInt16? {
-        #if arch(x86_64)
-            let own: [UInt16] = [62, 3]  // EM_X86_64, EM_386
-        #else
-            let own: [UInt16] = [183, 40]  // EM_AARCH64, EM_ARM
-        #endif
-        return own.contains(machine) ? nil : machine
-    }
-
-    /// The text of PT_INTERP; nil for a static program, or if it is not among the bytes.
-    func loader(in bytes: [UInt8]) -> String? {
-        guard is64Bit, entrySize >= 56 else { return nil }
-        for index in 0..<min(count, 64) {
-            let (start, isOver) = tableOffset.addingReportingOverflow(index * entrySize)
-            guard !isOver, start >= 0, start <= bytes.count - 56 else { return nil }
-            guard Self.number(bytes, start, 4) == 3 else { continue }  // PT_INTERP
-            let offset = Self.number(bytes, start + 8, 8)
-            let size = Self.number(bytes, start + 32, 8)
-            guard offset >= 0, size > 1, offset <= bytes.count, size <= bytes.count - offset else { return nil }
-            return String(decoding: bytes[offset..<(offset + size)].prefix { $0 != 0 }, as: UTF8.self)
-        }
-        return nil
-    }
-
-    private static func number(_ bytes: [UInt8], _ offset: Int, _ size: Int) -> Int {
-        Int(truncatingIfNeeded: bytes[offset..<(offset + size)].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    /// What the kernel cannot execute by itself, something registered with binfmt_misc may.
+    private static func foreign(_ message: String, _ hint: String) -> Outcome {
+        let formats = (try? Files.list("/proc/sys/fs/binfmt_misc")) ?? []
+        let failure = Failure(message: message, hint: hint)
+        return formats.contains { $0 != "register" && $0 != "status" } ? .mayFail(failure) : .fails(failure)
     }
 }

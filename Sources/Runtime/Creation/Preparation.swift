@@ -88,12 +88,11 @@ public struct Preparation {
             request.pidfdSocket.map { ($0, "--pidfd-socket") }
             ?? annotations.pidfdReceiver.map { ($0, CrunAnnotations.pidfdReceiverField) }
         if annotations.failsOnUnknownCalls { try Self.requireKnownCalls(spec) }
+        let root = spec.root.path.isAbsolute ? spec.root.path : "\(bundle)/\(spec.root.path)"
+        let rootfs = try Self.rootfs(root, isOnlyPlanned: isOnlyPlanned, &spec.warnings)
         self.spec = spec
         self.document = document
         self.rights = rights
-        let root = spec.root.path
-        let rootfs = try Self.realPath(root.isAbsolute ? root : "\(bundle)/\(root)", "root.path")
-        try Self.requireDirectory(rootfs)
         let facts = Timeline.begin("host")
         do {
             location = try CgroupLocation(
@@ -143,6 +142,21 @@ public struct Preparation {
 
     private static func realPath(_ path: String, _ field: String) throws(RuntimeError) -> String {
         do { return try Files.realPath(path) } catch { throw .system(error, field: field) }
+    }
+
+    /// The directory without links. A plan is the same without it.
+    private static func rootfs(
+        _ path: String, isOnlyPlanned: Bool, _ warnings: inout [Problem]
+    ) throws(RuntimeError) -> String {
+        do throws(RuntimeError) {
+            let real = try realPath(path, "root.path")
+            try requireDirectory(real)
+            return real
+        } catch {
+            guard isOnlyPlanned, case .system(let failure, _, _) = error, failure.errno == .noEntry else { throw error }
+            warnings.append(Problem(path: "root.path", message: "\(failure)"))
+            return lexicallyClean(path)
+        }
     }
 
     private static func requireDirectory(_ path: String) throws(RuntimeError) {

@@ -91,7 +91,8 @@ public enum ResourcesDocument {
     /// Reads and checks a JSON document with limits.
     ///
     /// - Parameter path: nil for standard input.
-    public static func read(_ path: String?) throws(RuntimeError) -> Resources {
+    /// - Parameter warn: takes what has no effect in it.
+    public static func read(_ path: String?, warn: (String) -> Void = { _ in }) throws(RuntimeError) -> Resources {
         var bytes: [UInt8] = []
         do {
             if let path {
@@ -102,6 +103,12 @@ public enum ResourcesDocument {
         } catch {
             throw .system(error, field: "--resources")
         }
-        do { return try Resources.decode(bytes) } catch { throw .config(path: path ?? "standard input", error) }
+        do {
+            let (resources, warnings) = try Resources.inspect(bytes)
+            warnings.forEach { warn($0.located) }
+            return resources
+        } catch {
+            throw .config(path: path ?? "standard input", error)
+        }
     }
 }

@@ -68,7 +68,8 @@ struct Record {
                 outerRoot.encode(to: &writer)
             }
             if !addedMounts.isEmpty {
-                writer.member("addedMounts", array: { writer in for mount in addedMounts { mount.encode(to: &writer) } })
+                writer.member(
+                    "addedMounts", array: { writer in for mount in addedMounts { mount.encode(to: &writer) } })
             }
             if lacksProcess { writer.member("lacksProcess", true) }
             if hasAddedUserNamespace { writer.member("hasAddedUserNamespace", true) }

@@ -1,5 +1,6 @@
 internal import Cgroups
 internal import CommandLineInterface
+internal import OCI
 internal import Runtime
 
 extension Command {
@@ -7,12 +8,17 @@ extension Command {
     static func check(
         _ options: CheckOptions, _ manager: CgroupManager, _ rootless: RootlessMode
     ) throws(RuntimeError) -> Int32 {
-        let findings = BundleCheck.findings(bundle: options.bundle, manager: manager, rootless: rootless)
+        let findings = BundleCheck.findings(
+            bundle: options.bundle, config: options.config, manager: manager, rootless: rootless)
         let errors = findings.count { $0.severity == .error }
         switch options.format {
         case .json: try Output.standard(CheckDocument.json(of: findings))
         case .text:
-            var text = findings.map { "\(Quoting.plain(Excerpt.of("\($0)")))\n" }.joined()
+            var text = ""
+            for finding in findings {
+                text += "\(Quoting.plain(Excerpt.of("\(finding)")))\n"
+                for line in finding.excerpt.components(between: "\n") { text += "\(Quoting.plain(line))\n" }
+            }
             if errors == 0 {
                 text += "\(options.bundle): good on this host" + (findings.isEmpty ? "\n" : ", with warnings\n")
             }

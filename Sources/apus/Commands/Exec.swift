@@ -6,7 +6,9 @@ extension Command {
     ///
     /// A failure of its own is 255, which tells it from most of what the process itself may end with.
     static func exec(_ options: ExecOptions, _ lifecycle: Lifecycle, _ log: Log) -> Int32 {
-        do { return try lifecycle.exec(ExecRequest(options)) } catch {
+        let request = ExecRequest(options)
+        do { return try lifecycle.exec(request) } catch {
+            let error = lifecycle.explained(error, .execution(request))
             log.write(.error, "\(error)", error.details)
             return error.exitStatus ?? 255
         }

@@ -8,7 +8,8 @@ extension Command {
     static func plan(
         _ options: CommandLineInterface.PlanOptions, _ manager: CgroupManager, _ lifecycle: Lifecycle
     ) throws(RuntimeError) {
-        let request = CreateRequest(id: "plan", bundle: options.bundle, cgroupManager: manager)
+        let given = BundlePath(options.bundle, config: options.config)
+        let request = CreateRequest(id: "plan", bundle: given.bundle, config: given.config, cgroupManager: manager)
         let preparation = try lifecycle.plan(request)
         if options.summary { return try Output.standard(Quoting.plainLines(PlanSummary.text(of: preparation))) }
         let (plan, host) = (preparation.plan, HostSide(preparation))

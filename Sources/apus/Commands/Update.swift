@@ -9,8 +9,8 @@ extension Command {
         let change: Resources
         switch options.source {
         case .flags(let limits): change = Resources(limits)
-        case .file(let path): change = try ResourcesDocument.read(path)
-        case .standardInput: change = try ResourcesDocument.read(nil)
+        case .file(let path): change = try ResourcesDocument.read(path) { log.write(.warning, $0) }
+        case .standardInput: change = try ResourcesDocument.read(nil) { log.write(.warning, $0) }
         }
         try lifecycle.update(
             options.id, with: change, l3Cache: options.l3CacheSchema, memoryBandwidth: options.memBwSchema)
