@@ -28,7 +28,7 @@ extension CgroupLocation {
 
     /// What of `linux.resources` has no effect here, and why, in the words of ``create(_:after:)``.
     public func notes(on resources: Resources) -> [Problem] {
-        var limits = trial(of: resources, SettingList(assumingFiles: true))
+        var limits = trial(of: resources, .forecast(SettingList()))
         _ = limits.tryEverything()
         return limits.notes
     }
