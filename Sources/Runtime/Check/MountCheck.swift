@@ -64,7 +64,8 @@ extension BundleCheck {
         let isLate = mount.action == .new && mount.type == "tmpfs"
         if mount.attributes.set.contains(.readOnly), !isLate { rights.insert(.readOnly) }
         if mount.attributes.set.contains(.noExec) { rights.insert(.noExec) }
-        if mount.action == .new, mount.type == "proc" { rights.insert(.isProc) }
+        if mount.action == .new, mount.type == "proc" { rights.formUnion([.isProc, .isFixed]) }
+        if mount.action == .new, mount.type == "sysfs" { rights.insert(.isFixed) }
         return rights
     }
 

@@ -32,6 +32,8 @@ final class Places {
         static var noExec: MountRights { MountRights(rawValue: 2) }
         /// A procfs, in which only certain things may be mounted.
         static var isProc: MountRights { MountRights(rawValue: 4) }
+        /// One of the kernel's own file systems, in which nothing can be made.
+        static var isFixed: MountRights { MountRights(rawValue: 8) }
     }
 
     /// A place that is there.

@@ -1,3 +1,4 @@
+internal import JSON
 internal import Kernel
 internal import Launch
 internal import OCI
@@ -44,7 +45,7 @@ extension Lifecycle {
     private static var grammar: String { "letters, digits and _ + - . make an id, 1024 of them at most" }
 
     private func naming(_ error: RuntimeError, _ id: String) -> RuntimeError? {
-        let name = Excerpt.quoted(id)
+        let name = JSONWriter.excerpt(id)
         switch error {
         case .invalidID(.empty): return .explained(error, hint: Self.grammar)
         case .invalidID(.invalidFormat): return .explained(error, subject: name, hint: Self.grammar)
@@ -164,12 +165,5 @@ extension RuntimeError {
         case .explained(let error, _, _): error.errno
         default: nil
         }
-    }
-}
-
-/// What somebody has typed, for a message.
-enum Excerpt {
-    static func quoted(_ text: String) -> String {
-        text.utf8.count > 80 ? "\"\(String(decoding: text.utf8.prefix(80), as: UTF8.self))...\"" : "\"\(text)\""
     }
 }
