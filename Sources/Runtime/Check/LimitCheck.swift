@@ -26,6 +26,23 @@ extension BundleCheck {
         }
     }
 
+    /// A score below the caller's own, and a real-time policy in a group that has no real time.
+    mutating func checkScheduling(_ process: OCI.Process, _ spec: Spec) {
+        let mayLower = ThisProcess.capabilities & 1 << 24 != 0  // CAP_SYS_RESOURCE
+        if let score = process.oomScoreAdj, !mayLower, let own = try? Files.readText("/proc/self/oom_score_adj"),
+            let own = Int32(own), score < own
+        {
+            addError("process.oomScoreAdj", "\(score) is below the caller's own, \(own)", Rights.scoreHint)
+        }
+        guard let policy = process.scheduler?.policy, policy == .fifo || policy == .roundRobin, manager != .disabled,
+            let location = try? location(for: spec), location.rationsRealTime,
+            (spec.linux.resources?.cpu?.realtimeRuntime ?? 0) <= 0
+        else { return }
+        addError(
+            "process.scheduler", "the container's cgroup has no real time to give",
+            "set linux.resources.cpu.realtimeRuntime")
+    }
+
     // MARK: Cgroups
 
     mutating func checkCgroup(_ spec: Spec) {
