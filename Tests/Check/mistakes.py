@@ -107,7 +107,16 @@ class Bench:
         text = re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z?:? ?", "", text)
         text = re.sub(r"\b(pid|process|PID) \d+", r"\1 N", text)
         text = re.sub(r"/proc/\d+/", "/proc/N/", text)
-        return text.strip()
+        return "\n".join(self.message(line) for line in text.strip().split("\n"))
+
+    @staticmethod
+    def message(line):
+        """What a line of a log says: of `level=error msg="..." op=...` the message."""
+        found = re.match(r'level=(\w+) msg=("(?:[^"\\]|\\.)*"|\S+)', line)
+        if not found:
+            return line
+        text = found[2]
+        return f"{found[1]}: {json.loads(text) if text.startswith(chr(34)) else text}"
 
     def close(self):
         subprocess.run([self.program, "--root", self.state, "delete", "--force", "web"], stdin=subprocess.DEVNULL,
@@ -125,6 +134,9 @@ class Bench:
 
 
 MISTAKES = []
+# What is said of these is another thing on another host: only the words count.
+HOSTLY = {"The loader of a dynamic program is missing", "A hard limit that is too high", "A memory limit that is too small",
+          "A period that is too short", "To execute what lacks its loader"}
 
 
 def mistake(title, *words):
@@ -179,7 +191,7 @@ def text(alter):
     """A mistake in the text of the configuration."""
 
     def make(bench):
-        bench.save(alter(json.dumps(bench.config, indent=2)))
+        bench.save(alter(json.dumps(bench.config, indent=2) + "\n"))
         return bench.run(save=False)
 
     return make
@@ -234,16 +246,17 @@ change("A device where a directory is", ("linux.devices[0]", "/tmp", "is there a
 
 # The configuration
 
-change("A value of a wrong type", ("root.readonly", "not true or false", '"yes"', "line 35, column 17"),
+change("A value of a wrong type", ("root.readonly", "not true or false", '"yes"', "line 34, column 17"),
        lambda bench: bench.config["root"].update(readonly="yes"))
 change("The version is none", ("ociVersion", "not a version", '"latest"'), lambda bench: bench.config.update(ociVersion="latest"))
-MISTAKES.append(("A comma behind the last entry", ("line 3, column 18", "comma", '"terminal": false', "^"), text(
-    lambda text: text.replace('"terminal": false,', '"terminal": false,,'))))
+MISTAKES.append(("A comma behind the last entry", ("line 84, column 4", 'comma before "}"', "^"), text(
+    lambda text: text[:-3] + ",\n}\n")))
 MISTAKES.append(("A closing quote is missing", ("line 2, column 17", "closing quote", '"1.0.2,', "^"), text(
     lambda text: text.replace('"1.0.2"', '"1.0.2'))))
 MISTAKES.append(("A comment", ("line 2, column 3", "comment", "^"), text(
     lambda text: text.replace('{\n', '{\n  // the version\n', 1))))
-MISTAKES.append(("The file is cut off", ("is not closed",), text(lambda text: text[:300])))
+MISTAKES.append(("The file is cut off", ('"{" of line 3 is not closed', "^"), text(
+    lambda text: text[:text.index('"process"') + 12])))
 
 
 @mistake("A misspelt property", "root.readOnly", "unknown property", "did you mean readonly")
@@ -255,7 +268,7 @@ def misspelt(bench):
     return bench.call("check", bench.bundle)
 
 
-@mistake("There is no config.json", "BUNDLE/config.json", "no such file")
+@mistake("There is no config.json", "BUNDLE/config.json", "no such file", "apus spec")
 def unwritten(bench):
     return bench.call("run", "--bundle", bench.bundle, "web", save=False)
 
@@ -269,7 +282,7 @@ change("A capability that does not exist", ("process.capabilities.bounding[0]", 
        process(capabilities={"bounding": ["CAP_BOGUS"]}))
 change("A limit that does not exist", ("process.rlimits[0].type", "RLIMIT_BOGUS"),
        process(rlimits=[{"type": "RLIMIT_BOGUS", "soft": 1, "hard": 1}]))
-change("A hard limit that is too high", ("process.rlimits[0]", "1099511627776", "nr_open"),
+change("A hard limit that is too high", ("process.rlimits[0]", "1099511627776", "above /proc/sys/fs/nr_open"),
        process(rlimits=[{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 1 << 40}]))
 change("A kernel parameter that does not exist", ("linux.sysctl", "net.ipv4.ip_forwrad|ip_forwrad", "ip_forward"),
        linux(sysctl={"net.ipv4.ip_forwrad": "1"}))
@@ -292,7 +305,7 @@ change("A hook that fails", ("hooks.createRuntime[0]", "/bin/false", "exit statu
 # Commands
 
 
-@mistake("A terminal without a console socket", "console socket")
+@mistake("A terminal without a console socket", "console socket", "--console-socket", "terminal to false")
 def terminal(bench):
     bench.config["process"]["terminal"] = True
     return bench.call("create", "--bundle", bench.bundle, "web")
@@ -320,25 +333,25 @@ def nobody(bench):
     return bench.call("kill", "web")
 
 
-@mistake("To start a container that runs", "cannot start an already running container")
+@mistake("To start a container that runs", "cannot start an already running container", "apus kill web KILL")
 def twice(bench):
     bench.running()
     return bench.call("start", "web")
 
 
-@mistake("To execute in a container that has stopped", "cannot exec in a stopped container")
+@mistake("To execute in a container that has stopped", "cannot exec in a stopped container", "apus delete web")
 def late(bench):
     bench.stopped()
     return bench.call("exec", "web", "true")
 
 
-@mistake("To signal a container that has stopped", "container not running")
+@mistake("To signal a container that has stopped", "container not running", "it is stopped", "apus delete web")
 def dead(bench):
     bench.stopped()
     return bench.call("kill", "web")
 
 
-@mistake("To delete a container that runs", "not stopped", "running")
+@mistake("To delete a container that runs", "not stopped", "running", "apus kill web KILL")
 def alive(bench):
     bench.running()
     return bench.call("delete", "web")
@@ -428,7 +441,7 @@ def main():
         if lacking:
             wrong += 1
             print(f"{title}: apus does not say {', '.join(lacking)}:\n{said}\n", flush=True)
-        if not options.write and known.get(title) != said:
+        if not options.write and title not in HOSTLY and known.get(title) != said:
             wrong += 1
             print(f"{title}: apus says\n{said}\nand mistakes.md has\n{known.get(title)}\n", flush=True)
         score.setdefault("apus", []).append(len(words) - len(lacking))

@@ -154,22 +154,22 @@ extension BundleCheck {
             } else {
                 addError(
                     field,
-                    "there is no /proc/sys/\(path) on this kernel\(Self.suggestion(for: path))",
+                    "there is no /proc/sys/\(path) on this kernel",
                     isOfDevice
                         ? "the network device has to be there when the container is made: see linux.netDevices"
-                        : "correct the key, or load the kernel module that has it")
+                        : Self.suggestion(for: path) ?? "correct the key, or load the kernel module that has it")
             }
         }
     }
 
     /// The nearest parameter in the same directory.
-    private static func suggestion(for path: String) -> String {
-        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+    private static func suggestion(for path: String) -> String? {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
         let directory = String(Substring(path.utf8[..<slash]))
         let name = String(Substring(path.utf8[slash...].dropFirst()))
         // A directory that is not there has none.
         let names = (try? Files.list("/proc/sys/\(directory)")) ?? []
-        return Suggestion.phrase(for: name, among: names)
+        return Suggestion.nearest(to: name, among: names).map { "did you mean \(directory)/\($0)?" }
     }
 
     static func number(_ file: String) -> UInt64? { (try? Files.readText(file)).flatMap { UInt64($0) } }
