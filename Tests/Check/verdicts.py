@@ -2,7 +2,7 @@
 """Whether `check` is right: for every configuration of spec-fixtures, and for generated ones, what it says is compared with
 what `create` and `start` do.
 
-    verdicts.py BINARY [--count N] [--seed N] [--only N] [--fixtures]
+    verdicts.py BINARY [--count N] [--seed N] [--only N] [--fixtures] [--user UID]
 
 If `check` finds no error, the container is created and starts; if it finds one, it is not. What `create` warns of, `check` warns
 of in the same words; what it warns of beyond that is among `EXTRA`. The generator gives the same configurations for the same
@@ -115,6 +115,12 @@ class Ground:
         with open(path, "w") as file:
             file.write(text)
         os.chmod(path, mode)
+
+    def give(self, user):
+        """Makes everything somebody's."""
+        for directory, folders, files in os.walk(self.directory):
+            for name in [".", *folders, *files]:
+                os.chown(os.path.join(directory, name), user, user, follow_symlinks=False)
 
     def groups(self):
         """The cgroups of containers that are there."""
@@ -362,18 +368,29 @@ def generated(ground, seed, number):
 
 
 class Trial:
-    def __init__(self, binary, ground):
-        self.binary, self.ground, self.count = binary, ground, 0
+    def __init__(self, binary, ground, user):
+        self.ground, self.count, self.user = ground, 0, user
+        # An ordinary user may have no right to the folder that it was built in.
+        shutil.copy(binary, ground.path("apus"))
+        self.command = [ground.path("apus"), "--root", ground.state]
+        if user:
+            self.command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *self.command]
+            ground.give(user)
 
     def apus(self, *words, **options):
-        return subprocess.run([self.binary, "--root", self.ground.state, *words], stdin=subprocess.DEVNULL, text=True,
-                              errors="replace", timeout=120, **options)
+        return subprocess.run([*self.command, *words], stdin=subprocess.DEVNULL, text=True, errors="replace", timeout=120,
+                              **options)
 
     def problems(self, text):
         """What is wrong with the verdict on the text of a configuration: a list of lines."""
         with open(os.path.join(self.ground.bundle, "config.json"), "w", newline="", errors="surrogateescape") as file:
             file.write(text)
         self.count += 1
+        if self.user and self.count % 4:
+            # An ordinary user gets no cgroup here.
+            text = re.sub(r', "cgroupsPath": "[^"]*"|"cgroupsPath": "[^"]*",', "", text)
+            with open(os.path.join(self.ground.bundle, "config.json"), "w", newline="", errors="surrogateescape") as file:
+                file.write(text)
         checked = self.apus("check", "--format", "json", self.ground.bundle, capture_output=True)
         try:
             findings = json.loads(checked.stdout)
@@ -388,7 +405,7 @@ class Trial:
         if '"terminal": true' in text:
             socket = ["--console-socket", "/absent"]
         created = subprocess.run(
-            [self.binary, "--root", self.ground.state, *words, "create", "--bundle", self.ground.bundle, *socket, name],
+            [*self.command, *words, "create", "--bundle", self.ground.bundle, *socket, name],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
         warnings = [json.loads(line)["msg"] for line in open(log) if '"level":"warning"' in line] if os.path.exists(log) else []
         error = created.returncode
@@ -455,9 +472,10 @@ def main():
     parser.add_argument("--seed", type=int, default=20251126)
     parser.add_argument("--only", type=int, help="this one alone, with everything that is said of it")
     parser.add_argument("--fixtures", action="store_true", help="no generated ones")
+    parser.add_argument("--user", type=int, help="as an ordinary user, by number")
     options = parser.parse_args()
     ground = Ground()
-    trial = Trial(os.path.abspath(options.binary), ground)
+    trial = Trial(os.path.abspath(options.binary), ground, options.user)
     wrong = good = 0
     try:
         if options.only is None:

@@ -70,7 +70,12 @@ extension BundleCheck {
                     addWarning(field, message, "choose another path")
                 }
             }
-            if device.kind != .fifo, !Preparation.makesNodes(rights: rights) { checkHostDevice(device, path, field) }
+            // What is mounted there stays, and ptmx is that of devpts.
+            let isMade =
+                path != "/dev/ptmx" && !spec.mounts.contains { lexicallyClean($0.destination).hasBytes(of: path) }
+            if isMade, device.kind != .fifo, !Preparation.makesNodes(rights: rights) {
+                checkHostDevice(device, path, field)
+            }
         }
         if let places { checkNodes(spec, places) }
     }

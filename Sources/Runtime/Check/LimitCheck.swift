@@ -61,11 +61,13 @@ extension BundleCheck {
                 }
             }
         }
-        if isRoot, manager == .cgroupfs {
+        if manager == .cgroupfs {
             for path in location.forbidden {
                 addError(
                     "linux.cgroupsPath", "\(path) cannot be made: it is not writable, or mounted read-only",
-                    "mount the cgroup file system writable")
+                    isRoot
+                        ? "mount the cgroup file system writable"
+                        : "leave it out, or have a part of the hierarchy delegated to the caller")
             }
         }
         for note in location.notes { addWarning(note.path, note.message) }

@@ -94,7 +94,9 @@ extension Lifecycle {
 
     private func hint(for error: RuntimeError, _ request: ExecRequest) -> String {
         guard case .step(let failure) = error, error.details.hint == nil else { return "" }
+        // A look into a file system whose answers a process gives may last for ever.
         guard let container = try? Container(request.id, in: store), container.record.pid > 0,
+            let mounts = try? Files.readText("/proc/\(container.record.pid)/mounts"), !mounts.holds(" fuse"),
             let places = try? Places(root: "/proc/\(container.record.pid)/root"),
             var spec = try? container.configuration(Spec.decodeForExec)
         else { return "" }
