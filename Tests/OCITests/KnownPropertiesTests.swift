@@ -44,7 +44,7 @@ import Testing
         #expect(
             limits.warnings.map(\.located) == [
                 "memory.limt: unknown property, which has no effect; did you mean limit?",
-                "pids.limit: given twice, and the last one counts (line 1, column 51)",
+                "pids.limit: given twice, and the last one counts (line 1, column 55)",
             ])
         #expect(limits.resources.pids?.limit == 2)
         let process = try Process.decode(
@@ -64,8 +64,8 @@ import Testing
             #expect(
                 error.problems.map(\.located) == [
                     "ociVersion: not a string: 1 (line 2, column 17)",
-                    "root.readonly: not true or false: 1 (line 3, column 38)",
-                    "process.cwd: missing (line 4, column 14)", "process.args: missing (line 4, column 14)",
+                    "root.readonly: not true or false: 1 (line 3, column 37)",
+                    "process.args: missing (line 4, column 14)", "process.cwd: missing (line 4, column 14)",
                 ])
         }
         let inspected = Spec.inspect(Array(text.utf8))
