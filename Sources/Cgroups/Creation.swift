@@ -61,8 +61,14 @@ public struct CloneTarget: Sendable {
         }
     }
 
-    /// Removes what was made, as far as nobody else uses it by now.
-    public func discard() { CgroupMaker(made: made).undo() }
+    /// Removes what was made, as far as nobody else uses it by now. The container's process may have gone on in a sibling
+    /// that nobody knows yet, and that is in there.
+    public func discard() {
+        let cgroup = Cgroup([CgroupDirectory(label: "", path: path)], made: made, isPermissive: false)
+        // Nothing can be done about a failure here.
+        if made.contains(path) { try? cgroup.killAll() }
+        try? cgroup.discard()
+    }
 }
 
 /// Makes directories, and remembers which.

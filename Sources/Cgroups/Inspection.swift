@@ -22,15 +22,35 @@ extension CgroupLocation {
         if !resources.unified.isEmpty, cgroup.unified == nil {
             problems.append(Problem(path: "linux.resources.unified", message: "this host has no cgroup2 hierarchy"))
         }
+        problems += foreignProblems(resources, cgroup)
         let places = Set(problems.map { $0.path })
         return problems + valueProblems(with: resources).filter { !places.contains($0.path) }
     }
 
     /// What of `linux.resources` has no effect here, and why, in the words of ``create(_:after:)``.
     public func notes(on resources: Resources) -> [Problem] {
-        var limits = trial(of: resources, .forecast(SettingList()))
+        let list = SettingList()
+        var limits = trial(of: resources, isUnifiedHost ? .forecast(list) : .list(list))
         _ = limits.tryEverything()
         return limits.notes
+    }
+
+    /// Files of cgroup2 whose controller belongs to a v1 hierarchy.
+    private func foreignProblems(_ resources: Resources, _ cgroup: Cgroup) -> [Problem] {
+        resources.unified.compactMap { entry in
+            let controller = String(decoding: entry.file.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
+            guard cgroup.v1(controller == "io" ? "blkio" : controller) != nil else { return nil }
+            return Problem(
+                path: "linux.resources.unified[\"\(entry.file)\"]",
+                message: "the \(controller) controller is not available: it belongs to a v1 hierarchy on this host")
+        }
+    }
+
+    /// Whether the kernel gives groups of v1 real time only where they are promised some (sched-rt-group.rst): without it
+    /// none of their processes gets a real-time policy.
+    public var rationsRealTime: Bool {
+        guard let place = directories.first(where: { !$0.isUnified && $0.has("cpu") }) else { return false }
+        return Files.exists("\(place.mountPoint)/cpu.rt_runtime_us")
     }
 
     // MARK: Values
@@ -119,9 +139,6 @@ extension CgroupLocation {
             let value = ControlValue(directory: place)
             let period = cpu.period.flatMap { Int64(exactly: $0) } ?? 100_000
             if let quota = cpu.quota { add("cpu.quota", value.bandwidthProblem(quota: quota, period: period)) }
-            if let burst = cpu.burst, burst > 0, (cpu.quota ?? -1) < 0 {
-                add("cpu.burst", "\(burst) is a burst without a quota")
-            }
             if let runtime = cpu.realtimeRuntime {
                 let period = cpu.realtimePeriod.flatMap { Int64(exactly: $0) } ?? 1_000_000
                 add("cpu.realtimeRuntime", value.realTimeProblem(runtime: runtime, period: period))

@@ -83,7 +83,7 @@ struct SyntaxMistake {
             if bytes.starts(with: [0xEF, 0xBB, 0xBF]), offset <= 3 {
                 return SyntaxMistake(0, "a byte order mark: save the file as UTF-8 without one")
             }
-            return bytes.allSatisfy(isSpace) ? SyntaxMistake(offset, "empty, nothing but blanks") : nil
+            return bytes.allSatisfy(isSpace) ? SyntaxMistake(offset, "there is nothing in it") : nil
         }
 
         var string: SyntaxMistake? {

@@ -17,6 +17,11 @@ public struct Problem: Sendable, Equatable, CustomStringConvertible {
         self.excerpt = excerpt
     }
 
+    /// The same thing at the same place of the document, wherever that is in a text.
+    public static func == (left: Problem, right: Problem) -> Bool {
+        left.path == right.path && left.message == right.message
+    }
+
     /// `mounts[3].destination: not absolute: "data"`.
     public var description: String {
         path.isEmpty ? message : "\(path): \(message)"

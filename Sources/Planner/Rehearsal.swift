@@ -186,7 +186,7 @@ public struct Rehearsal: Sendable {
     /// One that is written to takes its work directory at once.
     private func isReadOnlyOverlay(_ type: String, _ origin: Origin) -> Bool {
         guard type == "overlay", let mount = mount(of: origin) else { return false }
-        return !mount.data.contains { $0.begins(with: "upperdir=") || $0.begins(with: "workdir=") }
+        return !mount.data.contains { $0.begins(with: "upperdir=") }
     }
 
     /// Device nodes are tried in a file system of their own.

@@ -128,38 +128,145 @@ private func mismatch<Value>(_ read: () throws(JSONMismatch) -> Value) -> JSONMi
 
 @Suite struct JSONSyntaxTests {
     @Test(arguments: [
-        ("", "line 1, column 1: unexpected end"),
-        ("  \n", "line 2, column 1: unexpected end"),
-        ("{", "line 1, column 2: unexpected end"),
-        ("{\"a\":\n  [1, 2", "a[1]: line 2, column 8: unexpected end"),
-        ("{\"a\": \"x", "a: line 1, column 9: unexpected end"),
+        ("", "line 1, column 1: there is nothing in it"),
+        ("  \n", "line 2, column 1: there is nothing in it"),
+        ("{", "line 1, column 2: the text ends here, and \"{\" of line 1 is not closed"),
+        ("{\"a\":\n  [1, 2", "a[1]: line 2, column 8: the text ends here, and \"[\" of line 2 is not closed"),
         ("{} x", "line 1, column 4: text after the end of the document"),
         ("{}{}", "line 1, column 3: text after the end of the document"),
-        ("[1]\n\n]", "line 3, column 1: text after the end of the document"),
-        ("{\"a\": tru}", "a: line 1, column 10: neither true, false nor null"),
-        ("{\"a\": nope}", "a: line 1, column 8: neither true, false nor null"),
-        ("{\"a\": xyz}", "a: line 1, column 7: unexpected character"),
-        ("{'a': 1}", "line 1, column 2: unexpected character"),
-        ("{\"a\": 'b'}", "a: line 1, column 7: unexpected character"),
-        ("[NaN]", "[0]: line 1, column 2: unexpected character"),
-        ("[-Infinity]", "[0]: line 1, column 3: unexpected character"),
-        ("[\"a\nb\"]", "[0]: line 1, column 4: bad escape or character in a string"),
-        ("{a: 1}", "line 1, column 2: a quoted name expected"),
-        ("{\"a\" 1}", "a: line 1, column 6: \":\" expected"),
-        ("{\"a\": 1 \"b\": 2}", "a: line 1, column 9: \",\" or the end of the array or object expected"),
-        ("[1 2]", "[0]: line 1, column 4: \",\" or the end of the array or object expected"),
-        ("[1,]", "[1]: line 1, column 4: unexpected character"),
-        ("{\"a\":1,}", "line 1, column 8: unexpected character"),
-        ("[1, // x\n2]", "[1]: line 1, column 5: unexpected character"),
-        ("[\"\\x\"]", "[0]: line 1, column 4: bad escape or character in a string"),
+        ("[1]\n\n]", "line 3, column 1: a \"]\" too many"),
+        ("{\"a\": tru}", "a: line 1, column 7: tru is neither true, false nor null, and a text needs quotes"),
+        ("{\"a\": nope}", "a: line 1, column 7: nope is neither true, false nor null, and a text needs quotes"),
+        ("{\"a\": xyz}", "a: line 1, column 7: xyz is neither true, false nor null, and a text needs quotes"),
+        ("{'a': 1}", "line 1, column 2: a text in single quotes: JSON takes double ones"),
+        ("{\"a\": 'b'}", "a: line 1, column 7: a text in single quotes: JSON takes double ones"),
+        ("[NaN]", "[0]: line 1, column 2: NaN: JSON has no such number"),
+        ("[-Infinity]", "[0]: line 1, column 2: -Infinity: JSON has no such number"),
+        ("{a: 1}", "line 1, column 2: a name without quotes: write \"a\""),
+        ("[\"\\x\"]", "[0]: line 1, column 4: not an escape: a backslash itself is written \\\\"),
         ("[18446744073709551616]", "[0]: line 1, column 2: not a number of at most 64 bits"),
         ("{\"a\":{\"b\":-9223372036854775809}}", "a.b: line 1, column 12: not a number of at most 64 bits"),
-        ("[007]", "[0]: line 1, column 5: not a number of at most 64 bits"),
+        ("[007]", "[0]: line 1, column 2: 007: a number has no leading zeros, and JSON no octal numbers"),
         ("[1-2]", "[0]: line 1, column 3: not a number of at most 64 bits"),
         ("{\"a\\u0000b\": 1}", "line 1, column 4: a name holds a NUL character"),
     ])
     func saysWhatAndWhere(text: String, message: String) {
         #expect(failure(of: Array(text.utf8)) == message)
+    }
+
+    /// What people do, and where the mistake is: seldom where the parser gives up.
+    @Test(arguments: [
+        // Commas
+        ("{\"a\":1,}", "a: line 1, column 7: a comma before \"}\": JSON has none behind the last entry"),
+        ("{\"a\":1,\n\n}", "a: line 1, column 7: a comma before \"}\": JSON has none behind the last entry"),
+        ("[1,]", "[0]: line 1, column 3: a comma before \"]\": JSON has none behind the last entry"),
+        ("[1,,2]", "[1]: line 1, column 4: a comma too many"),
+        ("{,\"a\": 1}", "line 1, column 2: a comma too many"),
+        ("{\"a\": 1 \"b\": 2}", "a: line 1, column 8: a comma is missing here"),
+        ("{\"a\": 1\n \"b\": 2}", "a: line 1, column 8: a comma is missing here"),
+        ("[1 2]", "[0]: line 1, column 3: a comma is missing here"),
+        ("[{}{}]", "[0]: line 1, column 4: a comma is missing here"),
+        // Quotes
+        ("{\"a\": \"x", "a: line 1, column 7: the closing quote of this text is missing"),
+        ("[\"a\nb\"]", "[0]: line 1, column 2: the closing quote of this text is missing"),
+        ("{\"a\": \"x,\n\"b\": \"y\"}", "a: line 1, column 7: the closing quote of this text is missing"),
+        ("{\"a: 1,\n\"b\": 2}", "line 1, column 2: the closing quote of this text is missing"),
+        ("{\"a\": x\", \"b\": 1}", "a: line 1, column 7: the opening quote of this text is missing"),
+        ("{a\": 1}", "line 1, column 2: the opening quote of this text is missing"),
+        ("{\"a\": \"x\"y\"}", "a: line 1, column 9: a quote inside of a text has to be written \\\""),
+        ("{\"a\": \u{201C}x\u{201D}}", "a: line 1, column 7: a typographic quote: JSON takes the plain one, \""),
+        ("[\"a\tb\"]", "[0]: line 1, column 4: a tab inside of a text has to be written \\t"),
+        // Colons
+        ("{\"a\" 1}", "a: line 1, column 5: a colon is missing between the name and its value"),
+        ("{\"a\" = 1}", "a: line 1, column 6: \"=\", where \":\" belongs"),
+        ("{\"a\"}", "a: line 1, column 5: a name without a value"),
+        ("{\"a\", \"b\"}", "a: line 1, column 5: a name without a value"),
+        ("{\"a\": }", "a: line 1, column 7: a value is missing before this \"}\""),
+        ("{\"a\": , \"b\": 1}", "a: line 1, column 7: a value is missing before this comma"),
+        ("[\"a\": 1]", "[0]: line 1, column 5: a name with a value in an array: that takes an object, {...}"),
+        // Brackets
+        ("{\"a\": [1}", "a[0]: line 1, column 9: \"}\", where \"]\" belongs: \"[\" of line 1 is open"),
+        ("[{\"a\": 1]", "[0].a: line 1, column 9: \"]\", where \"}\" belongs: \"{\" of line 1 is open"),
+        ("{\"a\": 1}}", "line 1, column 9: a \"}\" too many"),
+        // What other languages have
+        ("[1, // x\n2]", "[1]: line 1, column 5: a comment: JSON has none"),
+        ("{\"a\": 1, /* x */ \"b\": 2}", "line 1, column 10: a comment: JSON has none"),
+        ("{\n# x\n\"a\": 1}", "line 2, column 1: a comment: JSON has none"),
+        ("[True]", "[0]: line 1, column 2: True: JSON writes true"),
+        ("[None]", "[0]: line 1, column 2: None: JSON writes null"),
+        ("[yes]", "[0]: line 1, column 2: yes: JSON writes true"),
+        ("\u{FEFF}{}", "line 1, column 1: a byte order mark: save the file as UTF-8 without one"),
+        ("{\u{A0}\"a\": 1}", "line 1, column 2: a blank that is none of JSON's, such as a no-break space"),
+        // Numbers
+        ("[0x1f]", "[0]: line 1, column 2: 0x1f: JSON has decimal numbers only"),
+        ("[+1]", "[0]: line 1, column 2: +1: a number has no plus sign"),
+        ("[.5]", "[0]: line 1, column 2: .5: a number has digits before and behind its point"),
+        ("[10m]", "[0]: line 1, column 2: 10m is no number: JSON has no units"),
+        ("[1.3.0]", "[0]: line 1, column 2: 1.3.0 is no number, and a text needs quotes"),
+    ])
+    func saysWhatAPersonDid(text: String, message: String) {
+        #expect(failure(of: Array(text.utf8)) == message)
+    }
+
+    @Test func saysThatAFileIsUTF16() {
+        #expect(failure(of: [0xFF, 0xFE, 0x7B, 0x00]) == "line 1, column 1: UTF-16, and JSON is UTF-8")
+    }
+
+    private func excerpt(of text: String) -> [Substring] {
+        do throws(JSONSyntaxError) {
+            _ = try JSONDocument(parsing: Array(text.utf8))
+            return []
+        } catch {
+            return error.excerpt.split(separator: "\n")
+        }
+    }
+
+    @Test func marksThePlaceInItsLine() {
+        #expect(excerpt(of: "{\n  \"é\": 1,\n\t\"b\": 2,\n}") == ["    3 | \"b\": 2,", "      |       ^"])
+        #expect(excerpt(of: "{\"é\": tru}") == ["    1 | {\"é\": tru}", "      |       ^"])
+    }
+
+    @Test func cutsALongLineAroundThePlace() throws {
+        let before = String(repeating: "\"é\", ", count: 10_000)
+        let lines = excerpt(of: "[\(before)nope, \(before)1]")
+        #expect(lines.count == 2)
+        #expect(lines.allSatisfy { $0.count < 130 })
+        let caret = try #require(
+            lines.last?.firstIndex(of: "^").map { lines[1].distance(from: lines[1].startIndex, to: $0) })
+        #expect(lines[0].dropFirst(caret).hasPrefix("nope, "))
+        #expect(lines[0].contains("| ...") && lines[0].hasSuffix("..."))
+    }
+
+    /// Whatever is changed in a text, its error has a line and a mark in it.
+    @Test func everyDamageHasAPlace() {
+        let text = Array(
+            #"""
+            {"a": ["é", -1.5e3, true, null, {"b": "x\n\u00e9", "c": [[], {}]}],
+            	"d": {"e": "f"}, "g": 7}
+            """#.utf8)
+        let foreign = Array("'#/\\\",:{}[]\n\t +.0xNIé\u{FEFF}".utf8) + [0xFF, 0x00]
+        var state: UInt64 = 7
+        func draw(_ count: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % count
+        }
+        for _ in 0..<20_000 {
+            var damaged = text
+            for _ in 0...draw(3) {
+                let place = draw(damaged.count)
+                switch draw(3) {
+                case 0: damaged.remove(at: place)
+                case 1: damaged.insert(foreign[draw(foreign.count)], at: place)
+                default: damaged.removeLast(min(draw(4), damaged.count - 1))
+                }
+            }
+            do throws(JSONSyntaxError) { _ = try JSONDocument(parsing: damaged) } catch {
+                #expect(error.line >= 1 && error.column >= 1 && !error.message.isEmpty)
+                #expect(error.excerpt.split(separator: "\n", omittingEmptySubsequences: false).count == 2)
+            }
+            _ = TextPlaces.find(["a[4].b", "d.e", "x"], in: damaged)
+            _ = TextPlaces.repeatedNames(in: damaged, atMost: 3)
+        }
     }
 
     @Test func refusesARawNUL() {

@@ -46,7 +46,10 @@ extension Containers {
             #expect(error.message.text?.contains("/absent") == true && error.hint.text?.isEmpty == false)
             let warning = try #require(findings.first { $0.severity == "warning" })
             #expect(warning.field == "process.capabilities.bounding[3]")
-            #expect(findings.count == 2 && findings.allSatisfy { $0.members.count == 4 })
+            #expect(findings.count == 2)
+            // Where the text is wrong, its line and column come along.
+            #expect(error.members.count == 4 && error.line.isNull)
+            #expect(warning.members.count == 6 && warning.line.integer == 1 && (warning.column.integer ?? 0) > 1)
         }
 
         @Test(.flag("check --format")) func `JSON of a good bundle is an empty array, and text is the default`() throws
@@ -66,8 +69,12 @@ extension Containers {
 
         @Test func `a property that has no effect is told`() throws {
             let told = try told(of: "root.readOnly") { $0.root.readOnly = true }
+            #expect(told.count == 1)
             #expect(
-                told == ["root.readOnly: warning: unknown property, which has no effect; did you mean readonly?"])
+                told.first?.hasPrefix(
+                    "root.readOnly: warning: unknown property, which has no effect; did you mean readonly? (line 1, column "
+                )
+                    == true)
         }
 
         @Test func `every problem of the document and of the host is told at once`() throws {
@@ -166,9 +173,12 @@ extension Containers {
             }
             let output = try check(bundle).output
             #expect(output.contains("hooks.createRuntime[0].path: stat /absent/hook: no such file"))
-            #expect(output.contains("hooks.poststop[0].path: /etc/passwd is not executable (chmod +x)"))
+            #expect(
+                output.contains(
+                    "hooks.poststop[0].path: /etc/passwd is not executable: mode 0644, owner 0:0 (chmod +x)"))
             // Those of the container are in the container.
-            #expect(output.contains("hooks.startContainer[0].path: stat /usr/bin/env in the root file system"))
+            #expect(
+                output.contains("hooks.startContainer[0].path: there is no /usr/bin/env in the root file system"))
             #expect(!output.contains("startContainer[1]"))
         }
 
@@ -180,7 +190,136 @@ extension Containers {
             }
             let output = try check(bundle).output
             #expect(output.contains("linux.devices[1].path: /dev/x is the path of linux.devices[0] too"))
-            #expect(output.contains("linux.devices[0].path: warning: mounts[7] is mounted at /dev/x"))
+            #expect(output.contains("linux.devices[0]: warning: not made, since mounts[7] is there"))
+        }
+
+        /// The kernel is asked what it thinks of options, as the container would ask it.
+        @Test(arguments: [
+            ("tmpfs", "nosuidd", "fsconfig nosuidd"), ("tmpfs", "size=100q", "Bad value for 'size'"),
+            ("tmpfs", "uid=abc", "fsconfig uid=abc"), ("tmpfs", "mode=rwx", "fsconfig mode=rwx"),
+            ("devpts", "gid=tty", "fsconfig gid=tty"),
+        ])
+        func `options that a file system does not take`(type: String, option: String, words: String) throws {
+            let bundle = try Bundle.minimal { $0.mount(type, at: "/n", option) }
+            let told = try told(of: "mounts[7]", by: bundle)
+            #expect(told.count == 1 && told.first?.contains(words) == true, "\(told)")
+            expectFailure(try bundle.create(), saying: "mounts[7]", words)
+        }
+
+        @Test func `mounts whose place cannot be`() throws {
+            let bundle = try Bundle.minimal {
+                $0.mount("tmpfs", at: "/bin/busybox/x")
+                $0.mount("tmpfs", at: "/bin/busybox")
+                $0.mount("tmpfs", at: "/")
+            }
+            let output = try check(bundle).output
+            #expect(
+                output.contains("mounts[7].destination: /bin/busybox is no directory, and /bin/busybox/x lies below it")
+            )
+            #expect(output.contains("mounts[8].destination: the source is a directory, and /bin/busybox"))
+            // What is mounted on the root is the root.
+            #expect(!output.contains("mounts[9]"))
+        }
+
+        @Test func `a program in a volume is found there`() throws {
+            let bundle = try Bundle.minimal()
+            let volume = try bundle.hostDirectory("volume")
+            try Files.write("#!/bin/sh\n", to: "\(volume)/tool", mode: 0o755)
+            bundle.config.bind(volume, to: "/volume", "ro")
+            bundle.config.run("/volume/tool")
+            try check(bundle).ok()
+            bundle.config.run("/volume/other")
+            #expect(try told(of: "process.args[0]", by: bundle).first?.contains("there is no /volume/other") == true)
+        }
+
+        @Test func `an option that a bind mount does not know is told as create tells it`() throws {
+            let bundle = try Bundle.minimal { $0.bind("/usr", to: "/bin", "readonly") }
+            let output = try check(bundle).ok().output
+            let message = "no effect on a bind mount: readonly"
+            #expect(output.contains("mounts[7].options: warning: \(message)\n"))
+            #expect(try bundle.run().errors.contains("mounts[7].options: \(message)"))
+        }
+
+        @Test func `a device where a directory is`() throws {
+            let told = try told(of: "linux.devices[0].path") {
+                $0.linux.devices = [["type": "c", "path": "/bin", "major": 1, "minor": 3]]
+            }
+            #expect(told == ["linux.devices[0].path: /bin is there already (choose another path)"])
+        }
+
+        @Test func `a filter that forbids the exec`() throws {
+            let told = try told(of: "linux.seccomp") {
+                $0.linux.seccomp = [
+                    "defaultAction": "SCMP_ACT_ALLOW",
+                    "syscalls": [["names": ["execve"], "action": "SCMP_ACT_ERRNO"]],
+                ]
+            }
+            #expect(told.count == 1 && told.first?.contains("does not permit execve") == true)
+        }
+
+        // MARK: What is checked
+
+        @Test(.flag("check --config", "plan --config"))
+        func `a configuration is named by itself, in a bundle, or relative to it`() throws {
+            let bundle = try Bundle.minimal { $0.hostname = 7 }
+            try bundle.save()
+            try Files.rename("\(bundle.directory)/config.json", to: "\(bundle.directory)/other.json")
+            for words in [
+                ["check", "\(bundle.directory)/other.json"], ["check", "--config", "other.json", bundle.directory],
+                ["check", "-f", "\(bundle.directory)/other.json", bundle.directory],
+            ] {
+                let outcome = try bundle.command(words).run()
+                #expect(outcome.status == 1 && outcome.output.hasPrefix("hostname: not a string: 7 (line 1, column "))
+            }
+            bundle.config.hostname = "x"
+            try bundle.save()
+            try Files.rename("\(bundle.directory)/config.json", to: "\(bundle.directory)/other.json")
+            for words in [
+                ["plan", "\(bundle.directory)/other.json"], ["plan", "--config", "other.json", bundle.directory],
+            ] {
+                #expect(try bundle.command(words).run().ok().output.contains("[hostname]"))
+            }
+        }
+
+        @Test func `a bundle without a root file system is planned, and told of`() throws {
+            let bundle = try Bundle.minimal { $0.root.path = "absent" }
+            try bundle.save()
+            let plan = try bundle.command(["plan", bundle.directory]).run().ok()
+            #expect(plan.output.contains("\(bundle.directory)/absent") && plan.errors.contains("root.path: realpath "))
+            let checked = try bundle.command(["check", bundle.directory]).run()
+            #expect(checked.status == 1 && checked.output.hasPrefix("root.path: realpath "))
+        }
+
+        @Test func `a text that is no JSON is shown`() throws {
+            let bundle = try Bundle.minimal()
+            bundle.configText = "{\n  \"ociVersion\": \"1.0.2\",\n}\n"
+            let outcome = try check(bundle)
+            #expect(outcome.status == 1)
+            #expect(
+                outcome.output == """
+                    ociVersion: line 2, column 24: a comma before "}": JSON has none behind the last entry
+                        2 | "ociVersion": "1.0.2",
+                          |                      ^
+
+                    """)
+        }
+
+        @Test func `names that are given twice, or unknown to exec and update, are told`() throws {
+            let bundle = try Bundle.sleeping()
+            bundle.configText = "\(bundle.config)".replacing("\"hostname\":", with: "\"hostname\":\"y\",\"hostname\":")
+            let checked = try check(bundle).ok().output
+            #expect(checked.contains("hostname: warning: given twice, and the last one counts (line 1, column "))
+            bundle.configText = nil
+            try bundle.create().ok()
+            try bundle.start().ok()
+            let limits = try bundle.hostFile("limits", #"{"pids": {"limitt": 5}, "memroy": {}}"#)
+            let updated = try bundle.command(["update", "--resources", limits, bundle.id]).run().ok()
+            #expect(updated.errors.contains("pids.limitt: unknown property, which has no effect; did you mean limit?"))
+            #expect(updated.errors.contains("memroy: unknown property, which has no effect; did you mean memory?"))
+            let process = try bundle.hostFile(
+                "process", #"{"args": ["/bin/true"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "termnal": true}"#)
+            let executed = try bundle.command(["exec", "--process", process, bundle.id]).run().ok()
+            #expect(executed.errors.contains("termnal: unknown property, which has no effect; did you mean terminal?"))
         }
 
         // MARK: Namespaces and ids
@@ -214,8 +353,10 @@ extension Containers {
                 $0.linux.resources.hugepageLimits = [["pageSize": "3MB", "limit": 0]]
                 $0.linux.resources.cpu = ["cpus": "0-100000"]
                 $0.linux.resources.unified = ["nosuch.max": "1"]
+                $0.linux.sysctl = ["net.ipv4.ip_forward": "on"]
             }
             let output = try check(bundle).output
+            #expect(output.contains("linux.sysctl[\"net.ipv4.ip_forward\"]: write "))
             #expect(output.contains("process.rlimits[0].hard: 1099511627776 is above /proc/sys/fs/nr_open"))
             #expect(
                 output.contains("linux.resources.hugepageLimits[0].pageSize: this machine has no huge pages of 3MB"))

@@ -18,6 +18,27 @@ extension Containers {
 }
 
 extension Containers {
+    /// `Tests/Check` on this host: what apus says before and after something goes wrong. `APUS_SLOW` makes it thousands of
+    /// configurations.
+    @Suite(
+        .enabled(if: Host.python != nil, "needs Python: apt-get install python3"),
+        .beyondRunc("has neither the command nor the words"))
+    struct VerdictTests {
+        @Test(.timeLimit(.minutes(15)))
+        func `what check says of fixtures and of generated configurations is what create does`() throws {
+            let count = getenv("APUS_SLOW") == nil ? "200" : "4000"
+            let output = try HostScript.output("verdicts.py", in: "Check", "--count", count, limit: 800)
+            #expect(output.contains(" 0 verdicts are wrong"), "\(output.suffix(4000))")
+        }
+
+        @Test func `of each usual mistake just the words are said that help`() throws {
+            let output = try HostScript.output("mistakes.py", in: "Check", limit: 200)
+            #expect(output.contains(" 0 messages are wrong"), "\(output.suffix(4000))")
+        }
+    }
+}
+
+extension Containers {
     /// `Tests/Engines` on this host.
     @Suite(.enabled(if: getenv("APUS_SLOW") != nil, "slow: set APUS_SLOW")) struct EngineTests {
         @Test(

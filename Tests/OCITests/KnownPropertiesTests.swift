@@ -39,6 +39,39 @@ import Testing
             ])
     }
 
+    @Test func partsOfAConfigurationAreLookedAtToo() throws {
+        let limits = try Resources.inspect(Array(#"{"memory": {"limt": 5}, "pids": {"limit": 1, "limit": 2}}"#.utf8))
+        #expect(
+            limits.warnings.map(\.located) == [
+                "memory.limt: unknown property, which has no effect; did you mean limit?",
+                "pids.limit: given twice, and the last one counts (line 1, column 55)",
+            ])
+        #expect(limits.resources.pids?.limit == 2)
+        let process = try Process.decode(
+            Array(#"{"args": ["a"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "trminal": 1}"#.utf8))
+        #expect(
+            process.warnings.map(\.located) == [
+                "trminal: unknown property, which has no effect; did you mean terminal?"
+            ])
+    }
+
+    @Test func problemsKnowTheirPlaceInTheText() throws {
+        let text = "{\n  \"ociVersion\": 1,\n  \"root\": {\"path\": \"r\", \"readonly\": 1},\n  \"process\": {}\n}"
+        do throws(SpecError) {
+            _ = try Spec.decode(Array(text.utf8))
+            Issue.record("it was accepted")
+        } catch {
+            #expect(
+                error.problems.map(\.located) == [
+                    "ociVersion: not a string: 1 (line 2, column 17)",
+                    "root.readonly: not true or false: 1 (line 3, column 37)",
+                    "process.args: missing (line 4, column 14)", "process.cwd: missing (line 4, column 14)",
+                ])
+        }
+        let inspected = Spec.inspect(Array(text.utf8))
+        #expect(inspected.problems.allSatisfy { $0.place != nil })
+    }
+
     @Test func namesThatAreDataAndOtherPlatformsAreLeftAlone() throws {
         let bytes = try document {
             $0["annotations"] = ["org.example.anything": "x"]

@@ -102,6 +102,7 @@ public struct BundleCheck {
         if let process = spec.process {
             checkIdentity(process, spec.linux)
             checkRlimits(process, spec.linux)
+            checkScheduling(process, spec)
             checkCapabilities(process)
             checkSecurity(process)
         }

@@ -13,17 +13,21 @@ extension BundleCheck {
                 if kind == .startContainer {
                     checkInside(hook, field, spec, places)
                 } else if let host {
-                    checkOutside(hook, field, host)
+                    checkOutside(hook, field, host, isLate: kind == .poststop)
                 }
             }
         }
     }
 
-    private mutating func checkOutside(_ hook: Hook, _ field: String, _ host: Places) {
+    /// - Parameter isLate: whether the container has lived by then: such a hook is only warned of.
+    private mutating func checkOutside(_ hook: Hook, _ field: String, _ host: Places, isLate: Bool) {
         do { _ = try Files.status(hook.path, follow: true) } catch {
-            return failure(field, error, "install it, or correct the path")
+            let hint = "install it, or correct the path"
+            return isLate ? addWarning(field, "\(error)", hint) : failure(field, error, hint)
         }
-        tell(ProgramSearch(host, Identity(caller: ()), ground: "on this host").judge(hook.path), field)
+        var outcome = ProgramSearch(host, Identity(caller: ()), ground: "on this host").judge(hook.path)
+        if isLate, case .fails(let failure) = outcome { outcome = .mayFail(failure) }
+        tell(outcome, field)
     }
 
     /// Those of the last kind run in the container, from its root.
@@ -57,12 +61,21 @@ extension BundleCheck {
             if let usual = Plan.defaultDevices.first(where: { $0.path == path }),
                 (device.major, device.minor) != (usual.major, usual.minor)
             {
-                addWarning(
-                    field,
-                    "\(path) is \(device.major):\(device.minor), and everybody expects \(usual.major):\(usual.minor)",
-                    "choose another path")
+                let message =
+                    "\(path) is \(device.major):\(device.minor), and everybody expects \(usual.major):\(usual.minor)"
+                // Streams of the caller that are the host's null device become the container's.
+                if path == "/dev/null", !NullStreams.ofCaller(rights.caller).isEmpty {
+                    addError(field, message + ", as standard streams that are to be it", "choose another path")
+                } else {
+                    addWarning(field, message, "choose another path")
+                }
             }
-            if device.kind != .fifo, !Preparation.makesNodes(rights: rights) { checkHostDevice(device, path, field) }
+            // What is mounted there stays, and ptmx is that of devpts.
+            let isMade =
+                path != "/dev/ptmx" && !spec.mounts.contains { lexicallyClean($0.destination).hasBytes(of: path) }
+            if isMade, device.kind != .fifo, !Preparation.makesNodes(rights: rights) {
+                checkHostDevice(device, path, field)
+            }
         }
         if let places { checkNodes(spec, places) }
     }
@@ -131,6 +144,10 @@ extension BundleCheck {
     }
 
     mutating func checkNetDevices(_ linux: Linux) {
+        for device in linux.netDevices where device.hostName == "lo" {
+            addError(
+                "linux.netDevices[\"lo\"]", "lo belongs to its network namespace", "leave it out: each has its own")
+        }
         for device in linux.netDevices where !Files.exists("/sys/class/net/\(device.hostName)") {
             addError(
                 "linux.netDevices[\"\(device.hostName)\"]", "this host has no network device \(device.hostName)",

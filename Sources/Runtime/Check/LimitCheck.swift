@@ -26,6 +26,23 @@ extension BundleCheck {
         }
     }
 
+    /// A score below the caller's own, and a real-time policy in a group that has no real time.
+    mutating func checkScheduling(_ process: OCI.Process, _ spec: Spec) {
+        let mayLower = ThisProcess.capabilities & 1 << 24 != 0  // CAP_SYS_RESOURCE
+        if let score = process.oomScoreAdj, !mayLower, let own = try? Files.readText("/proc/self/oom_score_adj"),
+            let own = Int32(own), score < own
+        {
+            addError("process.oomScoreAdj", "\(score) is below the caller's own, \(own)", Rights.scoreHint)
+        }
+        guard let policy = process.scheduler?.policy, policy == .fifo || policy == .roundRobin, manager != .disabled,
+            let location = try? location(for: spec), location.rationsRealTime,
+            (spec.linux.resources?.cpu?.realtimeRuntime ?? 0) <= 0
+        else { return }
+        addError(
+            "process.scheduler", "the container's cgroup has no real time to give",
+            "set linux.resources.cpu.realtimeRuntime")
+    }
+
     // MARK: Cgroups
 
     mutating func checkCgroup(_ spec: Spec) {
@@ -44,11 +61,13 @@ extension BundleCheck {
                 }
             }
         }
-        if isRoot, manager == .cgroupfs {
+        if manager == .cgroupfs {
             for path in location.forbidden {
                 addError(
                     "linux.cgroupsPath", "\(path) cannot be made: it is not writable, or mounted read-only",
-                    "mount the cgroup file system writable")
+                    isRoot
+                        ? "mount the cgroup file system writable"
+                        : "leave it out, or have a part of the hierarchy delegated to the caller")
             }
         }
         for note in location.notes { addWarning(note.path, note.message) }
@@ -137,22 +156,22 @@ extension BundleCheck {
             } else {
                 addError(
                     field,
-                    "there is no /proc/sys/\(path) on this kernel\(Self.suggestion(for: path))",
+                    "there is no /proc/sys/\(path) on this kernel",
                     isOfDevice
                         ? "the network device has to be there when the container is made: see linux.netDevices"
-                        : "correct the key, or load the kernel module that has it")
+                        : Self.suggestion(for: path) ?? "correct the key, or load the kernel module that has it")
             }
         }
     }
 
     /// The nearest parameter in the same directory.
-    private static func suggestion(for path: String) -> String {
-        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+    private static func suggestion(for path: String) -> String? {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
         let directory = String(Substring(path.utf8[..<slash]))
         let name = String(Substring(path.utf8[slash...].dropFirst()))
         // A directory that is not there has none.
         let names = (try? Files.list("/proc/sys/\(directory)")) ?? []
-        return Suggestion.phrase(for: name, among: names)
+        return Suggestion.nearest(to: name, among: names).map { "did you mean \(directory)/\($0)?" }
     }
 
     static func number(_ file: String) -> UInt64? { (try? Files.readText(file)).flatMap { UInt64($0) } }

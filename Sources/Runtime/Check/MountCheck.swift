@@ -64,7 +64,10 @@ extension BundleCheck {
         let isLate = mount.action == .new && mount.type == "tmpfs"
         if mount.attributes.set.contains(.readOnly), !isLate { rights.insert(.readOnly) }
         if mount.attributes.set.contains(.noExec) { rights.insert(.noExec) }
-        if mount.action == .new, mount.type == "proc" { rights.insert(.isProc) }
+        if mount.action == .new, mount.type == "proc" { rights.formUnion([.isProc, .isFixed]) }
+        if mount.action == .new, ["sysfs", "devpts", "mqueue", "cgroup", "cgroup2"].contains(mount.type) {
+            rights.insert(.isFixed)
+        }
         return rights
     }
 
@@ -167,7 +170,11 @@ extension BundleCheck {
             addError(field, "there is no \(destination) whose mount could be changed", "mount something there before")
         case .failed(.notDirectory, let place):
             addError(field, "\(place.path) is no directory, and \(destination) lies below it", "correct the path")
-        case .found, .failed, .unknown: break
+        case .found(let place):
+            if places.isMountPoint(place) { return }
+            addError(
+                field, "nothing is mounted at \(destination)", "mount something there before, or leave remount out")
+        case .failed, .unknown: break
         }
     }
 

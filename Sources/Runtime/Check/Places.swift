@@ -32,6 +32,8 @@ final class Places {
         static var noExec: MountRights { MountRights(rawValue: 2) }
         /// A procfs, in which only certain things may be mounted.
         static var isProc: MountRights { MountRights(rawValue: 4) }
+        /// One of the kernel's own file systems, in which nothing can be made.
+        static var isFixed: MountRights { MountRights(rawValue: 8) }
     }
 
     /// A place that is there.
@@ -76,6 +78,28 @@ final class Places {
         let descriptor = try Descriptor.open(source, noFollow ? [.path, .noFollow] : [.path])
         let kind = try descriptor.status().kind
         return (.tree(table.add(descriptor)), kind)
+    }
+
+    /// What a directory shows, as the content of a mount: what is copied from it looks like it.
+    func content(of place: Place) -> Content {
+        guard let descriptor = open(place) else { return .empty }
+        return .tree(table.add(descriptor))
+    }
+
+    /// The names in a directory; none where it is not one of the host.
+    func names(in place: Place) -> [String] {
+        guard let descriptor = open(place) else { return [] }
+        return (try? Files.list("/proc/self/fd/\(descriptor.number)")) ?? []
+    }
+
+    /// Whether something is mounted at a place itself, or was on the host.
+    func isMountPoint(_ place: Place) -> Bool {
+        if place.relative.isEmpty { return place.status != nil || place.kind == .directory }
+        guard case .tree(let number) = place.content, let descriptor = open(place),
+            let own = try? Files.mountID("/proc/self/fd/\(descriptor.number)"),
+            let above = try? Files.mountID("/proc/self/fd/\(number)")
+        else { return true }
+        return own != above
     }
 
     // MARK: What changes

@@ -9,7 +9,11 @@ extension BundleCheck {
         let field = "process.args[0]"
         let outcome = ProgramSearch(places, Identity(process, spec.linux)).find(process)
         switch outcome {
-        case .runs, .unknown: break
+        case .runs: break
+        case .unknown:
+            addWarning(
+                field,
+                "could not be checked: \(process.args.first ?? "") would be in what only the container can look into")
         case .fails(let failure):
             // What hooks do to the root file system nobody can know.
             if failure.mayComeWithHooks, Self.hasEarlyHooks(spec) {
@@ -26,24 +30,36 @@ extension BundleCheck {
         !(spec.hooks.prestart.isEmpty && spec.hooks.createRuntime.isEmpty && spec.hooks.createContainer.isEmpty)
     }
 
+    /// The directory is made where it is missing, and entered, by the container's root first, and then by the process itself.
     private mutating func checkDirectory(_ process: OCI.Process, _ spec: Spec, _ places: Places) {
         let field = "process.cwd"
+        let root = Identity(rootOf: spec.linux)
         let identity = Identity(process, spec.linux)
-        switch places.look(process.cwd, visit: ProgramSearch.searching(as: identity)) {
+        func mayEnter(_ place: Places.Place) -> Bool {
+            place.status.map { root.has(.execute, to: $0) || identity.has(.execute, to: $0) } ?? true
+        }
+        let outcome = places.look(process.cwd) { mayEnter($0) ? nil : .accessDenied }
+        switch outcome {
         case .found(let place):
             if !place.isDirectory {
                 addError(field, "\(process.cwd) is not a directory in the root file system", "name a directory")
-            } else if let status = place.status, !identity.has(.execute, to: status) {
-                addError(
-                    field, "\(place.path) may not be entered by uid \(identity.uid): \(Identity.text(of: status))",
-                    "chmod +x, or name another directory")
+            } else if !mayEnter(place) {
+                addError(field, ProgramSearch.text(of: place, identity), "chmod +x, or name another directory")
             }
         case .missing(let place, let names):
-            // What is missing is made.
-            places.make(names, below: place, isDirectory: true)
+            let isClosed = place.status.map { !root.has(.write, to: $0) } ?? place.rights.contains(.isFixed)
+            if isClosed || (isRoot && !places.permits(.write, place)) {
+                addError(
+                    field,
+                    "there is no \(process.cwd), and it cannot be made in \(place.path)"
+                        + (place.status.map { ": \(Identity.text(of: $0))" } ?? ""),
+                    "make it in the image, or name another directory")
+            } else {
+                places.make(names, below: place, isDirectory: true)
+            }
         case .failed(.notDirectory, let place):
             addError(field, "\(place.path) is not a directory in the root file system", "name a directory")
-        case .failed(.accessDenied, let place) where place.status.map { !identity.has(.execute, to: $0) } ?? false:
+        case .failed(.accessDenied, let place) where !mayEnter(place):
             addError(field, ProgramSearch.text(of: place, identity), "chmod +x, or name another directory")
         case .failed, .unknown: break
         }

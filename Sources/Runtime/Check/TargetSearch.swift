@@ -92,8 +92,11 @@ struct TargetSearch {
 
     private func make(_ names: [String], below place: Places.Place, _ path: String, isDirectory: Bool) -> Outcome {
         if let obstacle = obstacle(at: place) { return .bad(obstacle) }
-        if place.rights.contains(.isProc) {
-            return .bad(Obstacle(message: "there is no \(path), and nothing can be made in a procfs", hint: ""))
+        if place.rights.contains(.isFixed) {
+            return .bad(
+                Obstacle(
+                    message: "there is no \(path), and nothing can be made in \(place.path)",
+                    hint: "choose a place that is there"))
         }
         if let status = place.status, !maker.has(.write, to: status) {
             return .bad(

@@ -212,7 +212,9 @@ public struct Preparation {
 
     static func checkTerminal(_ terminal: Bool, detaches: Bool, socket: String?) throws(RuntimeError) {
         if terminal, detaches, socket == nil {
-            throw .usage("cannot allocate tty if apus will detach without setting console socket")
+            throw .usage(
+                "cannot allocate tty if apus will detach without setting console socket"
+                    + " (give --console-socket, or set process.terminal to false)")
         }
         if !(terminal && detaches), socket != nil {
             throw .usage("cannot use console socket if apus will not detach or allocate tty")

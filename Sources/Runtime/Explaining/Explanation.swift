@@ -1,3 +1,4 @@
+internal import JSON
 internal import Kernel
 internal import Launch
 internal import OCI
@@ -31,7 +32,11 @@ extension Lifecycle {
         if let id = subject.id, let named = naming(error, id) { return named }
         let hint: String
         switch subject {
-        case .none, .container: return error
+        case .none: return error
+        case .container(let id) where error.isAboutStatus, .start(let id) where error.isAboutStatus:
+            hint = wayOut(for: id)
+        case .execution(let request) where error.isAboutStatus: hint = wayOut(for: request.id)
+        case .container: return error
         case .creation(let request): hint = Checkup(request, rootless).hint(for: error, tellsMore: true)
         case .start(let id): hint = checkup(ofCreated: id)?.hint(for: error, tellsMore: false) ?? ""
         case .execution(let request): hint = self.hint(for: error, request)
@@ -44,7 +49,7 @@ extension Lifecycle {
     private static var grammar: String { "letters, digits and _ + - . make an id, 1024 of them at most" }
 
     private func naming(_ error: RuntimeError, _ id: String) -> RuntimeError? {
-        let name = Excerpt.quoted(id)
+        let name = JSONWriter.excerpt(id)
         switch error {
         case .invalidID(.empty): return .explained(error, hint: Self.grammar)
         case .invalidID(.invalidFormat): return .explained(error, subject: name, hint: Self.grammar)
@@ -61,6 +66,21 @@ extension Lifecycle {
         }
     }
 
+    /// What somebody can do about the state of a container.
+    private func wayOut(for id: String) -> String {
+        // Where the state cannot be read either, that is another matter.
+        guard let status = try? Container(id, in: store).status() else { return "" }
+        let advice =
+            switch status {
+            case .creating: ""
+            case .created: ": \"apus start \(id)\" starts it"
+            case .running: ": \"apus kill \(id) KILL\" ends it"
+            case .paused: ": \"apus resume \(id)\" lets it go on"
+            case .stopped: ": \"apus delete \(id)\" removes it"
+            }
+        return "it is \(status.rawValue)\(advice)"
+    }
+
     // MARK: What check knows
 
     /// A container that was created is looked at with its own copy of the configuration.
@@ -74,7 +94,9 @@ extension Lifecycle {
 
     private func hint(for error: RuntimeError, _ request: ExecRequest) -> String {
         guard case .step(let failure) = error, error.details.hint == nil else { return "" }
+        // A look into a file system whose answers a process gives may last for ever.
         guard let container = try? Container(request.id, in: store), container.record.pid > 0,
+            let mounts = try? Files.readText("/proc/\(container.record.pid)/mounts"), !mounts.holds(" fuse"),
             let places = try? Places(root: "/proc/\(container.record.pid)/root"),
             var spec = try? container.configuration(Spec.decodeForExec)
         else { return "" }
@@ -113,8 +135,11 @@ private struct Checkup {
         let told = details.problems.isEmpty ? [details.field ?? ""] : details.problems.map { $0.path }
         var hints: [String] = []
         let match = findings.first { finding in told.contains { Self.isSame(finding.field, $0, error) } }
-        if let match, details.hint == nil, details.problems.isEmpty {
-            hints.append(Self.text(match.message, match.hint, errno: error.errno))
+        // What most likely is wrong with a limit the kernel's answer does not tell: two bounds have the same.
+        let isOpen = details.hint == nil || details.field?.begins(with: "process.rlimits") == true
+        if let match, isOpen, details.problems.isEmpty {
+            hints.append(
+                error.text.holds(match.message) ? match.hint : Self.text(match.message, match.hint, errno: error.errno))
         } else if match == nil, details.hint == nil, error.errno == .accessDenied, let path = details.path,
             let obstacle = PathRights.obstacle(on: path)
         {
@@ -140,6 +165,7 @@ private struct Checkup {
         if finding == place || finding.begins(with: "\(place).") || finding.begins(with: "\(place)[") { return true }
         if place.begins(with: "\(finding).") || place.begins(with: "\(finding)[") { return true }
         if place == "--bundle" { return finding == "bundle" }
+        if place.isEmpty { return finding == "config.json" }
         guard place.begins(with: "process.args"), case .step = error else { return false }
         return finding == "process.args[0]" || finding == "linux.seccomp"
     }
@@ -155,6 +181,12 @@ private struct Checkup {
 }
 
 extension RuntimeError {
+    /// Whether the container is in the wrong state, and nothing is said of what to do.
+    fileprivate var isAboutStatus: Bool {
+        guard case .status(let text) = self else { return false }
+        return text.utf8.last != UInt8(ascii: ")")
+    }
+
     /// The kernel's answer, if there is one.
     fileprivate var errno: Errno? {
         switch self {
@@ -164,12 +196,5 @@ extension RuntimeError {
         case .explained(let error, _, _): error.errno
         default: nil
         }
-    }
-}
-
-/// What somebody has typed, for a message.
-enum Excerpt {
-    static func quoted(_ text: String) -> String {
-        text.utf8.count > 80 ? "\"\(String(decoding: text.utf8.prefix(80), as: UTF8.self))...\"" : "\"\(text)\""
     }
 }
