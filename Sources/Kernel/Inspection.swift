@@ -7,15 +7,15 @@ extension Process {
     /// kernel, field 52 of /proc/PID/stat tells it of a process that has ended and is not reaped yet, to who may trace
     /// it.
     /// - Returns: nil if the process is gone and nobody has kept how it ended.
-    public borrowing func waitForStranger() throws(SystemError) -> ExitStatus? {
+    public borrowing func waitForNonChild() throws(SystemError) -> ExitStatus? {
         while !(try hasEnded(within: -1)) {}
-        if let status = endOfStranger() { return status }
+        if let status = endOfNonChild() { return status }
         // It is being reaped right now, or whoever should do it takes his time: POLLHUP says that it is done.
         _ = try Wait.occurred([(descriptor.number, 0)], milliseconds: 1000)
-        return endOfStranger()
+        return endOfNonChild()
     }
 
-    private borrowing func endOfStranger() -> ExitStatus? { endOfReaped() ?? endOfUnreaped() ?? endOfReaped() }
+    private borrowing func endOfNonChild() -> ExitStatus? { endOfReaped() ?? endOfUnreaped() ?? endOfReaped() }
 
     private borrowing func endOfReaped() -> ExitStatus? {
         var status: Int32 = 0

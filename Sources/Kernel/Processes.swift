@@ -228,7 +228,7 @@ public enum ThisProcess {
     }
 
     /// Reaps a child that has ended, unless it is `process`, whose end somebody waits for; false if there is none.
-    public static func reapStranger(besides process: borrowing Process) -> Bool {
+    public static func reapOrphan(besides process: borrowing Process) -> Bool {
         var result = ck_exit()
         guard unsafe ck_wait_any(WNOHANG | WNOWAIT, &result) == 0, result.pid > 0, result.pid != process.pid else {
             return false

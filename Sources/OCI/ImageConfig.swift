@@ -44,8 +44,9 @@ public struct ImageConfig: Sendable, Equatable {
         self.refusedLabels = refusedLabels
     }
 
-    /// Whether an annotation has an effect on the runtime: an image does not decide about that.
+    /// Whether an annotation has an effect on a runtime: on files of the host, on systemd, on CRIU. An image does not decide
+    /// about that.
     static func hasEffect(_ key: String) -> Bool {
-        ["run.oci.", "org.systemd.property."].contains { key.begins(with: $0) }
+        ["run.oci.", "org.systemd.property.", "org.criu."].contains { key.begins(with: $0) }
     }
 }

@@ -10,7 +10,7 @@ import Testing
           "Env": ["PATH=/bin", "FOO=bar=baz"], "Entrypoint": ["/bin/app"], "Cmd": ["--fast", ""],
           "Volumes": {"/var/data": {}, "/log": {}}, "WorkingDir": "/home", "StopSignal": "SIGKILL",
           "Labels": {"com.example.x": "y", "org.opencontainers.image.author": "label", "run.oci.hooks.stdout": "/etc/cron.d/x",
-                     "org.systemd.property.CollectMode": "'inactive'"}},
+                     "org.systemd.property.CollectMode": "'inactive'", "org.criu.config": "/x"}},
          "rootfs": {"type": "layers", "diff_ids": []}, "history": []}
         """
 
@@ -38,8 +38,8 @@ import Testing
 
     @Test func anImageDoesNotDecideAboutTheRuntime() throws {
         let image = try decoded(Self.document)
-        #expect(image.refusedLabels == ["org.systemd.property.CollectMode", "run.oci.hooks.stdout"])
-        #expect(!image.annotations.contains { $0.key.hasPrefix("run.oci.") || $0.key.hasPrefix("org.systemd.") })
+        #expect(image.refusedLabels == ["org.criu.config", "org.systemd.property.CollectMode", "run.oci.hooks.stdout"])
+        #expect(!image.annotations.contains { !$0.key.hasPrefix("org.opencontainers.") && $0.key != "com.example.x" })
     }
 
     @Test(arguments: [
@@ -109,6 +109,15 @@ import Testing
         #expect(process.args == ["/bin/app", "sh"])
         #expect(process.env == ["PATH=/bin", "FOO=bar=baz"])
         #expect(!process.terminal)
+    }
+
+    /// One id is enough for root; for somebody else the runtime has to find more.
+    @Test func aRootlessContainerOfSomebodyElseIsMappedByTheRuntime() throws {
+        var template = SpecTemplate(rootless: SpecTemplate.Rootless(uid: 5, gid: 6))
+        #expect(try Spec.decode(template.json()).linux.uidMappings.count == 1)
+        template.process.user = User(uid: 1000)
+        let linux = try Spec.decode(template.json()).linux
+        #expect(linux.uidMappings.isEmpty && linux.gidMappings.isEmpty && linux.creates(.user))
     }
 
     @Test func withoutATerminalThereIsNoKindOfOne() throws {

@@ -10,7 +10,7 @@ public struct CgroupForecast: Sendable, Equatable {
     public let settings: [CgroupInspection.Setting]
     /// The rules for devices, those of every container behind the configuration's, and what enforces them.
     public let deviceRules: [String]
-    public let deviceKeeper: String
+    public let deviceEnforcement: String
 }
 
 extension CgroupLocation {
@@ -20,7 +20,7 @@ extension CgroupLocation {
         let cgroup = Cgroup(directories, made: directories.map { $0.path }, isPermissive: isPermissive)
         var limits = Limits(cgroup, resources, .creation, "", .forecast(list))
         limits.listEverything()
-        let keeper =
+        let enforcement =
             if let directory = cgroup.v1("devices") {
                 "\(directory)/devices.deny and devices.allow"
             } else if let unified = cgroup.unified {
@@ -31,7 +31,7 @@ extension CgroupLocation {
         return CgroupForecast(
             directories: directories.map { $0.path }, unit: place?.unit.name,
             settings: Cgroup.settings(resources, list, limits.notes),
-            deviceRules: keeper.isEmpty ? [] : DeviceRules.complete(resources.devices).map { $0.text },
-            deviceKeeper: keeper)
+            deviceRules: enforcement.isEmpty ? [] : DeviceRules.complete(resources.devices).map { $0.text },
+            deviceEnforcement: enforcement)
     }
 }

@@ -115,7 +115,9 @@ extension CommandEntry {
             WorkingDir and User; Volumes become file systems in memory, and Labels, StopSignal and ExposedPorts \
             annotations (image-spec, conversion.md). The root file system can be written to then. Names of users and \
             groups are looked up in ROOTFS, and refused without --rootfs. Labels that would mean something to the \
-            runtime are left out, and a warning names them. Capabilities and namespaces are those of every spec.
+            runtime are left out, and a warning names them. Capabilities and namespaces are those of every spec. With \
+            --rootless, a user that is not root leaves the mapping of ids to the runtime, which takes what \
+            /etc/subuid and /etc/subgid grant.
             """,
         ],
         examples: [

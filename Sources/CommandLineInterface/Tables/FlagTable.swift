@@ -32,7 +32,7 @@ extension Flag {
             .logLevel, [],
             .choice([Choice("error"), Choice("warning", aliases: ["warn"]), Choice("info"), Choice("debug")]),
             .logging, "The least important lines that are written", initial: "info"),
-        Flag(.debug, [], .none, .logging, "The same as --log-level=debug"),
+        Flag(.debug, [], .none, .logging, "Follow the command part by part, with times: the same as --log-level=debug"),
         Flag(
             .timing, [], .file("FILE"), .logging,
             "Write when each part of the command began and ended to FILE, for a trace viewer, or as text if it is -"),

@@ -185,8 +185,11 @@ public struct SpecTemplate: Sendable, Equatable {
 
     private func encodeLinux(_ writer: inout JSONWriter) {
         if let rootless {
-            Self.encodeMapping("uidMappings", of: rootless.uid, to: &writer)
-            Self.encodeMapping("gidMappings", of: rootless.gid, to: &writer)
+            // Of somebody else the one id of the caller is not enough: the runtime maps what /etc/subuid grants.
+            if process.user == User() {
+                Self.encodeMapping("uidMappings", of: rootless.uid, to: &writer)
+                Self.encodeMapping("gidMappings", of: rootless.gid, to: &writer)
+            }
         } else {
             writer.member(
                 "resources",

@@ -53,7 +53,7 @@ struct Foreground: ~Copyable {
     private borrowing func passSignals(to process: borrowing Kernel.Process) throws(SystemError) {
         while let signal = try signals.next() {
             switch signal {
-            case Signals.childChanged: while ThisProcess.reapStranger(besides: process) {}
+            case Signals.childChanged: while ThisProcess.reapOrphan(besides: process) {}
             case Signals.windowChanged: relay?.resize()
             case Signals.urgent: break
             case Signals.stop where relay != nil: relay?.suspend()

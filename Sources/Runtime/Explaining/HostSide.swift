@@ -29,8 +29,8 @@ public struct HostSide: Sendable {
             for remark in setting.remarks { lines.append(("note    \(remark)", field)) }
         }
         for rule in cgroup.deviceRules { lines.append(("device  \(rule)", "linux.resources.devices")) }
-        if !cgroup.deviceKeeper.isEmpty {
-            lines.append(("note    the rules for devices go to \(cgroup.deviceKeeper)", "linux.resources.devices"))
+        if !cgroup.deviceEnforcement.isEmpty {
+            lines.append(("note    the rules for devices go to \(cgroup.deviceEnforcement)", "linux.resources.devices"))
         }
         for (field, hook) in hooks { lines.append(("hook    \(Self.text(hook))", field)) }
         return "---- the host: what it does beside\n" + lines.map { "\($0.0)    [\($0.1)]\n" }.joined()

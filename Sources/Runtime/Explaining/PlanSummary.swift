@@ -192,7 +192,7 @@ public struct PlanSummary {
         if host.cgroup.deviceRules.isEmpty {
             add("device rules", "none")
         } else {
-            add("device rules", "\(rules) of the configuration, and the usual ones: \(host.cgroup.deviceKeeper)")
+            add("device rules", "\(rules) of the configuration, and the usual ones: \(host.cgroup.deviceEnforcement)")
         }
         add(
             "rlimits",

@@ -26,7 +26,7 @@ extension Lifecycle {
             let process = try Kernel.Process(opening: record.pid)
             // The pid may have come to mean another process before it was held.
             guard try Kernel.Process.startTime(of: record.pid) == record.startTime else { return nil }
-            return try process.waitForStranger()?.shellStatus
+            return try process.waitForNonChild()?.shellStatus
         } catch {
             // It has ended, and was reaped before anybody looked.
             if error.errno == .noProcess || error.errno == .noEntry { return nil }
