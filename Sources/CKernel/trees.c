@@ -86,6 +86,74 @@ void ck_let_go(int pid) {
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
 }
 
+// ---- Ids of a mount that belongs to a user namespace
+
+struct inner_map {
+    int user_namespace, mount_namespace, tree;
+    bool is_recursive;
+    const char *uid_map, *gid_map, *call;
+};
+
+static int write_map(int proc, int pid, const char *name, const char *map, struct inner_map *inner) {
+    char path[64];
+    snprintf(path, sizeof path, "%d/%s", pid, name);
+    const char **call = &inner->call;
+    int fd = openat(proc, path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return FAILED("open");
+    int result = write(fd, map, strlen(map)) < 0 ? FAILED("write") : 0;
+    close(fd);
+    return result;
+}
+
+static int map_through(int proc, int holder, struct inner_map *inner) {
+    const char **call = &inner->call;
+    char path[64];
+    int result = write_map(proc, holder, "uid_map", inner->uid_map, inner);
+    if (result == 0) result = write_map(proc, holder, "gid_map", inner->gid_map, inner);
+    if (result < 0) return result;
+    snprintf(path, sizeof path, "%d/ns/user", holder);
+    int namespace = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    if (namespace < 0) return FAILED("open");
+    inner->call = "mount_setattr(MOUNT_ATTR_IDMAP)";
+    result = ck_map_ids(inner->tree, namespace, inner->is_recursive);
+    close(namespace);
+    return result;
+}
+
+/// In a process that has been forked for this, and is as powerful in these namespaces as their owner. They are new: who is
+/// in them is of the same making.
+static int map_inside(struct inner_map *inner) {
+    const char **call = &inner->call;
+    int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0) return FAILED("open");
+    if (setns(inner->user_namespace, CLONE_NEWUSER) < 0 || setns(inner->mount_namespace, CLONE_NEWNS) < 0)
+        return FAILED("setns");
+    // Else its files in procfs would belong to root.
+    prctl(PR_SET_DUMPABLE, 1);
+    int holder = ck_hold_user_namespace();
+    inner->call = "clone";
+    if (holder < 0) return holder;
+    int result = map_through(proc, holder, inner);
+    ck_let_go(holder);
+    return result;
+}
+
+int ck_map_ids_inside(int user_namespace, int mount_namespace, int tree, bool recursive, const char *uid_map,
+                      const char *gid_map, const char **call) {
+    struct inner_map *inner = mmap(NULL, sizeof *inner, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (inner == MAP_FAILED) return FAILED("mmap");
+    *inner = (struct inner_map){user_namespace, mount_namespace, tree, recursive, uid_map, gid_map, "fork"};
+    int pid = fork();
+    if (pid == 0) _exit(-map_inside(inner));
+    int result = pid < 0 ? -errno : 0, status = 0;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) result = -errno;
+    if (result == 0) result = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECANCELED;
+    *call = inner->call;
+    munmap(inner, sizeof *inner);
+    return result;
+}
+
 // ---- A mount in a namespace of others
 
 #define MNT_ID_UNIQUE 0x4000u  // STATX_MNT_ID_UNIQUE

@@ -78,6 +78,17 @@ public enum Tree {
         _ = try check(ck_map_ids(tree, namespace.number, recursive), "mount_setattr(MOUNT_ATTR_IDMAP)")
     }
 
+    /// Maps the ids of a detached tree, borrowed, that belongs to the user namespace of a process, for a caller who owns
+    /// that and has no power outside: through a user namespace below that one, with maps that count in its ids.
+    public static func mapIDs(
+        of tree: Int32, inside process: Int32, uidMap: String, gidMap: String, recursive: Bool
+    ) throws(SystemError) {
+        let users = try Descriptor.open("/proc/\(process)/ns/user", [.readOnly])
+        let mounts = try Descriptor.open("/proc/\(process)/ns/mnt", [.readOnly])
+        var call: UnsafePointer<CChar>?
+        let result = unsafe ck_map_ids_inside(users.number, mounts.number, tree, recursive, uidMap, gidMap, &call)
+        _ = try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "fork")
+    }
 }
 
 /// A new user namespace without maps, and the process in it that keeps it until there is a descriptor of it.

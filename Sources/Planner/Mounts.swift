@@ -94,6 +94,12 @@ extension PlanBuilder {
         return mount.isBind ? !liesInNewFileSystem(bindSource(mount), before: index) : false
     }
 
+    /// Whether the file system of a mount is one that is made in the container's own user namespace.
+    func belongsToContainer(_ mount: Mount, at index: Int) -> Bool {
+        hasNewUserNamespace
+            && (mount.action == .new || (mount.isBind && liesInNewFileSystem(bindSource(mount), before: index)))
+    }
+
     /// Whether a source lies in a file system that an entry before has made.
     private func liesInNewFileSystem(_ source: BindSource, before index: Int) -> Bool {
         guard let path = pathInside(source.path) else { return false }

@@ -253,11 +253,10 @@ extension PlanBuilder {
                 field: "mounts[\(index)]",
                 message: "the ids of a \(mount.type ?? "cgroup") file system cannot be mapped (mount_setattr(2))")
         }
-        if host.caller == .ordinaryUser, needsIDMap(mount, at: index) {
+        if host.caller == .ordinaryUser, needsIDMap(mount, at: index), !belongsToContainer(mount, at: index) {
             throw PlanError(
                 field: "mounts[\(index)]",
-                message: "mapping ids in another way than a new file system's own takes root"
-                    + " (CAP_SYS_ADMIN over the file system, and in the mount namespace of whoever maps them)")
+                message: "mapping the ids of a mount of the host takes root: CAP_SYS_ADMIN over its file system")
         }
     }
 }

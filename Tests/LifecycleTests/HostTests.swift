@@ -106,6 +106,18 @@ extension Containers {
             #expect(try bundle.report().uidMap.text?.split(separator: " ").map(String.init) == ["0", "0", "1000\n"])
         }
 
+        @Test func `root of a user namespace maps the ids of file systems that are made in there`() throws {
+            let bundle = try Bundle.nested {
+                $0.mapUsers(to: 0, size: 1000)
+                $0.mount("tmpfs", at: "/data", "mode=755", "idmap=uids=0-5-1;gids=0-6-1")
+                $0.ask("--stat", "/data")
+            }
+            bundle.liveInUserNamespace()
+            let seen = try bundle.report()
+            #expect(seen.paths["/data"].uid == 5)
+            #expect(seen.paths["/data"].gid == 6)
+        }
+
         @Test func `limits that cannot be set are errors in there too`() throws {
             let bundle = try Bundle.nested { $0.linux.resources = ["pids": ["limit": 20]] }
             bundle.liveInUserNamespace()

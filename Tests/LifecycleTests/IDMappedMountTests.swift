@@ -1,6 +1,8 @@
 import Harness
 import Testing
 
+private let user = 60_778
+
 extension Containers {
     /// `uidMappings`, `gidMappings`, `idmap` and `ridmap` of mounts (config.md, "Mounts"; mount_setattr(2),
     /// "ID-mapped mounts"), seen by who owns what inside. The bind mounts are in `MountMeaningTests` too.
@@ -270,17 +272,57 @@ extension Containers {
             #expect(try bundle.ownedByUser { try bundle.run() }.report.paths["/data"].uid == 0)
         }
 
-        @Test func `other mappings take root, and nothing is made`() throws {
+        @Test(.needs("newuidmap")) func `an ordinary user maps the ids of his own file systems`() throws {
+            let bundle = try Bundle.rootless {
+                $0.mount("tmpfs", at: "/data", "idmap", "mode=755")
+                $0.ask("--stat", "/data", "--stat", "/again")
+            }
+            try bundle.grant("300000:1000", "400000:1000")
+            bundle.config.linux.uidMappings = [
+                ["containerID": 0, "hostID": Value(user), "size": 1],
+                ["containerID": 1, "hostID": 300_000, "size": 1000],
+            ]
+            bundle.config.linux.gidMappings = [
+                ["containerID": 0, "hostID": Value(user), "size": 1],
+                ["containerID": 1, "hostID": 400_000, "size": 1000],
+            ]
+            // Two ranges of the host are one of the mount: the caller's own id, and what he is granted.
+            bundle.config.mounts[7].uidMappings = [
+                ["containerID": 0, "hostID": 300_004, "size": 1], ["containerID": 1, "hostID": Value(user), "size": 1],
+            ]
+            bundle.config.mounts[7].gidMappings = [["containerID": 0, "hostID": 400_005, "size": 10]]
+            bundle.config.bind("\(bundle.rootfs)/data", to: "/again")
+            let seen = try bundle.ownedByUser { try bundle.run() }.report
+            for path in ["/data", "/again"] {
+                #expect(seen.paths[path].uid == 5)
+                #expect(seen.paths[path].gid == 6)
+            }
+            bundle.expectNothingLeft()
+        }
+
+        @Test func `only to ids that are his container's`() throws {
             let bundle = try Bundle.rootless { $0.mount("tmpfs", at: "/data", "idmap=uids=0-5-1;gids=0-5-1") }
             expectFailure(
-                try bundle.ownedByUser { try bundle.run() }, saying: "mounts[7]: mapping ids in another way", "root")
+                try bundle.ownedByUser { try bundle.run() },
+                saying: "mounts[7].uidMappings: id 5 is not one of the container's user namespace")
+            bundle.expectNothingLeft()
+        }
+
+        @Test func `a file system that has no id-mapped mounts is named for him too`() throws {
+            let bundle = try Bundle.rootless {
+                $0.mount("mqueue", at: "/data", "idmap=uids=0-\(user)-1;gids=0-\(user)-1")
+            }
+            expectFailure(
+                try bundle.ownedByUser { try bundle.run() },
+                saying: "mounts[7]: map the ids of mqueue at /data: invalid argument")
             bundle.expectNothingLeft()
         }
 
         @Test func `an ordinary user maps the ids of no mount of the host`() throws {
             let bundle = try Bundle.rootless { $0.bind("/usr", to: "/data", "bind", "idmap") }
             expectFailure(
-                try bundle.ownedByUser { try bundle.run() }, saying: "mounts[7]: mapping ids in another way", "root"
+                try bundle.ownedByUser { try bundle.run() },
+                saying: "mounts[7]: mapping the ids of a mount of the host takes root"
             )
         }
     }

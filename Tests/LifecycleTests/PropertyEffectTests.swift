@@ -160,7 +160,7 @@ extension Containers {
             #expect(outcome.errors.contains("linux.resources.memory.useHierarchy: cgroups are always hierarchical"))
         }
 
-        /// Two seconds' worth at the configured rate, past the page cache: without the limit it takes a hundredth of that.
+        /// Two seconds' worth at the configured rate, past the page cache.
         @Test(
             .enabled(if: Files.exists("/dev/loop-control") && Host.has("losetup"), "needs loop devices"),
             arguments: [
@@ -172,8 +172,10 @@ extension Containers {
         func `a block device is no faster than its limit`(name: String, rate: Int, words: String) throws {
             let bundle = try Bundle.minimal {
                 $0.shell(
-                    "read a b </proc/uptime; busybox dd \(words) 2>/dev/null || exit 9; read c d </proc/uptime; echo $a $c"
-                )
+                    """
+                    read a b </proc/uptime; busybox dd \(words) 2>/dev/null || exit 9
+                    read c d </proc/uptime; echo $a $c
+                    """)
             }
             try withLoopDevice(bundle) { minor in
                 bundle.config.linux.devices = [

@@ -136,7 +136,7 @@ import Testing
         let lines = plan.lines("mounts[0]")
         #expect(
             lines.suffix(4).map { $0.split(separator: " ").prefix(4).joined(separator: " ") } == [
-                "copy mode of target", "copy the tree in", "meet the host to", "move_mount mount to target",
+                "copy mode of target", "copy tree target to", "meet the host to", "move_mount mount to target",
             ], "\(lines)")
         #expect(lines.contains("meet the host to map ids giving mount"))
     }

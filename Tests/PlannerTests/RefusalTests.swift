@@ -52,7 +52,7 @@ import Testing
             $0.linux.namespaces.append(Namespace(.user))
             $0.mounts = [Mount(destination: "/a", source: "/srv", action: .bind, idMap: MountIDMap())]
         }
-        #expect(text?.hasPrefix("mounts[0]: mapping ids in another way") == true)
+        #expect(text?.hasPrefix("mounts[0]: mapping the ids of a mount of the host takes root") == true)
         let own = refusal(on: host) {
             $0.linux.namespaces.append(Namespace(.user))
             $0.mounts = [

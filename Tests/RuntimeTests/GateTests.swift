@@ -18,6 +18,13 @@ import Testing
         return file
     }
 
+    private static func send(_ text: String, with bytes: [UInt8], to connection: borrowing Descriptor) throws {
+        let file = try file(text)
+        try connection.send(bytes, descriptors: [file.number])
+        // Open until it has been sent.
+        _ = file.number
+    }
+
     /// The listener that somebody at a gate hands over, after the hello and other messages.
     private func listener(
         _ speak: @escaping @Sendable (_ connection: borrowing Descriptor) throws -> Void
@@ -35,12 +42,20 @@ import Testing
         let isOver = DispatchSemaphore(value: 0)
         Thread.detachNewThread {
             let connection = Descriptor(owning: accept(number, nil, nil))
-            try? connection.send(Self.message(Meeting.ready.code), descriptors: numbers)
-            try? speak(connection)
+            do {
+                try connection.send(Self.message(Meeting.ready.code), descriptors: numbers)
+                try speak(connection)
+            } catch {
+                return Issue.record("\(error)")
+            }
             // It stays there until the other side has heard it.
             isOver.wait()
+            _ = connection.number
         }
-        defer { isOver.signal() }
+        defer {
+            isOver.signal()
+            _ = (socket.number, page.number, plan.number)
+        }
         let gate = try Gate(at: path)
         guard let found = try gate.nextListener() else { return nil }
         let descriptor = Descriptor(owning: found)
@@ -49,7 +64,7 @@ import Testing
 
     @Test func `a listener is taken from the meeting that is about it`() throws {
         let taken = try listener { connection in
-            try connection.send(Self.message(Meeting.listener.code), descriptors: [try Self.file("right").number])
+            try Self.send("right", with: Self.message(Meeting.listener.code), to: connection)
         }
         #expect(taken == "right")
     }
@@ -57,10 +72,9 @@ import Testing
     @Test(arguments: Meeting.allCases.filter { $0 != .listener }.map(\.code) + [0, 4711, .max])
     func `a descriptor that comes with another meeting is nobody's`(meeting: UInt32) throws {
         let taken = try listener { connection in
-            let file = try Self.file("wrong")
-            try connection.send(Self.message(meeting), descriptors: [file.number])
-            try connection.send([1, 2, 3], descriptors: [file.number])
-            try connection.send(Self.message(Meeting.listener.code), descriptors: [try Self.file("right").number])
+            try Self.send("wrong", with: Self.message(meeting), to: connection)
+            try Self.send("wrong", with: [1, 2, 3], to: connection)
+            try Self.send("right", with: Self.message(Meeting.listener.code), to: connection)
         }
         #expect(taken == "right")
     }

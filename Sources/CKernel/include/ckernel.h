@@ -209,6 +209,10 @@ int ck_unmount(int mount_namespace, const char *path, uint64_t before, uint64_t 
 int ck_is_restricted(const char *path);
 /// Maps the ids of a detached tree through a user namespace (MOUNT_ATTR_IDMAP, Linux 5.12).
 int ck_map_ids(int tree, int user_namespace, bool recursive);
+/// The same from inside of these namespaces, through a user namespace below that one, with these maps: for a mount that
+/// belongs to it, and a caller who owns it and has no power outside. `*call` is the call that failed.
+int ck_map_ids_inside(int user_namespace, int mount_namespace, int tree, bool recursive, const char *uid_map,
+                      const char *gid_map, const char **call);
 /// A process that does nothing but be in a new user namespace, which has no maps yet; ends with the caller.
 int ck_hold_user_namespace(void);
 /// Ends and reaps such a process.

@@ -125,8 +125,8 @@ public struct ResctrlGroup: Sendable {
         resctrl?.root ?? (Files.exists("\(directory)/info") ? directory : parent(of: directory))
     }
 
-    /// Removes what goes with the container, or, of one that is given up, what was made for it. A class that others have joined stays: the kernel would give it up
-    /// without a word, and they had no limits any more.
+    /// Removes what goes with the container, or, of one that is given up, what was made for it. A class that others have
+    /// joined stays: the kernel would give it up without a word, and they had no limits any more.
     public func remove() throws(CgroupError) {
         for path in made.reversed() {
             if path == directory, isUsed { continue }

@@ -44,7 +44,8 @@ extension Chapter {
                     id of the host; a new file system in a user namespace counts in the ids of that, so that `idmap` \
                     without mappings changes nothing there. What is copied up into a tmpfs keeps its owner in the file \
                     system. In a mount that has no id for the container's root nothing can be made, mount points among \
-                    it. An ordinary user can have no other ids than those of his user namespace.
+                    it. An ordinary user maps the ids of new file systems to those of his user \
+                    namespace, and of no mount of the host.
                     """),
                 .text(
                     """

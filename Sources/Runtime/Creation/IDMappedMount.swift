@@ -31,6 +31,44 @@ struct IDMappedMount {
             rights: preparation.rights)
     }
 
+    /// Maps the ids of a detached mount that a process has made.
+    func map(_ tree: borrowing Descriptor, of process: Int32) throws(RuntimeError) {
+        // A new file system belongs to the container's user namespace, and its mount namespace too.
+        let isInside = rights.caller != .root && linux.creates(.user)
+        guard isInside, rights.caller == .ordinaryUser || mount.action == .new else { return try map(tree.number) }
+        let users = try inside(idMap.uidMappings, linux.uidMappings, "uidMappings")
+        let groups = try inside(idMap.gidMappings, linux.gidMappings, "gidMappings")
+        do {
+            try Tree.mapIDs(
+                of: tree.number, inside: process, uidMap: users, gidMap: groups, recursive: idMap.isRecursive)
+        } catch {
+            throw explain(error)
+        }
+    }
+
+    /// The same mappings, to ids of the container instead of ids of the host.
+    private func inside(
+        _ mappings: [IDMapping], _ containers: [IDMapping], _ name: StaticString
+    ) throws(RuntimeError) -> String {
+        var text = ""
+        for mapping in mappings {
+            var done: UInt32 = 0
+            while done < mapping.size {
+                let id = mapping.hostID + done
+                guard let range = containers.first(where: { $0.hostID <= id && id - $0.hostID < $0.size }) else {
+                    let field = "\(place).\(name)"
+                    throw .plan(
+                        PlanError(field: field, message: "id \(id) is not one of the container's user namespace"))
+                }
+                let offset = id - range.hostID
+                let count = min(mapping.size - done, range.size - offset)
+                text += "\(mapping.containerID + done) \(range.containerID + offset) \(count)\n"
+                done += count
+            }
+        }
+        return text
+    }
+
     /// Maps the ids of a detached mount, borrowed: through the container's user namespace, or one that is made for these
     /// mappings.
     func map(_ tree: Int32) throws(RuntimeError) {
@@ -39,8 +77,6 @@ struct IDMappedMount {
             throw explain(error)
         }
     }
-
-    func map(_ tree: borrowing Descriptor) throws(RuntimeError) { try map(tree.number) }
 
     private func namespace() throws(RuntimeError) -> Descriptor {
         do {

@@ -154,7 +154,7 @@ extension Creation {
             case .element(_, let index, _) = preparation.plan.steps[step].origin,
             let mount = IDMappedMount(preparation, index: index)
         else { throw explainEnd() }
-        try mount.map(tree)
+        try mount.map(tree, of: child.process.pid)
     }
 
     /// The descriptor that a meeting is about. What else came along is nobody's, and closed.
