@@ -37,6 +37,8 @@ public enum RuntimeError: Error, Sendable {
     case pattern(String)
     /// A program of the host that a command needs.
     case program(ProgramFailure)
+    /// CRIU could not save or restore a container.
+    case criu(CriuFailure)
 }
 
 /// What `--log-format json` writes beside the message.
@@ -87,6 +89,7 @@ extension RuntimeError: CustomStringConvertible {
                 + "this container needs about \(Self.size(needed))"
         case .pattern(let text): "not a regular expression: \"\(text)\""
         case .program(let failure): "\(failure)"
+        case .criu(let failure): "\(failure)"
         }
     }
 
@@ -140,6 +143,10 @@ extension RuntimeError: CustomStringConvertible {
         case .brokenState(let path, _):
             details.path = path
             details.hint = "whatever of the container runs yet has to be ended by hand before its directory is removed"
+        case .criu(let failure):
+            details.operation = failure.operation.rawValue
+            details.path = failure.log
+            details.hint = failure.hint.isEmpty ? nil : failure.hint
         case .interrupted: details.errno = Errno.interrupted.name
         case .invalidID, .exists, .unknownContainer, .status, .usage, .oldKernel, .pattern, .program: break
         }

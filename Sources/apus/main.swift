@@ -36,7 +36,6 @@ do { timing = try Timing(invocation.options.timing) } catch {
 }
 
 if log.isOn(.debug) { log.write(.debug, "\(programName) \(Version.number): \(Log.words(Output.commandLine()))") }
-for flag in invocation.options.ignored { log.write(.warning, "--\(flag.rawValue) has no effect") }
 let status: Int32
 let whole = Timeline.begin("command")
 do {

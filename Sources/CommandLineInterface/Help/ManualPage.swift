@@ -35,7 +35,6 @@ public enum ManualPage {
         let usage = [entry.ownFlags.isEmpty ? "" : "[FLAGS]", entry.positionals.usage].filter { !$0.isEmpty }
         var text = ".SS \(programName) \(command.rawValue) \(escaped(usage.joined(separator: " ")))\n"
         text += escaped(capitalised(entry.summary)) + ".\n"
-        if let reason = entry.availability.reason { text += ".PP\nThis command is \(escaped(reason)).\n" }
         for paragraph in entry.details { text += ".PP\n\(escaped(paragraph))\n" }
         text += flags(entry.ownFlags.sorted { $0.group.rawValue < $1.group.rawValue })
         if !entry.examples.isEmpty { text += ".PP\nExamples:\n" }

@@ -25,6 +25,8 @@ public enum Action: Equatable, Sendable {
     case update(UpdateOptions)
     case ps(PsOptions)
     case events(EventsOptions)
+    case checkpoint(CheckpointOptions)
+    case restore(RestoreOptions)
     case wait(WaitOptions)
     case check(CheckOptions)
     case spec(SpecOptions)
@@ -53,7 +55,7 @@ extension Invocation {
                     root: scan.matches.text(.root), log: log, cgroupManager: try CgroupManagerChoice(scan.matches),
                     rootless: scan.matches.choice(.rootless).flatMap { RootlessOption(rawValue: $0) } ?? .auto,
                     timing: scan.matches.text(.timing),
-                    ignored: scan.matches.text(.criu) == nil ? [] : [.criu]),
+                    criu: scan.matches.text(.criu)),
                 action: try Action(global: scan))
         } catch {
             var logged = error
@@ -88,12 +90,7 @@ extension Action {
         let scan = Grammar(
             flags: entry.flags, flagsEndAfter: entry.positionals.flagsEndAfter, command: command
         ).scan(arguments)
-        if let reason = entry.availability.reason {
-            // Engines find out by the help of a command whether there is one; people have `help COMMAND`.
-            throw UsageError.unavailable(command, reason)
-        } else if let problem = scan.problem {
-            throw problem
-        }
+        if let problem = scan.problem { throw problem }
         if scan.matches.isOn(.help) {
             self = .help(command)
             return
@@ -132,8 +129,8 @@ extension Action {
         case .version: self = .version
         case .completion: self = .completion(try Shell(argument: first))
         case .man: self = .manual
-        case .checkpoint, .restore:
-            throw UsageError.unavailable(command, command.entry.availability.reason ?? "not available")
+        case .checkpoint: self = .checkpoint(try CheckpointOptions(id: first, matches))
+        case .restore: self = .restore(RestoreOptions(id: first, matches))
         }
     }
 }

@@ -17,13 +17,15 @@ extension Command {
             cgroup: .init(v1: true, v2: true, systemd: true, systemdUser: true, rdma: true), seccomp: seccomp,
             apparmor: true, selinux: true, intelRdt: .init(enabled: true, schemata: true, monitoring: true),
             memoryPolicy: true, idmap: true, netDevices: true,
-            annotations: annotations, potentiallyUnsafeConfigAnnotations: ["org.systemd.property.", "run.oci."])
+            annotations: annotations, potentiallyUnsafeConfigAnnotations: ["org.systemd.property.", "run.oci.", "org.criu.config"])
         try Output.standard(features.json() + [UInt8(ascii: "\n")])
     }
 
     private static var annotations: [Annotation] {
         var list = [Annotation(key: "io.github.apus.version", value: Version.number)]
         if let commit = Version.commit { list.append(Annotation(key: "io.github.apus.commit", value: commit)) }
+        // dockerd and podman look for this one.
+        list.append(Annotation(key: "org.opencontainers.runc.checkpoint.enabled", value: "true"))
         list.append(Annotation(key: "io.github.seccomp.libseccomp.version", value: SeccompSupport.libraryVersion))
         return list
     }
