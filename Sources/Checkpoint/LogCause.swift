@@ -42,7 +42,10 @@ extension LogCause {
             Pattern(
                 "Can't dump half of stream unix connection. ", "a Unix socket leads out of the container: %",
                 "--ext-unix-sk allows it"),
-            Pattern("Need to set the --tcp-close", "the image has closed TCP connections", "--tcp-close restores it"),
+            Pattern("Need to set the --tcp-close", "the image has closed TCP connections", "--tcp-close restores them"),
+            Pattern(
+                "Connected TCP socket in image", "the image has an open TCP connection",
+                "--tcp-established opens it again, --tcp-close closes it"),
             Pattern(
                 "Unsupported socket family: ", "a socket of address family % is open, which CRIU cannot save",
                 "the program has to close it before"),
@@ -150,6 +153,8 @@ extension LogCause {
                 "the caller may not save or restore processes", "it takes CAP_CHECKPOINT_RESTORE in the host's user namespace"),
             Pattern("Unknown option", "a configuration file of CRIU's has an option that this CRIU does not know"),
             // Images and servers.
+            Pattern(
+                "Unable to open ", to: ".img: Permission denied", "the container's user namespace cannot read %.img", "their directory and they themselves have to be readable for everybody"),
             Pattern("Not supported images version ", "the images were written by another version of CRIU: %"),
             Pattern("Images corrupted or too old", "the images are damaged, or of an old CRIU"),
             Pattern("Can't connect to server", "nobody answers at the address of --page-server"),
@@ -170,7 +175,8 @@ extension LogCause {
     ///   - message: what CRIU's answer said; it counts as the first line.
     /// - Returns: nil if nothing in there is an error.
     public static func find(in log: [UInt8], message: String = "") -> LogCause? {
-        let lines = (message.isEmpty ? [] : [message]) + errors(in: log)
+        let answer = errors(in: Array(message.utf8)).first ?? message
+        let lines = (answer.isEmpty || isNoise(answer) ? [] : [answer]) + errors(in: log)
         for pattern in patterns {
             for line in lines {
                 if let cause = cause(pattern, in: line) { return cause }
@@ -186,7 +192,9 @@ extension LogCause {
             guard let start = position(of: "Error (", in: line, from: line.startIndex),
                 let end = position(of: "): ", in: line, from: start)
             else { continue }
-            found.append(String(decoding: line[(end + 3)...], as: UTF8.self))
+            let text = String(decoding: line[(end + 3)...], as: UTF8.self)
+            if isNoise(text) { continue }
+            found.append(text)
             if found.count == mostErrors { break }
         }
         return found
@@ -194,6 +202,19 @@ extension LogCause {
 
     /// What follows the first errors is their consequence.
     private static var mostErrors: Int { 200 }
+
+    /// What CRIU calls an error and is none, or what it says of every failure.
+    private static func isNoise(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        return noise.contains { position(of: $0, in: bytes[...], from: 0) != nil }
+    }
+
+    private static var noise: [String] {
+        [
+            "Can't setup RLIMIT_NOFILE for self", "cgroupd: recv req error", "RPC client reported script error",
+            "One of more action scripts failed", "Dumping FAILED", "Restoring FAILED", "Pre-dumping FAILED",
+        ]
+    }
 
     private static func cause(_ pattern: Pattern, in line: String) -> LogCause? {
         let bytes = Array(line.utf8)
@@ -230,8 +251,9 @@ extension LogCause {
     /// One line without blanks at its ends, no longer than a person reads. What a container has named is printed as it is
     /// only where it is harmless.
     private static func trimmed(_ text: String) -> String {
-        var bytes = text.utf8.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }
-        while bytes.last == UInt8(ascii: " ") || bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
+        var bytes = Array(text.utf8)
+        while let last = bytes.last, last <= 0x20 || last == UInt8(ascii: ".") { bytes.removeLast() }
+        bytes = bytes.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }
         while bytes.first == UInt8(ascii: " ") { bytes.removeFirst() }
         if bytes.count > 300 { bytes = Array(bytes[..<300]) + Array("...".utf8) }
         return String(decoding: bytes, as: UTF8.self)

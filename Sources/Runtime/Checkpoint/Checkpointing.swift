@@ -21,7 +21,10 @@ extension Lifecycle {
         let termination: TerminationSignals
         do { termination = try TerminationSignals(blocking: ()) } catch { throw .system(error, field: "") }
         do {
-            try Checkpointing(request, container, interruption: termination.descriptor.number).perform()
+            let checkpointing = try Checkpointing(
+                request, container, interruption: termination.descriptor.number)
+            checkpointing.strangers().forEach { warn("process \($0) was added by exec and is not saved") }
+            try checkpointing.perform()
         } catch {
             if status == .running, (try? container.isFrozen()) == true { try? container.thaw() }
             if let signal = termination.next() { throw .interrupted(signal: signal, error) }
@@ -46,6 +49,16 @@ private struct Checkpointing {
         spec = try container.configuration(Spec.decode)
     }
 
+    /// The processes that the first one has not made: CRIU saves it with its descendants.
+    func strangers() -> [Int32] {
+        if request.isPreDump { return [] }
+        // Who comes and goes meanwhile is in nobody's list.
+        guard let own = try? ProcessTree.descendants(of: container.record.pid),
+            let all = try? container.cgroup.processes()
+        else { return [] }
+        return all.filter { !own.contains($0) }
+    }
+
     func perform() throws(RuntimeError) {
         let directories = try ImageDirectories.forCheckpoint(request.settings)
         try checkParent(directories)
@@ -64,7 +77,7 @@ private struct Checkpointing {
         _ session: borrowing CriuSession, _ options: CriuOptions, _ directories: borrowing ImageDirectories
     ) throws(RuntimeError) {
         try session.require(
-            CriuFeatures(tracksMemory: request.isPreDump, lazyPages: request.settings.lazyPages), options)
+            CriuFeatures(tracksMemory: request.isPreDump, lazyPages: request.settings.lazyPages))
         let answer = try session.work(request.isPreDump ? .preDump : .dump, options) {
             event, _, _ throws(RuntimeError) in
             if event == .statusReady { try tellThatPagesAreReady() }

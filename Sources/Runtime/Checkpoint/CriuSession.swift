@@ -35,9 +35,9 @@ struct CriuSession: ~Copyable {
     }
 
     /// Asks for the version and what else is to be known before CRIU gets its work.
-    borrowing func require(_ features: CriuFeatures, _ options: CriuOptions) throws(RuntimeError) {
+    borrowing func require(_ features: CriuFeatures) throws(RuntimeError) {
         let version = try ask(.version).version ?? CriuVersion(0, 0)
-        try CriuProgram.require(version, toHave: options.present, for: operation)
+        try CriuProgram.require(version, for: operation)
         if features == CriuFeatures() { return }
         let found = try ask(.features(features)).features ?? CriuFeatures()
         if features.tracksMemory, !found.tracksMemory {

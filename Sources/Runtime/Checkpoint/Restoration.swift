@@ -192,7 +192,7 @@ private struct RestoreWork: ~Copyable {
         }
         let inherited = try InheritedDescriptors(directories, preparation)
         let cloneTarget = try group.prepare()
-        let assembly = try RestoreAssembly(preparation, at: place)
+        let assembly = try RestoreAssembly(preparation, images: directories, at: place)
         let session = try CriuSession(.restore, request.settings, interruption: interruption) { start in
             start.attachments = assembly.attachments
             start.kept = inherited.numbers
@@ -229,7 +229,7 @@ private struct RestoreWork: ~Copyable {
     ) throws(RuntimeError) {
         let criu = session.client.process.pid
         // CRIU mounts in its working directory: it has to be one of CRIU's own mount namespace.
-        let images = try Self.directory(directories.imagePath, of: criu, "--image-path")
+        let images = try Self.directory(assembly.imagePath, of: criu, "--image-path")
         let work = try Self.directory(directories.workPath, of: criu, "--work-path")
         var options = CriuOptions(request.settings, preparation.spec)
         options.set(.imagesDirectory, number: images.number)
@@ -243,7 +243,7 @@ private struct RestoreWork: ~Copyable {
         assembly.name(in: &options)
         inherited.name(in: &options)
         try nameCgroups(of: criu, in: &options)
-        try session.require(CriuFeatures(lazyPages: request.settings.lazyPages), options)
+        try session.require(CriuFeatures(lazyPages: request.settings.lazyPages))
         let answer = try session.work(.restore, options) { event, pid, descriptor throws(RuntimeError) in
             try keep(event, pid, descriptor)
         }
@@ -393,7 +393,7 @@ private struct InheritedDescriptors: ~Copyable {
             let replaced = try NullStreams.ofCaller(preparation.rights.caller).replaced()
             for stream in streams {
                 let number = replaced.number(of: stream.number) ?? stream.number
-                keep(table.add(try Descriptor.duplicate(of: number)), stream.name)
+                keep(table.add(try Descriptor.duplicate(of: number)), StandardDescriptors.keys(for: stream.name))
             }
         } catch {
             throw .system(error, field: "process")
@@ -408,13 +408,13 @@ private struct InheritedDescriptors: ~Copyable {
             let file = try attempt("linux.namespaces[\(index)].path") { () throws(SystemError) in
                 try Descriptor.open(path, flags)
             }
-            keep(table.add(file), ExternalNamespaces.name(of: namespace.kind))
+            keep(table.add(file), [ExternalNamespaces.name(of: namespace.kind)])
         }
     }
 
-    private mutating func keep(_ number: Int32, _ key: String) {
+    private mutating func keep(_ number: Int32, _ keys: [String]) {
         numbers.append(number)
-        names.append((number, key))
+        for key in keys { names.append((number, key)) }
     }
 
     func name(in options: inout CriuOptions) {

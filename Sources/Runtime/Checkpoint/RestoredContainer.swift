@@ -116,14 +116,9 @@ struct RestoredContainer {
     private func threadStatuses() throws(SystemError) -> [String] {
         var statuses: [String] = []
         let user = try Files.status("/proc/\(pid)/ns/user", follow: true).inode
-        var found = [pid]
-        var next = 0
-        while next < found.count {
-            let process = found[next]
-            next += 1
+        for process in try ProcessTree.descendants(of: pid) {
             for thread in try Files.list("/proc/\(process)/task") {
                 let directory = "/proc/\(process)/task/\(thread)"
-                found += try Files.readText("\(directory)/children").components(between: " ").compactMap { Int32($0) }
                 // A process that has ended has no namespaces any more.
                 guard let own = try? Files.status("\(directory)/ns/user", follow: true), own.inode == user else {
                     continue
@@ -178,5 +173,28 @@ struct RestoredContainer {
         guard label.hasBytes(of: wanted.label) || label.begins(with: wanted.label + " (") else {
             throw Self.failure(wanted.field, "the restored process is confined by \(label)")
         }
+    }
+}
+
+/// Processes and their children, as /proc has them (proc_tid_children(5)).
+enum ProcessTree {
+    /// A process, and whoever it has made, and so on.
+    static func descendants(of pid: Int32) throws(SystemError) -> [Int32] {
+        var found = [pid]
+        var next = 0
+        while next < found.count {
+            let process = found[next]
+            next += 1
+            do throws(SystemError) {
+                for thread in try Files.list("/proc/\(process)/task") {
+                    found += try Files.readText("/proc/\(process)/task/\(thread)/children")
+                        .components(between: " ").compactMap { Int32($0) }
+                }
+            } catch {
+                // It has ended meanwhile.
+                if !error.isEndOfProcess { throw error }
+            }
+        }
+        return found
     }
 }

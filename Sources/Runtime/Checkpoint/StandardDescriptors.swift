@@ -76,6 +76,12 @@ enum StandardDescriptors {
         return found
     }
 
+    /// What CRIU calls such a stream when it asks what it has inherited. A file it calls by its path, without the slash that
+    /// a path begins with; whoever gives one by its name alone has to give it with the size that it had.
+    static func keys(for name: String) -> [String] {
+        name.begins(with: "file[") ? [name, String(decoding: name.utf8.dropFirst(), as: UTF8.self)] : [name]
+    }
+
     private static func isInherited(_ name: String) -> Bool {
         name.utf8.count < 64
             && (isExternal(name) || name.begins(with: "pipe:[") || name.begins(with: "socket:["))
