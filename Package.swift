@@ -174,6 +174,7 @@ if Context.environment["APUS_FUZZ"] != nil {
             name: "fuzz",
             dependencies: [
                 "FuzzSupport", "JSON", "OCI", "Planner", "Seccomp", "DBus", "Cgroups", "Kernel", "Runtime",
+                "Checkpoint",
             ], path: "Tests/Fuzz/Targets", swiftSettings: testSettings),
     ]
 }

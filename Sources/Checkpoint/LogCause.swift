@@ -63,7 +63,8 @@ extension LogCause {
             Pattern(
                 "Some file locks are hold by dumping tasks", "a file is locked",
                 "--file-locks keeps the lock, if nobody outside has it too"),
-            Pattern("Can't create link remap for ", to: ". ", "a file that is open has been removed: %", "--link-remap"),
+            Pattern(
+                "Can't create link remap for ", to: ". ", "a file that is open has been removed: %", "--link-remap"),
             Pattern(
                 "Can't dump ghost file ", to: " of ", "a file that is open has been removed and is large: %",
                 "a line \"ghost-limit SIZE\" in /etc/criu/apus.conf, or --link-remap"),
@@ -89,7 +90,8 @@ extension LogCause {
                 "No mapping for ", to: " mountpoint", "the image has a mount that config.json has not: %",
                 "a bind mount or a masked path of the saved container is missing in the configuration"),
             Pattern(
-                "doesn't have a proper root mount", "a mount comes from outside of the container and its configuration", "it was mounted after the start, or by the container itself"),
+                "doesn't have a proper root mount", "a mount comes from outside of the container and its configuration",
+                "it was mounted after the start, or by the container itself"),
             Pattern("FS mnt ", to: " dev ", "a file system that CRIU cannot save is mounted at %"),
             Pattern("Nested mount namespaces are not supported", "a process has a mount namespace of its own"),
             Pattern("has unreachable sharing", "a mount shares what is mounted below it with the host"),
@@ -109,12 +111,14 @@ extension LogCause {
                 "A session leader of ", to: " is outside", "process % belongs to a session outside of the container",
                 "--shell-job, with the checkpoint and with the restore"),
             Pattern(
-                "Standard stream is not a terminal", "--shell-job gives the container the caller's terminal: standard input is none"),
+                "Standard stream is not a terminal",
+                "--shell-job gives the container the caller's terminal: standard input is none"),
             // Processes.
             Pattern(
                 "Unseizable non-zombie ", to: " found", "process % is traced by somebody, or stuck in the kernel",
                 "a debugger or strace has to let go of it"),
-            Pattern("Can't dump nested ", to: " namespace", "a process has a % namespace of its own, below the container's"),
+            Pattern(
+                "Can't dump nested ", to: " namespace", "a process has a % namespace of its own, below the container's"),
             Pattern("Unable to freeze cgroup ", to: " (", "the processes do not stand still: %"),
             Pattern("Timeout reached", "the processes do not stand still"),
             Pattern("Can't dump a pid namespace without the process init", "the first process is not the container's"),
@@ -128,41 +132,51 @@ extension LogCause {
             Pattern("io_uring", "a process uses io_uring, which CRIU cannot save"),
             Pattern("Unsupported mapping found ", "a process has memory mapped that CRIU cannot save: %"),
             Pattern(
-                "has uprobes vma", "a process was traced with uprobes", "a line \"allow-uprobes\" in /etc/criu/apus.conf"),
+                "has uprobes vma", "a process was traced with uprobes",
+                "a line \"allow-uprobes\" in /etc/criu/apus.conf"),
             // The machine.
             Pattern(
                 "CPU Feature ", to: " not supported", "this machine's processor lacks what the image needs: %",
                 "an image goes to a machine with the same kind of processor"),
             Pattern("CPU xsave ", "the processor is another one than the image was made on: %"),
             Pattern("CPU capabilities do not match", "the processor is another one than the image was made on"),
-            Pattern("Locking network failed", "the network cannot be stopped: iptables or nftables is missing or fails",
+            Pattern(
+                "Locking network failed", "the network cannot be stopped: iptables or nftables is missing or fails",
                 "--network-lock=nftables or --network-lock=skip"),
-            Pattern("Locking connection failed using nftables", "the network cannot be stopped by nftables",
+            Pattern(
+                "Locking connection failed using nftables", "the network cannot be stopped by nftables",
                 "--network-lock=iptables or --network-lock=skip"),
             Pattern(
                 "Failed to lock TCP connection", "a TCP connection cannot be stopped",
                 "--network-lock=nftables, or iptables has to be there"),
-            Pattern("Tracking memory is not available", "the kernel does not track which memory is written to",
+            Pattern(
+                "Tracking memory is not available", "the kernel does not track which memory is written to",
                 "without --pre-dump and --parent-path all memory is saved at once"),
             Pattern("UFFD is not supported", "the kernel has no userfaultfd, which --lazy-pages needs"),
             Pattern("Non-cooperative UFFD is not supported", "the kernel's userfaultfd is too old for --lazy-pages"),
             Pattern("mismatched lsm types", "--lsm-profile is of another kind than the image's profile"),
             Pattern("apparmor LSM specified but", "this kernel has no AppArmor, which the profile is for"),
             Pattern("selinux LSM specified but", "this kernel has no SELinux, which the profile is for"),
-            Pattern("CRIU needs to have the CAP_SYS_ADMIN or the CAP_CHECKPOINT_RESTORE",
-                "the caller may not save or restore processes", "it takes CAP_CHECKPOINT_RESTORE in the host's user namespace"),
+            Pattern(
+                "CRIU needs to have the CAP_SYS_ADMIN or the CAP_CHECKPOINT_RESTORE",
+                "the caller may not save or restore processes",
+                "it takes CAP_CHECKPOINT_RESTORE in the host's user namespace"),
             Pattern("Unknown option", "a configuration file of CRIU's has an option that this CRIU does not know"),
             // Images and servers.
             Pattern(
-                "Unable to open ", to: ".img: Permission denied", "the container's user namespace cannot read %.img", "their directory and they themselves have to be readable for everybody"),
+                "Unable to open ", to: ".img: Permission denied", "the container's user namespace cannot read %.img",
+                "their directory and they themselves have to be readable for everybody"),
             Pattern("Not supported images version ", "the images were written by another version of CRIU: %"),
             Pattern("Images corrupted or too old", "the images are damaged, or of an old CRIU"),
             Pattern("Can't connect to server", "nobody answers at the address of --page-server"),
             Pattern(
                 "connect to a remote server", "nobody answers at the address of the page server"),
             Pattern(
-                "lazy-pages.socket", "no lazy-pages daemon answers", "\"criu lazy-pages\" has to run first, with the same work directory"),
-            Pattern("Abort restore of existing cgroups", "the cgroup is there already, which --manage-cgroups-mode=strict forbids"),
+                "lazy-pages.socket", "no lazy-pages daemon answers",
+                "\"criu lazy-pages\" has to run first, with the same work directory"),
+            Pattern(
+                "Abort restore of existing cgroups",
+                "the cgroup is there already, which --manage-cgroups-mode=strict forbids"),
             Pattern("No space left on device", "there is no space left for the images"),
             Pattern("Cannot allocate memory", "there is not enough memory"),
         ]

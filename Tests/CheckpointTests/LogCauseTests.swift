@@ -11,7 +11,8 @@ import Testing
     @Test func `the flag that helps is named`() {
         #expect(
             cause(
-                "Dumping opened files", "Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using "
+                "Dumping opened files",
+                "Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using "
                     + "--tcp-established option.", "Error (criu/cr-dump.c:2111): Dumping FAILED.")
                 == LogCause("a TCP connection is open", hint: "--tcp-established keeps it"))
         #expect(
@@ -26,7 +27,8 @@ import Testing
     }
 
     @Test func `CRIU's own answer counts too`() {
-        #expect(LogCause.find(in: [], message: "io_uring is in use")?.sentence.hasPrefix("a process uses io_uring") == true)
+        #expect(
+            LogCause.find(in: [], message: "io_uring is in use")?.sentence.hasPrefix("a process uses io_uring") == true)
     }
 
     @Test func `without an error there is no cause`() {

@@ -40,7 +40,8 @@ public enum Today {
         let directory = "/tmp/apus-today-\(getpid())"
         try Files.makeDirectory(directory)
         defer { Files.removeTree(directory) }
-        let shared = Set([Files.parent(of: tests), Files.parent(of: binary), template]).union(Guest.libraries(of: tests))
+        let shared = Set([Files.parent(of: tests), Files.parent(of: binary), template]).union(
+            Guest.libraries(of: tests))
         var arguments = ["/bin/bash", program, "run"]
         for path in shared.sorted() { arguments += ["--share", path] }
         // Links to the programs are made: they have to be on one file system with the bundles.

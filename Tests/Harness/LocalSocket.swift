@@ -27,7 +27,7 @@ public final class LocalConnection {
     /// Sends a text and waits for as many bytes; what came, or nothing at the end of the connection.
     public func exchange(_ text: String, within seconds: Double = 30) -> String {
         let bytes = Array(text.utf8)
-        guard Glibc.send(number, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue)) == bytes.count else { return "" }
+        guard Glibc.send(number, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else { return "" }
         var came: [UInt8] = []
         var request = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
         while came.count < bytes.count, poll(&request, 1, Int32(seconds * 1000)) > 0 {

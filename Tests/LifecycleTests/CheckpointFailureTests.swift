@@ -8,7 +8,7 @@ extension Containers {
         /// A container, saved.
         private func saved(_ change: (inout Value) throws -> Void = { _ in }) throws -> Bundle {
             let bundle = try Bundle.counting(change)
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             return bundle
         }
@@ -31,7 +31,7 @@ extension Containers {
 
         @Test func `an id that is taken`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint("--leave-running").ok()
             expectFailure(try bundle.restore(), saying: "container with given ID already exists")
             #expect(bundle.status == "running")
@@ -52,7 +52,7 @@ extension Containers {
 
         @Test func `a program that is no CRIU`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             for (program, message) in [("/bin/true", "ended without an answer"), ("/nowhere/criu", "no such file")] {
                 bundle.globalFlags = ["--criu", program]
                 expectFailure(try bundle.checkpoint(), saying: message)
@@ -64,7 +64,7 @@ extension Containers {
 
         @Test func `processes that exec has added are not forgotten without a word`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.command(["exec", "--detach", bundle.id, "/bin/sleep", "1000"]).run().ok()
             #expect(try bundle.checkpoint().ok().errors.contains("added by exec and is not saved"))
         }
@@ -115,7 +115,7 @@ extension Containers {
             let source = try Bundle.counting()
             let more = try source.hostDirectory("more")
             source.config.mount("bind", at: "/more", source: more, "bind")
-            try source.begin()
+            try source.startSaved()
             try source.checkpoint().ok()
             source.config.mounts.removeAll { $0.destination == "/more" }
             try expectNoRestore(source, saying: "the image has a mount that config.json has not", "/more")
@@ -124,7 +124,9 @@ extension Containers {
         @Test func `a link in the images that leads to a file of the host`() throws {
             let bundle = try saved()
             let canary = try bundle.hostFile("canary", "untouched")
-            for name in ["restore.log", "stats-restore"] { try Files.symlink(to: canary, at: "\(bundle.images)/\(name)") }
+            for name in ["restore.log", "stats-restore"] {
+                try Files.symlink(to: canary, at: "\(bundle.images)/\(name)")
+            }
             try bundle.restore().ok()
             #expect(Files.read(canary) == "untouched")
         }
@@ -133,7 +135,7 @@ extension Containers {
             let source = try Bundle.counting()
             let outside = try source.hostDirectory("outside", mode: 0o777)
             source.config.mount("bind", at: "/srv/deep/data", source: outside, "bind")
-            try source.begin()
+            try source.startSaved()
             try source.checkpoint().ok()
             let copy = try Bundle.counting()
             copy.config.mount("bind", at: "/srv/deep/data", source: outside, "bind")
@@ -157,7 +159,7 @@ extension Containers {
 
         @Test func `a checkpoint that is given up leaves the container running`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             let running = try bundle.workspace.start(
                 bundle.command(["checkpoint", "--image-path", bundle.images, bundle.id]))
             _ = eventually { Files.exists("\(bundle.images)/dump.log") || !running.isRunning }

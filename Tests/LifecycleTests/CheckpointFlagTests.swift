@@ -7,7 +7,7 @@ extension Containers {
     struct CheckpointFlagTests {
         @Test(.flag("checkpoint --work-path", "restore --work-path")) func `the log is in the work directory`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             let work = "\(bundle.workspace.directory)/work/below"
             try bundle.checkpoint("--work-path", work).ok()
             #expect(Files.exists("\(work)/dump.log"))
@@ -24,7 +24,7 @@ extension Containers {
                 $0.share("network")
                 $0.run("/assert", "serve", "\(port)")
             }
-            try bundle.begin()
+            try bundle.startSaved()
             return (bundle, port)
         }
 
@@ -54,13 +54,15 @@ extension Containers {
             #expect(try LocalConnection(toPort: port).exchange("new") == "new")
         }
 
-        @Test(.flag("checkpoint --tcp-skip-in-flight")) func `a connection that nobody has accepted is left out`() throws {
+        @Test(.flag("checkpoint --tcp-skip-in-flight")) func `a connection that nobody has accepted is left out`()
+            throws
+        {
             let port = UInt16.random(in: 20_000..<30_000)
             let bundle = try Bundle.saved {
                 $0.share("network")
                 $0.run("/assert", "listen", "\(port)")
             }
-            try bundle.begin()
+            try bundle.startSaved()
             let connection = try LocalConnection(toPort: port)
             expectFailure(try bundle.checkpoint(), saying: "connection", "--tcp-skip-in-flight")
             #expect(bundle.status == "running")
@@ -74,7 +76,7 @@ extension Containers {
             let directory = try bundle.hostDirectory("sockets", mode: 0o777)
             let socket = try DatagramSocket(at: "\(directory)/socket")
             bundle.config.mount("bind", at: "/host", source: directory, "bind")
-            try bundle.begin()
+            try bundle.startSaved()
             expectFailure(try bundle.checkpoint(), saying: "a Unix socket leads out of the container", "--ext-unix-sk")
             #expect(bundle.status == "running")
             try bundle.checkpoint("--ext-unix-sk").ok()
@@ -89,7 +91,7 @@ extension Containers {
             let bundle = try Bundle.saved { $0.shell("exec 9> /tmp/lock; flock -x 9; echo ready; sleep 1000") }
             bundle.config.mount("tmpfs", at: "/tmp", "mode=1777")
             try Files.symlink(to: "busybox", at: "\(bundle.rootfs)/bin/flock")
-            try bundle.begin()
+            try bundle.startSaved()
             expectFailure(try bundle.checkpoint(), saying: "a file is locked", "--file-locks")
             #expect(bundle.status == "running")
             try bundle.checkpoint("--file-locks").ok()
@@ -105,7 +107,7 @@ extension Containers {
             for applet in ["ln", "rm"] { try Files.symlink(to: "busybox", at: "\(bundle.rootfs)/bin/\(applet)") }
             let directory = try bundle.hostDirectory("work", mode: 0o777)
             bundle.config.mount("bind", at: "/work", source: directory, "bind")
-            try bundle.begin()
+            try bundle.startSaved()
             expectFailure(try bundle.checkpoint(), saying: "has been removed", "--link-remap")
             #expect(bundle.status == "running")
             try bundle.checkpoint("--link-remap").ok()
@@ -115,7 +117,8 @@ extension Containers {
 
         // MARK: Terminals
 
-        @Test(.flag("checkpoint --shell-job", "restore --shell-job")) func `a program on the caller's terminal`() throws {
+        @Test(.flag("checkpoint --shell-job", "restore --shell-job")) func `a program on the caller's terminal`() throws
+        {
             let bundle = try Bundle.saved { $0.shell("echo ready; while read line; do echo got $line; done") }
             let terminal = try Terminal()
             let running = try bundle.runOnTerminal(terminal)
@@ -137,9 +140,11 @@ extension Containers {
 
         // MARK: Namespaces, cgroups, labels
 
-        @Test(.flag("checkpoint --empty-ns", "restore --empty-ns")) func `a network namespace that is left empty`() throws {
+        @Test(.flag("checkpoint --empty-ns", "restore --empty-ns")) func `a network namespace that is left empty`()
+            throws
+        {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint("--empty-ns", "network").ok()
             #expect(!Files.list(bundle.images).contains { $0.hasPrefix("netdev-") })
             try bundle.restore("--empty-ns", "network").ok()
@@ -150,7 +155,7 @@ extension Containers {
         @Test(.flag("checkpoint --manage-cgroups-mode", "restore --manage-cgroups-mode"))
         func `what CRIU does about cgroups`() throws {
             let bundle = try Bundle.counting { $0.unshare("cgroup") }
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint("--manage-cgroups-mode", "full").ok()
             expectFailure(
                 try bundle.restore("--manage-cgroups-mode", "ignore"), saying: "no cgroup namespace of its own")
@@ -164,15 +169,17 @@ extension Containers {
         @Test(.flag("restore --lsm-profile"), .enabled(if: !Files.exists("/sys/module/apparmor"), "has AppArmor"))
         func `a profile for a kernel without such a thing`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             expectFailure(try bundle.restore("--lsm-profile", "apparmor:some"), saying: "AppArmor")
             bundle.expectNothingLeft()
         }
 
-        @Test(.flag("restore --lsm-mount-context")) func `a context to mount with is of no effect without labels`() throws {
+        @Test(.flag("restore --lsm-mount-context")) func `a context to mount with is of no effect without labels`()
+            throws
+        {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             let context = "system_u:object_r:container_file_t:s0"
             try bundle.restore("--lsm-mount-context", context).ok()
@@ -183,7 +190,7 @@ extension Containers {
             let bundle = try Bundle.counting()
             let file = try bundle.hostFile("criu.conf", "log-file=mine.log\n")
             bundle.config.annotations["org.criu.config"] = .string(file)
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             #expect(Files.exists("\(bundle.images)/mine.log"))
             #expect(!Files.exists("\(bundle.images)/dump.log"))
@@ -194,7 +201,7 @@ extension Containers {
         @Test(.flag("restore --auto-dedup", "checkpoint --auto-dedup"))
         func `images give up what has been restored`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint("--auto-dedup").ok()
             func blocks() -> Int { Files.status("\(bundle.images)/pages-1.img").map { Int($0.st_blocks) } ?? -1 }
             let before = blocks()
@@ -205,7 +212,7 @@ extension Containers {
 
         @Test(.flag("checkpoint --pre-dump", "checkpoint --parent-path")) func `memory in advance`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             let first = bundle.command(["checkpoint", "--image-path", "\(bundle.images)/1", "--pre-dump", bundle.id])
             guard Criu.has("mem_dirty_track") else {
                 expectFailure(try first.run(), saying: "does not track which memory is written to")
@@ -225,14 +232,14 @@ extension Containers {
         @Test(arguments: [("/absolute", "not relative"), ("missing", "no such file")])
         func `a parent that cannot be one`(path: String, message: String) throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             expectFailure(try bundle.checkpoint("--parent-path", path), saying: "--parent-path", message)
             #expect(bundle.status == "running")
         }
 
         @Test(.flag("checkpoint --page-server")) func `memory goes to a page server`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             let port = UInt16.random(in: 30_000..<32_000)
             let pages = try bundle.workspace.makeDirectory("pages")
             let ready = "\(bundle.workspace.directory)/server.log"
@@ -255,7 +262,7 @@ extension Containers {
         @Test(.flag("checkpoint --lazy-pages", "checkpoint --status-fd", "restore --lazy-pages"))
         func `memory that follows later`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             guard Criu.has("uffd-noncoop"), let program = Criu.program else {
                 expectFailure(try bundle.checkpoint("--lazy-pages"), saying: "cannot fill in memory pages later")
                 #expect(bundle.status == "running")

@@ -24,7 +24,7 @@ extension Bundle {
     private func useCriu() { if let program = Criu.program { globalFlags += ["--criu", program] } }
 
     /// Starts it in the background, and waits for a sign of life.
-    func begin() throws {
+    func startSaved() throws {
         try run("--detach").ok()
         try #require(eventually { self.isReady })
     }

@@ -11,7 +11,7 @@ extension Containers {
                 "restore --pid-file"))
         func `a program goes on where it was`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             #expect(bundle.status == nil)
             let before = try #require(bundle.number)
@@ -31,7 +31,7 @@ extension Containers {
 
         @Test func `a restored container is a container like any other`() throws {
             let bundle = try Bundle.counting { $0.linux.resources.pids = ["limit": 40] }
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             try bundle.restore().ok()
             #expect(try bundle.command(["exec", bundle.id, "/bin/echo", "inside"]).run().ok().output == "inside\n")
@@ -50,7 +50,7 @@ extension Containers {
 
         @Test func `a paused container is saved, and comes back`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.pause().ok()
             try bundle.checkpoint().ok()
             let before = try #require(bundle.number)
@@ -62,7 +62,7 @@ extension Containers {
         @Test(.flag("checkpoint --leave-running"))
         func `one image makes two containers beside the one that goes on`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint("--leave-running").ok()
             #expect(bundle.status == "running")
             bundle.countsOn(from: try #require(bundle.number))
@@ -82,7 +82,7 @@ extension Containers {
                 $0.linux.resources.devices.append(
                     ["allow": true, "type": "c", "major": 10, "minor": 229, "access": "rwm"])
             }
-            try bundle.begin()
+            try bundle.startSaved()
             let before = bundle.limit("devices", "devices.list")
             try bundle.checkpoint().ok()
             try bundle.restore().ok()
@@ -94,7 +94,7 @@ extension Containers {
 
         @Test func `a user namespace, with images that only root can read`() throws {
             let bundle = try Bundle.counting { $0.mapUsers() }
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             let before = try #require(bundle.number)
             try bundle.restore().ok()
@@ -107,7 +107,7 @@ extension Containers {
 
         @Test func `a cgroup namespace`() throws {
             let bundle = try Bundle.counting { $0.unshare("cgroup") }
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             try bundle.restore().ok()
             let report = try bundle.command(["exec", bundle.id, "/bin/cat", "/proc/self/cgroup"]).run().ok().output
@@ -121,7 +121,7 @@ extension Containers {
                 bundle.config.join(kind, "/proc/\(holder)/ns/\(name)")
             }
             bundle.config.hostname = .null
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             try bundle.restore().ok()
             let pid = try #require(bundle.pid)
@@ -140,7 +140,7 @@ extension Containers {
                 bundle.config.mount("bind", at: "/srv/data/below", source: directory, "rbind", "ro")
             }
             bind(source)
-            try source.begin()
+            try source.startSaved()
             try source.checkpoint().ok()
             let copy = try Bundle.counting()
             bind(copy)
@@ -154,7 +154,7 @@ extension Containers {
 
         @Test func `masked paths stay masked, and read-only ones read-only`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             let command = ["exec", bundle.id, "/bin/cat", "/proc/self/mountinfo"]
             func restricted() throws -> [String] {
                 try bundle.command(command).run().ok().output.split(separator: "\n").map { $0.split(separator: " ") }
@@ -176,18 +176,21 @@ extension Containers {
                     while read word; do n=$((n+1)); echo $word $n >&3; printf '%010d\\n' $n > /work/number; done
                     """)
             }
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             let before = try #require(bundle.number)
             try bundle.restore().ok()
             bundle.countsOn(from: before)
-            let lines = (Files.read("\(bundle.workspace.directory)/\(bundle.name)-work/log") ?? "").split(separator: "\n")
+            let lines = (Files.read("\(bundle.workspace.directory)/\(bundle.name)-work/log") ?? "").split(
+                separator: "\n")
             #expect(lines.prefix(before + 3).enumerated().allSatisfy { $0.element == "line \($0.offset + 1)" })
         }
 
         @Test func `what a container says goes to who restores it`() throws {
-            let bundle = try Bundle.saved { $0.shell("echo ready; n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done") }
-            try bundle.begin()
+            let bundle = try Bundle.saved {
+                $0.shell("echo ready; n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done")
+            }
+            try bundle.startSaved()
             try #require(eventually { bundle.output.contains("\n5\n") })
             try bundle.checkpoint().ok()
             let before = bundle.output
@@ -215,9 +218,11 @@ extension Containers {
 
         @Test(.flag("restore --no-subreaper", "restore --no-pivot"))
         func `a restore in the foreground lasts as long as the container`() throws {
-            let bundle = try Bundle.saved { $0.shell("echo ready; while ! [ -e /tmp/end ]; do sleep 0.01; done; exit 7") }
+            let bundle = try Bundle.saved {
+                $0.shell("echo ready; while ! [ -e /tmp/end ]; do sleep 0.01; done; exit 7")
+            }
             bundle.config.mount("tmpfs", at: "/tmp", "mode=1777")
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             for flags in [[], ["--no-subreaper", "--no-pivot"]] {
                 let running = try bundle.workspace.start(
@@ -238,7 +243,7 @@ extension Containers {
             for kind in ["prestart", "createRuntime", "poststart", "poststop"] {
                 bundle.config.hooks[kind] = [["path": .string(script), "args": ["hook", .string(kind)]]]
             }
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             try bundle.restore().ok()
             try bundle.delete("--force").ok()
@@ -251,7 +256,7 @@ extension Containers {
 
         @Test func `a hook that fails leaves nothing`() throws {
             let bundle = try Bundle.counting()
-            try bundle.begin()
+            try bundle.startSaved()
             try bundle.checkpoint().ok()
             bundle.config.hooks.createRuntime = [["path": "/bin/false"]]
             expectFailure(try bundle.restore(), saying: "hooks.createRuntime[0]", "/bin/false")
@@ -262,7 +267,8 @@ extension Containers {
 }
 
 /// The same in a root that has today's CRIU.
-@Suite(.serialized, .enabled(if: Today.program != nil && Criu.program == nil, "APUS_TODAY names no root, or CRIU is here"))
+@Suite(
+    .serialized, .enabled(if: Today.program != nil && Criu.program == nil, "APUS_TODAY names no root, or CRIU is here"))
 struct TodayTests {
     @Test func `checkpoints and restores with today's CRIU`() throws {
         let outcome = try Today.runTests("LifecycleTests.Containers/Checkpoint")

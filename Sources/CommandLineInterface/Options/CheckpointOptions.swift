@@ -100,7 +100,8 @@ extension CheckpointOptions.PageServer {
     /// `ADDRESS:PORT`; an IPv6 address may stand in brackets.
     fileprivate init(_ text: String) throws(UsageError) {
         let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-        guard parts.count > 1, let last = parts.last, let port = UInt16(String(decoding: Array(last), as: UTF8.self)) else {
+        guard parts.count > 1, let last = parts.last, let port = UInt16(String(decoding: Array(last), as: UTF8.self))
+        else {
             throw UsageError(.grammar, "--page-server: not ADDRESS:PORT: \"\(text)\"", in: .checkpoint)
         }
         var address = Array(text.utf8.dropLast(last.count + 1))

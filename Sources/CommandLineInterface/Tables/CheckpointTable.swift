@@ -41,7 +41,8 @@ extension CommandEntry {
             """,
         ],
         examples: [
-            Example("apus restore --bundle /srv/web --image-path /srv/image web", "bring \"web\" back, and wait for it"),
+            Example(
+                "apus restore --bundle /srv/web --image-path /srv/image web", "bring \"web\" back, and wait for it"),
             Example("apus restore --bundle /srv/copy --image-path /srv/image --detach copy", "once more, elsewhere"),
         ])
 }
@@ -88,7 +89,8 @@ extension Flag {
     static let restore: [Flag] =
         image + [
             bundle, consoleSocket, detach, pidFile, noSubreaper,
-            Flag(.noPivot, [], .none, .isolation, "Has no effect: CRIU enters the root file system", standing: .obsolete),
+            Flag(
+                .noPivot, [], .none, .isolation, "Has no effect: CRIU enters the root file system", standing: .obsolete),
             Flag(.tcpClose, [], .none, .criu, "Close the TCP connections that were open"),
             Flag(.lsmProfile, [], .text("TYPE:NAME"), .criu, "Security profile to restore with"),
             Flag(.lsmMountContext, [], .text("CONTEXT"), .criu, "SELinux context to mount with"),

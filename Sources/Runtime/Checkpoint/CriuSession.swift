@@ -122,7 +122,8 @@ struct CriuSession: ~Copyable {
         case .malformed: cause = "CRIU gives an answer that is none"
         case .ended: cause = "CRIU has ended without an answer"
         }
-        let words = String(decoding: output.prefix(300), as: UTF8.self).components(between: "\n").joined(separator: "; ")
+        let words = String(decoding: output.prefix(300), as: UTF8.self).components(between: "\n").joined(
+            separator: "; ")
         return CriuFailure.unusable(operation, cause + (words.isEmpty ? "" : ": \(words)"), hint: "")
     }
 

@@ -57,7 +57,9 @@ struct RestoredContainer {
             let isSame = its.inode == other.inode && its.device == other.device
             if isSame != (namespace.path != nil) {
                 throw Self.failure(
-                    field, isSame ? "the restored process has no \(namespace.kind.rawValue) namespace of its own"
+                    field,
+                    isSame
+                        ? "the restored process has no \(namespace.kind.rawValue) namespace of its own"
                         : "the restored process is in another \(namespace.kind.rawValue) namespace")
             }
         }

@@ -66,7 +66,9 @@ enum StandardDescriptors {
     /// The names of the standard streams that are the caller's from now on, by number. What else a file says, whoever has
     /// written it, is of no meaning.
     static func inherited(_ content: [UInt8]?) -> [(number: Int32, name: String)] {
-        guard let content, let root = (try? JSONDocument(parsing: content))?.root, root.kind == .array else { return [] }
+        guard let content, let root = (try? JSONDocument(parsing: content))?.root, root.kind == .array else {
+            return []
+        }
         var found: [(number: Int32, name: String)] = []
         for index in 0..<min(3, root.count) {
             guard let name = try? root[index]?.string(), isInherited(name), !found.contains(where: { $0.name == name })

@@ -17,7 +17,8 @@ extension Command {
             cgroup: .init(v1: true, v2: true, systemd: true, systemdUser: true, rdma: true), seccomp: seccomp,
             apparmor: true, selinux: true, intelRdt: .init(enabled: true, schemata: true, monitoring: true),
             memoryPolicy: true, idmap: true, netDevices: true,
-            annotations: annotations, potentiallyUnsafeConfigAnnotations: ["org.systemd.property.", "run.oci.", "org.criu.config"])
+            annotations: annotations,
+            potentiallyUnsafeConfigAnnotations: ["org.systemd.property.", "run.oci.", "org.criu.config"])
         try Output.standard(features.json() + [UInt8(ascii: "\n")])
     }
 
