@@ -29,8 +29,8 @@ private struct Pattern {
 }
 
 extension LogCause {
-    /// CRIU's messages, from the particular to the general: of two that occur the first one in here counts, since what fails
-    /// first is often reported again by whoever called it. The texts are those of CRIU 3.15 to 4.2.
+    /// CRIU's messages, from the particular to the general: of two that occur the first one in here counts, since what
+    /// fails first is often reported again by whoever called it. The texts are those of CRIU 3.15 to 4.2.
     private static var patterns: [Pattern] {
         [
             // Sockets.
@@ -262,8 +262,8 @@ extension LogCause {
         return nil
     }
 
-    /// One line without blanks at its ends, no longer than a person reads. What a container has named is printed as it is
-    /// only where it is harmless.
+    /// One line without blanks at its ends, no longer than a person reads. What a container has named is printed as it
+    /// is only where it is harmless.
     private static func trimmed(_ text: String) -> String {
         var bytes = Array(text.utf8)
         while let last = bytes.last, last <= 0x20 || last == UInt8(ascii: ".") { bytes.removeLast() }

@@ -1,9 +1,9 @@
-/// The encoding of protocol buffers (protobuf.dev, "Encoding"), as much of it as CRIU's messages need: numbers, texts, and
-/// messages in messages.
+/// The encoding of protocol buffers (protobuf.dev, "Encoding"), as much of it as CRIU's messages need: numbers, texts,
+/// and messages in messages.
 ///
-/// There is libprotobuf-c, which CRIU's own library uses. Its descriptors of all of CRIU's messages, and the code that reads
-/// them, take more room in the program than everything else about checkpoints, and what it returns is memory to be freed
-/// by hand. What is needed of it fits on this page, and can be fuzzed as a whole.
+/// There is libprotobuf-c, which CRIU's own library uses. Its descriptors of all of CRIU's messages, and the code that
+/// reads them, take more room in the program than everything else about checkpoints, and what it returns is memory to
+/// be freed by hand. What is needed of it fits on this page, and can be fuzzed as a whole.
 public struct WireWriter: Sendable {
     public private(set) var bytes: [UInt8] = []
 

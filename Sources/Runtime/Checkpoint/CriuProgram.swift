@@ -24,8 +24,8 @@ enum CriuProgram {
             hint: "the package is called criu; --criu FILE names another program")
     }
 
-    /// 3.17 is the first that puts mounts together one by one (its "mounts-v2"), as it has to for a root file system that is
-    /// no mount and for bind mounts that get what is mounted on the host.
+    /// 3.17 is the first that puts mounts together one by one (its "mounts-v2"), as it has to for a root file system
+    /// that is no mount and for bind mounts that get what is mounted on the host.
     private static let oldest = CriuVersion(3, 17)
 
     static func require(_ version: CriuVersion, for operation: CriuFailure.Operation) throws(RuntimeError) {
@@ -34,8 +34,8 @@ enum CriuProgram {
             operation, "CRIU \(version.text) is too old", hint: "CRIU \(oldest.text) or newer is needed")
     }
 
-    /// The configuration file with options of CRIU's own that go before all others: the annotation `org.criu.config` names
-    /// one, or with an empty text none. Otherwise it is the first of ours and runc's that is there.
+    /// The configuration file with options of CRIU's own that go before all others: the annotation `org.criu.config`
+    /// names one, or with an empty text none. Otherwise it is the first of ours and runc's that is there.
     static func configuration(_ annotation: String?) -> String? {
         if let annotation { return annotation.isEmpty ? nil : annotation }
         return ["/etc/criu/apus.conf", "/etc/criu/runc.conf"].first { Files.exists($0) }

@@ -98,8 +98,8 @@ struct CriuSession: ~Copyable {
         }
     }
 
-    /// What is being restored is nothing yet, and ends with CRIU. A checkpoint that waits for who fetches its pages asks
-    /// for nothing any more.
+    /// What is being restored is nothing yet, and ends with CRIU. A checkpoint that waits for who fetches its pages
+    /// asks for nothing any more.
     private borrowing func giveUp(_ kind: RequestKind, _ options: CriuOptions) throws(RuntimeError) {
         guard kind == .restore || options.present.contains(.lazyPages) else { return }
         try? client.process.signal(kind == .restore ? 9 : 15)

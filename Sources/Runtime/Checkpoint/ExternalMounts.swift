@@ -4,11 +4,12 @@ internal import Kernel
 internal import OCI
 internal import Planner
 
-/// What is mounted in a container and comes from outside: CRIU does not save it, but a name for it, and wants to be told
-/// at the restore what that name stands for. The name is the destination; what covers masked paths has names of its own.
+/// What is mounted in a container and comes from outside: CRIU does not save it, but a name for it, and wants to be
+/// told at the restore what that name stands for. The name is the destination; what covers masked paths has names of
+/// its own.
 ///
-/// Both sides are made from a configuration: the names from the running container's, and what they stand for from the one
-/// that is given at the restore. Nothing of what an image says leads to anything of the host.
+/// Both sides are made from a configuration: the names from the running container's, and what they stand for from the
+/// one that is given at the restore. Nothing of what an image says leads to anything of the host.
 enum ExternalMounts {
     /// The name of what covers masked files, and of what covers masked directories.
     static let maskedFile = "apus-masked-file"
@@ -57,7 +58,8 @@ enum ExternalMounts {
         return mount.point
     }
 
-    /// cgroup v1, and cgroup2 without a cgroup namespace, are seen from below, and so look like parts of something else.
+    /// cgroup v1, and cgroup2 without a cgroup namespace, are seen from below, and so look like parts of something
+    /// else.
     private static func isCgroup(_ mount: MountEntry, _ spec: Spec) -> Bool {
         mount.fileSystem == "cgroup" || mount.fileSystem == "cgroup2" && !spec.linux.separates(.cgroup)
     }

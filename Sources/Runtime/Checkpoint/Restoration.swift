@@ -63,7 +63,8 @@ extension Lifecycle {
     }
 }
 
-/// A container on its way back from an image. It owns what was made so far, so that a failure at any point can take it back.
+/// A container on its way back from an image. It owns what was made so far, so that a failure at any point can take it
+/// back.
 private struct Restoration: ~Copyable {
     let container: Container
     /// The first process: a child of this process.

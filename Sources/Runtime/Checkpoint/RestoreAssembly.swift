@@ -119,8 +119,8 @@ struct MountPoints {
 
     init(_ preparation: Preparation) { self.preparation = preparation }
 
-    /// Makes what is missing. What is mounted below another mount finds it there: CRIU brings the content of those that it
-    /// makes.
+    /// Makes what is missing. What is mounted below another mount finds it there: CRIU brings the content of those
+    /// that it makes.
     func make() throws(RuntimeError) {
         let spec = preparation.spec
         let root = try attempt("root.path") { () throws(SystemError) in

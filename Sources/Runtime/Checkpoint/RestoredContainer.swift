@@ -2,8 +2,8 @@ internal import Kernel
 internal import OCI
 internal import Planner
 
-/// What CRIU has made of an image, compared with the configuration that the caller gives. An image says itself what rights,
-/// filters and mounts its processes have, and may have been written by anybody: what is less confined than the
+/// What CRIU has made of an image, compared with the configuration that the caller gives. An image says itself what
+/// rights, filters and mounts its processes have, and may have been written by anybody: what is less confined than the
 /// configuration demands does not run.
 struct RestoredContainer {
     private let pid: Int32
@@ -113,8 +113,8 @@ struct RestoredContainer {
         try requireLabel()
     }
 
-    /// What /proc says of every thread that is in the user namespace of the first process. In another one, which is below
-    /// it, rights are another matter.
+    /// What /proc says of every thread that is in the user namespace of the first process. In another one, which is
+    /// below it, rights are another matter.
     private func threadStatuses() throws(SystemError) -> [String] {
         var statuses: [String] = []
         let user = try Files.status("/proc/\(pid)/ns/user", follow: true).inode

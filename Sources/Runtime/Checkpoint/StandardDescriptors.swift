@@ -3,9 +3,9 @@ internal import JSON
 internal import Kernel
 internal import OCI
 
-/// The standard streams of a container's first process, which lead out of the container. CRIU saves a name for each, and is
-/// given the caller's own streams for these names at the restore. The names are kept in a file beside the images, as runc
-/// does it: a list of texts.
+/// The standard streams of a container's first process, which lead out of the container. CRIU saves a name for each,
+/// and is given the caller's own streams for these names at the restore. The names are kept in a file beside the
+/// images, as runc does it: a list of texts.
 enum StandardDescriptors {
     static let fileName = "descriptors.json"
 
@@ -63,8 +63,8 @@ enum StandardDescriptors {
 
     // MARK: Restore
 
-    /// The names of the standard streams that are the caller's from now on, by number. What else a file says, whoever has
-    /// written it, is of no meaning.
+    /// The names of the standard streams that are the caller's from now on, by number. What else a file says, whoever
+    /// has written it, is of no meaning.
     static func inherited(_ content: [UInt8]?) -> [(number: Int32, name: String)] {
         guard let content, let root = (try? JSONDocument(parsing: content))?.root, root.kind == .array else {
             return []
@@ -78,8 +78,8 @@ enum StandardDescriptors {
         return found
     }
 
-    /// What CRIU calls such a stream when it asks what it has inherited. A file it calls by its path, without the slash that
-    /// a path begins with; whoever gives one by its name alone has to give it with the size that it had.
+    /// What CRIU calls such a stream when it asks what it has inherited. A file it calls by its path, without the
+    /// slash that a path begins with; whoever gives one by its name alone has to give it with the size that it had.
     static func keys(for name: String) -> [String] {
         name.begins(with: "file[") ? [name, String(decoding: name.utf8.dropFirst(), as: UTF8.self)] : [name]
     }
