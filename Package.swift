@@ -119,6 +119,7 @@ let package = Package(
         .target(name: "Spelling", swiftSettings: small),
         .target(name: "OCI", dependencies: ["JSON", "Spelling"], swiftSettings: strict),
         .target(name: "Seccomp", dependencies: ["OCI", "Kernel", "CSeccomp"], swiftSettings: strict),
+        .target(name: "Checkpoint", dependencies: ["Kernel"], swiftSettings: small),
         .target(name: "DBus", dependencies: ["CDBus"], swiftSettings: small),
         .target(name: "Cgroups", dependencies: ["OCI", "Kernel", "DBus", "CKernel"], swiftSettings: strict),
         .target(name: "Planner", dependencies: ["OCI", "InitProtocol"], swiftSettings: strict),
@@ -126,7 +127,9 @@ let package = Package(
             name: "Launch", dependencies: ["Planner", "Kernel", "InitImage", "InitProtocol"], swiftSettings: strict),
         .target(
             name: "Runtime",
-            dependencies: ["OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch", "Spelling"],
+            dependencies: [
+                "OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch", "Checkpoint", "Spelling",
+            ],
             swiftSettings: strict),
         .target(name: "CommandLineInterface", dependencies: ["Spelling"], swiftSettings: small),
         .executableTarget(
@@ -141,6 +144,7 @@ let package = Package(
         .testTarget(name: "OCITests", dependencies: ["OCI", "JSON", "Harness"], swiftSettings: testSettings),
         .testTarget(
             name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
+        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint"], swiftSettings: testSettings),
         .testTarget(name: "SpellingTests", dependencies: ["Spelling"], swiftSettings: testSettings),
         .testTarget(
             name: "CgroupsTests", dependencies: ["Cgroups", "DBus", "OCI", "Kernel"], swiftSettings: testSettings),
@@ -177,6 +181,7 @@ if Context.environment["APUS_FUZZ"] != nil {
             name: "fuzz",
             dependencies: [
                 "FuzzSupport", "JSON", "OCI", "Planner", "Seccomp", "DBus", "Cgroups", "Kernel", "Runtime",
+                "Checkpoint",
             ], path: "Tests/Fuzz/Targets", swiftSettings: testSettings),
     ]
 }

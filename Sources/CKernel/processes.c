@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -21,6 +22,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/// MOVE_MOUNT_F_EMPTY_PATH (linux/mount.h, which does not go with sys/mount.h).
+#define MOVE_FROM_EMPTY_PATH 0x4
 
 /// A system call without a stack frame of its own: after CLONE_VM the child runs on its parent's stack, and
 /// the frame of a called function would be overwritten before the parent returns through it.
@@ -58,10 +62,23 @@ static int raise_ambient(void) {
     return 0;
 }
 
+/// Mounts what the child is to see, and nobody else.
+static int attach(const struct ck_attachment *attachments, size_t count) {
+    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
+    for (size_t i = 0; i < count; i++)
+        if (syscall(SYS_move_mount, attachments[i].tree, "", AT_FDCWD, attachments[i].path, MOVE_FROM_EMPTY_PATH) < 0)
+            return -errno;
+    return 0;
+}
+
 /// What the child does before it is another program. It shares the parent's memory and allocates nothing.
 __attribute__((noinline)) static int become(const struct ck_spawn *what) {
     if (what->parent_death_signal && prctl(PR_SET_PDEATHSIG, what->parent_death_signal) < 0) return -errno;
     if (what->new_session && setsid() < 0) return -errno;
+    if (what->attachment_count) {
+        int error = attach(what->attachments, what->attachment_count);
+        if (error < 0) return error;
+    }
     if (what->keep_capabilities) {
         int error = raise_ambient();
         if (error < 0) return error;

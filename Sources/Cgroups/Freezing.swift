@@ -34,6 +34,9 @@ extension Cgroup {
         return try Freezer.isFrozen(freezer)
     }
 
+    /// The path of the directory that freezes; nil: there is none.
+    public var freezerPath: String? { freezer?.path }
+
     /// The directory that freezes: v1's on a hybrid host, as in runc.
     var freezer: CgroupDirectory? { directories.first { $0.has("freezer") } ?? directories.first { $0.isUnified } }
 }

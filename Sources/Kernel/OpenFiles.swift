@@ -56,6 +56,11 @@ extension Descriptor {
         Descriptor(owning: try check(ck_fcntl(number, F_DUPFD_CLOEXEC, 3), "dup"))
     }
 
+    /// Another descriptor of what somebody else's descriptor refers to.
+    public static func duplicate(of number: Int32) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check(ck_fcntl(number, F_DUPFD_CLOEXEC, 3), "dup"))
+    }
+
     /// Makes a memory file unchangeable for good.
     public borrowing func seal() throws(SystemError) {
         _ = try check(ck_seal(number), "fcntl(F_ADD_SEALS)")

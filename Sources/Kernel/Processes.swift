@@ -106,6 +106,8 @@ public struct Spawn {
     public var newSession = false
     /// The signal that the child gets when the caller dies; 0: none.
     public var parentDeathSignal: Int32 = 0
+    /// What is mounted for the child, in a mount namespace that it has of its own.
+    public var attachments: [Attachment] = []
 
     public init(_ program: Program, arguments: [String]) {
         self.program = program
@@ -129,6 +131,20 @@ public struct Spawn {
         _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>,
         _ pidfd: inout Int32
     ) -> Int32 {
+        if attachments.isEmpty { return unsafe start(arguments, environment, [], &pidfd) }
+        return unsafe withCStrings(attachments.map { $0.path }) { paths in
+            let attached = unsafe attachments.indices.map { index in
+                unsafe ck_attachment(tree: attachments[index].tree, path: UnsafePointer(paths[index]))
+            }
+            return unsafe start(arguments, environment, attached, &pidfd)
+        }
+    }
+
+    private func start(
+        _ arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
+        _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>,
+        _ attached: [ck_attachment], _ pidfd: inout Int32
+    ) -> Int32 {
         var request = unsafe ck_spawn()
         unsafe request.clone_flags = cloneFlags | (cgroup == nil ? 0 : 0x2_0000_0000)  // CLONE_INTO_CGROUP, Linux 5.7
         unsafe request.cgroup = cgroup ?? -1
@@ -148,15 +164,32 @@ public struct Spawn {
         return unsafe kept.withUnsafeBufferPointer { kept in
             unsafe request.keep = kept.baseAddress
             unsafe request.keep_count = kept.count
-            return unsafe path.withCString { path in
-                unsafe request.path = path
-                guard let directory else { return unsafe ck_spawn(&request, &pidfd) }
-                return unsafe directory.withCString { directory in
-                    unsafe request.directory = directory
-                    return unsafe ck_spawn(&request, &pidfd)
+            return unsafe attached.withUnsafeBufferPointer { attached in
+                unsafe request.attachments = attached.baseAddress
+                unsafe request.attachment_count = attached.count
+                return unsafe path.withCString { path in
+                    unsafe request.path = path
+                    guard let directory else { return unsafe ck_spawn(&request, &pidfd) }
+                    return unsafe directory.withCString { directory in
+                        unsafe request.directory = directory
+                        return unsafe ck_spawn(&request, &pidfd)
+                    }
                 }
             }
         }
+    }
+}
+
+/// A detached tree that is mounted for a child.
+public struct Attachment: Sendable {
+    /// A borrowed descriptor of the tree.
+    public var tree: Int32
+    /// Where, absolute; what was attached before is there already.
+    public var path: String
+
+    public init(tree: Int32, path: String) {
+        self.tree = tree
+        self.path = path
     }
 }
 

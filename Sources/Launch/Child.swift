@@ -32,6 +32,9 @@ public struct StandardStreams: ~Copyable {
         numbers[Int(number)] = table.add(descriptor)
     }
 
+    /// The borrowed descriptor for a stream; nil: the caller's own.
+    public func number(of stream: Int32) -> Int32? { self[Int(stream)] }
+
     subscript(_ number: Int) -> Int32? { numbers[number] < 0 ? nil : numbers[number] }
 }
 

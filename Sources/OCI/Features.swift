@@ -21,7 +21,9 @@ public struct Features: Sendable, Equatable {
     public var potentiallyUnsafeConfigAnnotations: [String]
 
     /// Every annotation that apus obeys.
-    public static var obeyedAnnotations: [String] { ["org.systemd.property."] + CrunAnnotations.names }
+    public static var obeyedAnnotations: [String] {
+        ["org.systemd.property.", "org.criu.config"] + CrunAnnotations.names
+    }
 
     public init(
         cgroup: CgroupSupport, seccomp: SeccompSupport, apparmor: Bool, selinux: Bool, intelRdt: IntelRdtSupport,

@@ -142,7 +142,8 @@ extension PlanBuilder {
 
     private func hostDevice(_ device: Device) -> HostDevice {
         HostDevice(
-            mode: Self.type(of: device.kind) | (device.fileMode ?? 0o666), major: device.major, minor: device.minor,
+            path: lexicallyClean(device.path), mode: Self.type(of: device.kind) | (device.fileMode ?? 0o666),
+            major: device.major, minor: device.minor,
             uid: Self.outside(device.uid ?? 0, spec.linux.uidMappings),
             gid: Self.outside(device.gid ?? 0, spec.linux.gidMappings))
     }

@@ -4,7 +4,7 @@ internal import OCI
 /// gets from its manager.
 extension PlanBuilder {
     /// Where the container finds the directory of its socket.
-    private static let notifyDirectory = "/run/notify"
+    private static let notifyDirectory = NotifyDirectory.path
 
     /// Puts the directory with the socket into the container: a small file system of the container's own, so that no
     /// inode of the host is in reach.
@@ -58,4 +58,9 @@ extension PlanBuilder {
         guard options.listenDescriptors > 0, !hasFirstPID else { return }
         add(.tellPID(variable: "LISTEN_PID"), .field("LISTEN_FDS"))
     }
+}
+
+/// Where a container has the directory with the socket at which it says that it is ready.
+public enum NotifyDirectory {
+    public static var path: String { "/run/notify" }
 }

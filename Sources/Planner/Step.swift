@@ -195,6 +195,8 @@ public struct Provision: Sendable {
 
 /// A device node that the host makes for a container that may not make it.
 public struct HostDevice: Sendable, Equatable {
+    /// Where the container has it.
+    public var path: String
     /// Type and permissions (mknod(2)).
     public var mode: UInt32
     public var major: UInt32

@@ -39,6 +39,8 @@ public enum RuntimeError: Error, Sendable {
     case program(ProgramFailure)
     /// Another one, with what was found out about it afterwards: what it is about, and what helps.
     indirect case explained(RuntimeError, subject: String = "", hint: String = "")
+    /// CRIU could not save or restore a container.
+    case criu(CriuFailure)
 }
 
 /// What `--log-format json` writes beside the message.
@@ -95,6 +97,7 @@ extension RuntimeError: CustomStringConvertible {
         case .pattern(let text): "not a regular expression: \"\(text)\""
         case .program(let failure): "\(failure)"
         case .explained(let error, let subject, _): error.text + (subject.isEmpty ? "" : ": \(subject)")
+        case .criu(let failure): "\(failure)"
         }
     }
 
@@ -157,6 +160,10 @@ extension RuntimeError: CustomStringConvertible {
         case .brokenState(let path, _):
             details.path = path
             details.hint = "whatever of the container runs yet has to be ended by hand before its directory is removed"
+        case .criu(let failure):
+            details.operation = failure.operation.rawValue
+            details.path = failure.log
+            details.hint = failure.hint.isEmpty ? nil : failure.hint
         case .interrupted: details.errno = Errno.interrupted.name
         case .explained(let error, _, let hint):
             details = error.details

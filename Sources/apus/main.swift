@@ -36,7 +36,6 @@ do { timing = try Timing(invocation.options.timing) } catch {
 }
 
 log.follow(invocation.options)
-for flag in invocation.options.ignored { log.write(.warning, "--\(flag.rawValue) has no effect") }
 let status: Int32
 let whole = Timeline.begin("command")
 do {

@@ -6,6 +6,7 @@
 #include "facts.h"
 #include "json.h"
 #include "notify.h"
+#include "saved.h"
 #include "tries.h"
 
 #include <errno.h>
@@ -27,6 +28,10 @@ static const char usage[] =
     "  hold BYTES             touch so much memory (suffixes k, m), say so, exit 0\n"
     "  fork-bomb N            try N children at the same time, say how many worked\n"
     "  disguise NAME          sleep as a copy of this program in a memory file with a name\n"
+    "  count FILE             write a number to it again and again, one more each time\n"
+    "  serve PORT             send back what comes over a TCP connection\n"
+    "  listen PORT            accept no connection\n"
+    "  join PATH              keep a socket that is connected to the one there\n"
     "  notify MESSAGE...      send these to $NOTIFY_SOCKET, commas as line ends\n"
     "options:\n"
     "  --to PATH, --to-fd N   write there instead of standard output (first option)\n";
@@ -167,6 +172,10 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "hold") == 0 && *options) return hold(*options);
     if (strcmp(mode, "notify") == 0) return notify_manager(options);
     if (strcmp(mode, "fork-bomb") == 0 && *options) return fork_bomb(atoi(*options));
+    if (strcmp(mode, "count") == 0 && *options) return count_into(*options);
+    if (strcmp(mode, "serve") == 0 && *options) return serve(atoi(*options), true);
+    if (strcmp(mode, "listen") == 0 && *options) return serve(atoi(*options), false);
+    if (strcmp(mode, "join") == 0 && *options) return join_socket(*options);
     fputs(usage, stderr);
     fputs(question_usage, stderr);
     return 64;

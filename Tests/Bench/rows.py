@@ -1,5 +1,6 @@
 """The rows of the table, and how each is taken."""
 
+from checkpoints import checkpoints
 from crowds import MOUNTS, POPULATIONS, RATE, RUNS, WIDTH, parallel, populations, runs_among_mounts, storm
 from measurement import Bench, Row, Series
 from measures import (GAP, PROBE_GAP, binary_size, forced_deletions, inside_commands, life_after_gap, lives, peaks,
@@ -86,6 +87,12 @@ def crowds() -> list[Series]:
     return series + [Series(lists, populations, once, long=True), Series(storm_rows, storm, once, long=True)]
 
 
+def saving() -> list[Series]:
+    rows = (ms("checkpoint", "`checkpoint` of a sleeping container"), ms("frozen", "`checkpoint`: the container frozen"),
+            ms("restore", "`restore` of it"))
+    return [Series(rows, checkpoints, half_of_turns, long=True)]
+
+
 def memory() -> list[Series]:
     rows = [kb(f"peak-{name}", f"peak memory of `{'--' if name == 'version' else ''}{name}`") for name in PEAKS]
     rows.append(kb("anonymous", "anonymous memory of `create`"))
@@ -100,4 +107,4 @@ def memory() -> list[Series]:
 
 
 def all_series() -> list[Series]:
-    return back_to_back() + with_gaps() + crowds() + memory()
+    return back_to_back() + with_gaps() + crowds() + saving() + memory()

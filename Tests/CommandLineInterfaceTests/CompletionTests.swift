@@ -63,6 +63,5 @@ import Testing
             #expect(script.contains(command.rawValue))
             for flag in Completion.offered(command.entry.flags) { #expect(script.contains(flag.name)) }
         }
-        #expect(!script.contains("checkpoint"))
     }
 }

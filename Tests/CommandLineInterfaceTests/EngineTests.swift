@@ -61,10 +61,9 @@ import Testing
         #expect(try action("features") == .features)
     }
 
-    /// The refusal must reach the log that the manager reads.
+    /// A refusal must reach the log that the manager reads.
     @Test func refusalGoesToTheManagersLog() {
-        let error = mistake(Self.conmon + "checkpoint --image-path /d c")
-        #expect(error?.kind == .unavailable)
+        let error = mistake(Self.conmon + "checkpoint --bogus c")
         #expect(error?.log.destination == .file("/b/oci-log"))
         #expect(error?.log.format == .json)
     }
@@ -82,23 +81,25 @@ import Testing
                 == .exec(options))
     }
 
-    @Test(
-        arguments: [
-            ("checkpoint --image-path /d --work-path /d --leave-running --file-locks c", 1),
-            ("restore --image-path /d --work-path /d --detach --pid-file /p -no-subreaper --bundle /b c", 1),
-        ] as [(String, Int32)])
-    func laterCommands(line: String, exitCode: Int32) throws {
-        let arguments = words(line)
-        let command = try #require(Command(named: arguments[0]))
-        let error = mistake(Self.shim + line)
-        #expect(error?.message == "apus \(arguments[0]): not available in this version")
-        #expect(error?.exitCode == exitCode)
-        #expect(error?.log.format == .json)
-        // The table knows all of their flags already.
-        let entry = command.entry
-        let scan = Grammar(flags: entry.flags, flagsEndAfter: entry.positionals.flagsEndAfter, command: command)
-            .scan(arguments.dropFirst())
-        #expect(scan.problem == nil)
-        #expect(scan.positionals == ["c"])
+    /// containerd's shim, with one dash as Go's flag package takes it.
+    @Test func checkpointAndRestore() throws {
+        var saving = CheckpointOptions(id: "c")
+        (saving.images.imagePath, saving.images.workPath, saving.images.fileLocks) = ("/d", "/w", true)
+        saving.leaveRunning = true
+        let checkpoint = "checkpoint --image-path /d --work-path /w --leave-running --file-locks c"
+        #expect(try action(Self.shim + checkpoint) == .checkpoint(saving))
+        var restoring = RestoreOptions(
+            create: create("c") { ($0.bundle, $0.pidFile, $0.noSubreaper) = ("/b", "/p", true) })
+        (restoring.images.imagePath, restoring.images.workPath, restoring.detach) = ("/d", "/w", true)
+        let restore = "restore --image-path /d --work-path /w --detach --pid-file /p -no-subreaper --bundle /b c"
+        #expect(try action(Self.shim + restore) == .restore(restoring))
+    }
+
+    @Test func pageServers() throws {
+        var expected = CheckpointOptions(id: "c")
+        for (text, address, port) in [("h:1", "h", 1), ("[::1]:27", "::1", 27), ("::1:27", "::1", 27)] {
+            expected.pageServer = .init(address: address, port: UInt16(port))
+            #expect(try action("checkpoint --page-server \(text) c") == .checkpoint(expected))
+        }
     }
 }

@@ -19,18 +19,18 @@ import Testing
     /// Where a trait is an example, or is made.
     private static let outside: Set<String> = ["FlagCoverageTests.swift", "Traits.swift"]
 
-    /// Every flag that the parser accepts today, `create --pid-file`.
+    /// Every flag that the parser accepts, `create --pid-file`.
     private static let accepted: [String] = {
         let global = Flag.global.filter(isAccepted).map { "--\($0.name)" }
-        let own = Command.allCases.filter { $0.entry.availability == .now }.flatMap { command in
+        let own = Command.allCases.flatMap { command in
             command.entry.ownFlags.filter(isAccepted).map { "\(command.rawValue) --\($0.name)" }
         }
         return global + own
     }()
 
-    private static func isAccepted(_ flag: Flag) -> Bool { flag.availability == .now && !general.contains(flag.key) }
+    private static func isAccepted(_ flag: Flag) -> Bool { !general.contains(flag.key) }
 
-    /// What is in the table, available or refused.
+    /// What is in the table.
     private static let known = Set(
         Flag.global.map { "--\($0.name)" }
             + Command.allCases.flatMap { command in command.entry.ownFlags.map { "\(command.rawValue) --\($0.name)" } })

@@ -110,13 +110,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("checkpoint --bogus", "apus checkpoint: not available in this version")
+        ("--page-server 27", "not ADDRESS:PORT: \"27\""), ("--page-server :27", "not ADDRESS:PORT: \":27\""),
+        ("--page-server a:70000", "not ADDRESS:PORT: \"a:70000\""),
+        ("--pre-dump --lazy-pages", "--pre-dump and --lazy-pages contradict each other"),
+        ("--empty-ns pid", "invalid empty-ns: pid (one of network)"),
     ])
-    func refused(line: String, message: String) {
-        #expect(mistake(line)?.message == message)
-        #expect(mistake(line)?.kind == .unavailable)
-        #expect(mistake(line)?.exitCode == 1)
-        #expect(mistake(line)?.guidance == nil)
+    func checkpoint(flags: String, message: String) {
+        #expect(mistake("checkpoint \(flags) c")?.message.hasSuffix(message) == true)
     }
 
     /// Habits of Docker's users: an error that names what is meant here.

@@ -104,6 +104,7 @@ public enum Files {
     /// An open descriptor for a command to inherit; the caller closes it.
     public static func open(_ path: String) throws -> Int32 { try descriptor(path, O_RDONLY) }
     public static func openDirectory(_ path: String) throws -> Int32 { try descriptor(path, O_RDONLY | O_DIRECTORY) }
+    public static func openForWriting(_ path: String) throws -> Int32 { try descriptor(path, O_WRONLY) }
     public static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
 
     private static func descriptor(_ path: String, _ flags: Int32) throws -> Int32 {

@@ -53,7 +53,7 @@ public enum Guest {
     }
 
     /// Where the libraries of Swift are that this program uses.
-    private static func libraries(of tests: String) -> Set<String> {
+    static func libraries(of tests: String) -> Set<String> {
         var found: Set<String> = []
         for line in (Files.read("/proc/self/maps") ?? "").split(separator: "\n") {
             guard let slash = line.firstIndex(of: "/"), line.contains("/libswift") else { continue }

@@ -173,7 +173,8 @@ extension Containers {
             let outcome = try bundle.mounts("add", [temporary("/one"), bound(bundle.directory, "/two"), last])
             expectFailure(outcome, saying: "mounts[2]", third, "no such file|not a directory")
             #expect(try bundle.table().map { $0.point } == before)
-            expectFailure(try bundle.mounts("remove", [["destination": "/one"]]), saying: "nothing is mounted|no such file")
+            expectFailure(
+                try bundle.mounts("remove", [["destination": "/one"]]), saying: "nothing is mounted|no such file")
             #expect(!(Files.read(bundle.stateFile) ?? "").contains("addedMounts"))
         }
 

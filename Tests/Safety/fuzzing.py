@@ -54,6 +54,7 @@ FUZZERS = [
     Fuzzer("layout", "mountinfo and /proc/self/cgroup, whole and in pieces", ("corpus/layout",), 16_384, ""),
     Fuzzer("message", "D-Bus: one message", ("corpus/message",), 4_096, ""),
     Fuzzer("bus", "D-Bus: a bus that says anything to the systemd driver", ("corpus/bus",), 8_192, ""),
+    Fuzzer("criu", "CRIU: an answer, its log, and what lies beside images", ("corpus/criu",), 8_192, ""),
     Fuzzer("init", "apus-init: its check, and its executor on a played kernel", ("corpus/init",), 65_536, ""),
 ]
 # Who finds an error in the memory or the arithmetic of C ends the process; leaks are told at the end of an input.

@@ -63,6 +63,11 @@ int ck_map_shared(int fd, size_t size, bool writable, void **address);
 void ck_unmap(void *address, size_t size);
 
 // Processes.
+/// A detached tree, and where it is mounted.
+struct ck_attachment {
+    int tree;
+    const char *path;
+};
 struct ck_spawn {
     uint64_t clone_flags;  ///< CLONE_NEW*, CLONE_INTO_CGROUP
     int cgroup;            ///< directory of a cgroup2 group for CLONE_INTO_CGROUP
@@ -77,6 +82,10 @@ struct ck_spawn {
     bool new_session;         ///< setsid()
     int parent_death_signal;  ///< or 0
     const char *directory;    ///< working directory, or NULL
+    /// What is mounted in the mount namespace that the child has of its own, one after the other; no mount of it goes back
+    /// to where the namespace comes from.
+    const struct ck_attachment *attachments;
+    size_t attachment_count;
 };
 /// Makes a child with CLONE_VFORK and CLONE_VM that executes a program.
 /// Returns the pid, with `*pidfd` set; a failure in the child (its exec, say) is returned as -errno too.

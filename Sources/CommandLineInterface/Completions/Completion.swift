@@ -1,4 +1,4 @@
-/// Completions for shells, made from the table. What a later version has is not offered.
+/// Completions for shells, made from the table.
 public enum Completion {
     /// The script that makes `shell` complete apus.
     public static func script(for shell: Shell) -> String {
@@ -10,16 +10,16 @@ public enum Completion {
     }
 
     static var commands: [Command] {
-        Command.allCases.filter { $0.entry.availability == .now && $0.entry.standing == .current }
+        Command.allCases.filter { $0.entry.standing == .current }
     }
 
     static func offered(_ flags: [Flag]) -> [Flag] {
-        flags.filter { $0.availability == .now && $0.standing == .current }
+        flags.filter { $0.standing == .current }
     }
 
     /// The words that a flag offers as its value.
     static func words(_ flag: Flag) -> [String] {
-        flag.value.choices.filter { $0.availability == .now }.map { $0.name }
+        flag.value.choices.map { $0.name }
     }
 
     /// `-b` and `--bundle`.

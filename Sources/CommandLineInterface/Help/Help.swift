@@ -20,14 +20,9 @@ public enum Help {
         let style = Style(colour: colour)
         var text = "\(programName) runs containers from OCI bundles.\n\n\(usageLine)\n"
         for group in CommandGroup.allCases {
-            let commands = commands(in: group).filter { $0.entry.availability == .now }
+            let commands = commands(in: group)
             if !commands.isEmpty { text += "\n" + style.heading(group.title) }
             for command in commands { text += definition(command.rawValue, command.entry.summary, column: 14) }
-        }
-        let later = CommandGroup.allCases.flatMap(commands).filter { $0.entry.availability != .now }
-        if !later.isEmpty {
-            text += "\n" + style.heading("Not in this version")
-            text += wrapped(later.map { $0.rawValue }.joined(separator: ", "), indent: 2)
         }
         text += "\n" + style.heading("Global flags, before the command")
         text += flags(Flag.global)
@@ -43,7 +38,6 @@ public enum Help {
         let entry = command.entry
         let style = Style(colour: colour)
         var text = "\(programName) \(command.rawValue): \(entry.summary)\n\n\(usageLine(command))\n"
-        if let reason = entry.availability.reason { text += "\nThis command is \(reason).\n" }
         for paragraph in entry.details { text += "\n" + wrapped(paragraph, indent: 0) }
         for group in FlagGroup.allCases {
             let members = entry.flags.filter { $0.group == group && $0.standing != .hidden }
@@ -71,9 +65,6 @@ public enum Help {
         if let initial = flag.initial { remarks.append("default: \(initial)") }
         if flag.repeatable { remarks.append("may be repeated") }
         if flag.standing == .obsolete { remarks.append("obsolete") }
-        if flag.availability != .now { remarks.append("not in this version") }
-        let later = flag.value.choices.filter { $0.availability != .now }.map { $0.name }
-        if !later.isEmpty { remarks.append("not in this version: \(later.joined(separator: ", "))") }
         return remarks.isEmpty ? flag.help : "\(flag.help) (\(remarks.joined(separator: "; ")))"
     }
 

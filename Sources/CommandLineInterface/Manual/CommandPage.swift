@@ -9,7 +9,6 @@ enum CommandPage {
         text += Roff.heading("Synopsis") + ".B \(programName)\n[GLOBAL FLAGS]\n.B \(command.rawValue)\n"
         if !usage.isEmpty { text += Roff.escaped(usage.joined(separator: " ")) + "\n" }
         text += Roff.heading("Description")
-        if let reason = entry.availability.reason { text += Roff.paragraph("This command is \(reason).") }
         if entry.details.isEmpty { text += Roff.paragraph("\(Roff.capitalised(entry.summary)).") }
         text += entry.details.map(Roff.paragraph).joined()
         if !entry.ownFlags.isEmpty {

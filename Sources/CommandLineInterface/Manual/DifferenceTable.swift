@@ -150,10 +150,18 @@ struct Difference {
                 apus: "refused",
                 why: "one of them is a mistake"),
             Difference(
-                "`checkpoint --help`",
-                runc: "exits with 0",
-                apus: "fails while there is no `checkpoint`",
-                why: "engines ask so whether there is one"),
+                "`restore` of an image that has more rights or fewer restrictions than the configuration",
+                runc: "comes back as the image has it",
+                apus: """
+                    refused: capabilities, `noNewPrivileges`, a filter, labels, namespaces, masked and read-only \
+                    paths, bind mounts are compared
+                    """,
+                why: "CVE-2026-94603: the caller's configuration counts"),
+            Difference(
+                "`checkpoint`, `restore` without `--work-path`",
+                runc: "the log is in the state directory, and gone with it",
+                apus: "it is beside the images",
+                why: "it says what went wrong"),
             Difference(
                 "masked files",
                 runc: "the container's `/dev/null`",

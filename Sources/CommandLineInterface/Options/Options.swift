@@ -7,19 +7,19 @@ public struct GlobalOptions: Equatable, Sendable {
     public var rootless: RootlessOption
     /// Where the timeline of the command is written: a file, or `-` for standard error; nil: nowhere.
     public var timing: String?
-    /// Flags that were given and have no effect.
-    public var ignored: [FlagKey] = []
+    /// CRIU's program; nil: the one in PATH.
+    public var criu: String?
 
     public init(
         root: String? = nil, log: LogOptions = LogOptions(), cgroupManager: CgroupManagerChoice = .cgroupfs,
-        rootless: RootlessOption = .auto, timing: String? = nil, ignored: [FlagKey] = []
+        rootless: RootlessOption = .auto, timing: String? = nil, criu: String? = nil
     ) {
         self.root = root
         self.log = log
         self.cgroupManager = cgroupManager
         self.rootless = rootless
         self.timing = timing
-        self.ignored = ignored
+        self.criu = criu
     }
 }
 

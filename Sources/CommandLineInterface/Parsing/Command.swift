@@ -29,12 +29,10 @@ public struct CommandEntry: Sendable {
     /// Without --help, which every command has.
     public let ownFlags: [Flag]
     public let standing: Standing
-    public let availability: Availability
 
     init(
         _ group: CommandGroup, _ summary: String, _ positionals: Positionals,
-        flags: [Flag] = [], details: [String] = [], examples: [Example] = [], standing: Standing = .current,
-        availability: Availability = .now
+        flags: [Flag] = [], details: [String] = [], examples: [Example] = [], standing: Standing = .current
     ) {
         self.group = group
         self.summary = summary
@@ -43,7 +41,6 @@ public struct CommandEntry: Sendable {
         self.positionals = positionals
         self.ownFlags = flags
         self.standing = standing
-        self.availability = availability
     }
 
     /// Everything that the command accepts.

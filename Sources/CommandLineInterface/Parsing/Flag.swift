@@ -15,12 +15,10 @@ public struct Flag: Sendable {
     /// Whether giving it again adds a value. Otherwise the last one counts.
     public let repeatable: Bool
     public let standing: Standing
-    public let availability: Availability
 
     init(
         _ key: FlagKey, _ short: [String] = [], _ value: FlagValue, _ group: FlagGroup, _ help: String,
-        initial: String? = nil, repeatable: Bool = false, standing: Standing = .current,
-        availability: Availability = .now
+        initial: String? = nil, repeatable: Bool = false, standing: Standing = .current
     ) {
         self.key = key
         self.short = short
@@ -30,7 +28,6 @@ public struct Flag: Sendable {
         self.initial = initial
         self.repeatable = repeatable
         self.standing = standing
-        self.availability = availability
     }
 
     /// The long name without dashes.
@@ -75,28 +72,10 @@ public struct Choice: Sendable {
     public let name: String
     /// Other spellings of the same.
     public let aliases: [String]
-    public let availability: Availability
 
-    init(_ name: String, aliases: [String] = [], availability: Availability = .now) {
+    init(_ name: String, aliases: [String] = []) {
         self.name = name
         self.aliases = aliases
-        self.availability = availability
-    }
-}
-
-/// Whether this version does what a command, a flag or a value asks for.
-/// What it does not do is refused with the reason, never ignored.
-public enum Availability: Sendable, Equatable {
-    case now
-    /// The reason is the end of the error message, after the name and a colon.
-    case later(String)
-
-    /// The refusal's reason; nil when available.
-    public var reason: String? {
-        switch self {
-        case .now: nil
-        case .later(let reason): reason
-        }
     }
 }
 

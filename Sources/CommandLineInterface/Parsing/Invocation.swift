@@ -26,6 +26,8 @@ public enum Action: Equatable, Sendable {
     case mounts(MountsOptions)
     case ps(PsOptions)
     case events(EventsOptions)
+    case checkpoint(CheckpointOptions)
+    case restore(RestoreOptions)
     case wait(WaitOptions)
     case check(CheckOptions)
     case spec(SpecOptions)
@@ -56,7 +58,7 @@ extension Invocation {
                     root: scan.matches.text(.root), log: log, cgroupManager: try CgroupManagerChoice(scan.matches),
                     rootless: scan.matches.choice(.rootless).flatMap { RootlessOption(rawValue: $0) } ?? .auto,
                     timing: scan.matches.text(.timing),
-                    ignored: scan.matches.text(.criu) == nil ? [] : [.criu]),
+                    criu: scan.matches.text(.criu)),
                 action: try Action(global: scan))
         } catch {
             var logged = error
@@ -91,12 +93,7 @@ extension Action {
         let scan = Grammar(
             flags: entry.flags, flagsEndAfter: entry.positionals.flagsEndAfter, command: command
         ).scan(arguments)
-        if let reason = entry.availability.reason {
-            // Engines find out by the help of a command whether there is one; people have `help COMMAND`.
-            throw UsageError.unavailable(command, reason)
-        } else if let problem = scan.problem {
-            throw problem
-        }
+        if let problem = scan.problem { throw problem }
         if scan.matches.isOn(.help) {
             self = .help(command)
             return
@@ -136,8 +133,8 @@ extension Action {
         case .version: self = .version
         case .completion: self = .completion(try Shell(argument: first))
         case .man: self = matches.isOn(.pages) ? .manualPages : .manual(try ManualPage(topic: scan.positionals.first))
-        case .checkpoint, .restore:
-            throw UsageError.unavailable(command, command.entry.availability.reason ?? "not available")
+        case .checkpoint: self = .checkpoint(try CheckpointOptions(id: first, matches))
+        case .restore: self = .restore(RestoreOptions(id: first, matches))
         }
     }
 }

@@ -44,17 +44,10 @@ extension [Match] {
 
     private func value(of key: FlagKey) -> MatchedValue? { last { $0.flag.key == key }?.value }
 
-    /// Refuses values that are not among a flag's choices, and everything that this version does not have.
+    /// Refuses values that are not among a flag's choices.
     func check(in command: Command?) throws(UsageError) {
         for match in self {
-            switch match.value {
-            case .on(false): continue
-            case .on(true), .number: break
-            case .text(let value): try match.flag.check(value, in: command)
-            }
-            if let reason = match.flag.availability.reason {
-                throw UsageError(.unavailable, "--\(match.flag.name): \(reason)", in: command)
-            }
+            if case .text(let value) = match.value { try match.flag.check(value, in: command) }
         }
     }
 }
@@ -62,14 +55,11 @@ extension [Match] {
 extension Flag {
     fileprivate func check(_ value: String, in command: Command?) throws(UsageError) {
         guard case .choice(let choices) = self.value else { return }
-        guard let choice = choices.first(where: { $0.name == value || $0.aliases.contains(value) }) else {
+        guard choices.contains(where: { $0.name == value || $0.aliases.contains(value) }) else {
             // runc's words, followed by what would have been right.
             let subject = key == .format ? "invalid format option" : "invalid \(name)"
             let names = choices.map { $0.name }.joined(separator: ", ")
             throw UsageError(.grammar, "\(subject): \(value) (one of \(names))", in: command)
-        }
-        if let reason = choice.availability.reason {
-            throw UsageError(.unavailable, "--\(name)=\(choice.name): \(reason)", in: command)
         }
     }
 }

@@ -8,8 +8,6 @@ public struct UsageError: Error, Equatable, Sendable {
         case grammar
         /// There is no such command.
         case unknownCommand
-        /// The command, flag or value is known, but this version does not have it.
-        case unavailable
     }
 
     public let kind: Kind
@@ -26,20 +24,17 @@ public struct UsageError: Error, Equatable, Sendable {
         self.command = command
     }
 
-    /// runc's codes: 3 for an unknown command, else 1. exec's own failures are 255, so that they differ from those
-    /// of the process that it runs.
+    /// runc's codes: 3 for an unknown command, else 1.
     public var exitCode: Int32 {
         switch kind {
         case .grammar: 1
         case .unknownCommand: 3
-        case .unavailable: command == .exec ? 255 : 1
         }
     }
 
     /// What a person at a terminal may do next, with line ends; nil if there is nothing to add.
     public var guidance: String? {
         switch kind {
-        case .unavailable: nil
         case .unknownCommand: "Try '\(programName) help'.\n"
         case .grammar:
             if let command {
@@ -56,9 +51,5 @@ public struct UsageError: Error, Equatable, Sendable {
         }
         let known = Command.allCases.filter { $0.entry.standing == .current }.map { $0.rawValue }
         return UsageError(.unknownCommand, "No help topic for '\(name)'" + Suggestion.phrase(for: name, among: known))
-    }
-
-    static func unavailable(_ command: Command, _ reason: String) -> UsageError {
-        UsageError(.unavailable, "\(programName) \(command.rawValue): \(reason)", in: command)
     }
 }

@@ -36,8 +36,7 @@ extension Flag {
         Flag(
             .timing, [], .file("FILE"), .logging,
             "Write when each part of the command began and ended to FILE, for a trace viewer, or as text if it is -"),
-        // runc 1.1 to 1.3 take it; the program is the one in PATH.
-        Flag(.criu, [], .file("FILE"), .storage, "Has no effect", standing: .obsolete),
+        Flag(.criu, [], .file("FILE"), .storage, "CRIU's program, for checkpoint and restore", initial: "criu in PATH"),
         Flag.help,
         Flag(.version, ["v"], .none, .general, "Show the version"),
     ]

@@ -20,10 +20,13 @@ struct ContainerCgroup {
     private var unit: UnitStart?
     private var cgroup: Cgroup?
 
-    init(_ preparation: Preparation) {
+    /// - Parameter leavesOutPids: whether the limit on processes is not set, for who needs more of them at first.
+    init(_ preparation: Preparation, leavesOutPids: Bool = false) {
         location = preparation.location
         id = preparation.id.text
-        resources = preparation.spec.linux.resources
+        var resources = preparation.spec.linux.resources
+        if leavesOutPids { resources?.pids = nil }
+        self.resources = resources
         annotations = preparation.spec.annotations
         owner = Cgroup.owner(for: preparation.spec)
         delegated = CrunAnnotations(preparation.spec.annotations).delegatedCgroup
@@ -104,6 +107,18 @@ struct ContainerCgroup {
             throw .cgroup(error)
         }
         return numbers
+    }
+
+    /// Moves a process into it that cannot go there by itself.
+    func add(_ pid: Int32) throws(RuntimeError) {
+        do { try cgroup?.add(pid) } catch { throw .cgroup(error) }
+    }
+
+    /// Sets the limit on processes that was left out.
+    func limitPids(_ pids: Resources) throws(RuntimeError) {
+        do { _ = try cgroup?.update(resources ?? Resources(), with: pids, origin: "linux.resources") } catch {
+            throw .cgroup(error)
+        }
     }
 
     var hasRunOutOfMemory: Bool { cgroup?.hasRunOutOfMemory() ?? false }

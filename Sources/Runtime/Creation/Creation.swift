@@ -43,18 +43,10 @@ struct Creation: ~Copyable {
         let reserved = Timeline.begin("state")
         let entry = try store.reserve(preparation.id.text)
         let spec = preparation.spec
-        var record = Record(
-            id: preparation.id.text, ociVersion: spec.ociVersion, bundle: preparation.host.bundle,
-            rootfs: preparation.host.rootfs, created: UInt64(Clock.now), owner: ThisProcess.effectiveUser)
-        record.annotations = spec.annotations
-        record.hooks.poststart = spec.hooks.poststart
-        record.hooks.poststop = spec.hooks.poststop
+        var record = Record(preparation)
         record.hooks.startContainer = spec.hooks.startContainer
-        record.cgroup = preparation.location.stateText
         record.keepsKeyring = request.noNewKeyring
         let mountsOutside = preparation.plan.mountsOutside
-        record.lacksProcess = spec.process == nil
-        record.hasAddedUserNamespace = preparation.addsUserNamespace
         var resctrl: ResctrlGroup?
         do throws(RuntimeError) {
             do { resctrl = try Resctrl.group(for: spec.linux.intelRdt, id: record.id) } catch {
@@ -265,5 +257,21 @@ struct Creation: ~Copyable {
             warnings.append("\(error)")
         }
         return warnings + HookRunner(state: state(.stopped, pid: 0)).runAll(record.hooks.poststop, .poststop)
+    }
+}
+
+extension Record {
+    /// The record of a container that is about to be made.
+    init(_ preparation: Preparation) {
+        let spec = preparation.spec
+        self.init(
+            id: preparation.id.text, ociVersion: spec.ociVersion, bundle: preparation.host.bundle,
+            rootfs: preparation.host.rootfs, created: UInt64(Clock.now), owner: ThisProcess.effectiveUser)
+        annotations = spec.annotations
+        hooks.poststart = spec.hooks.poststart
+        hooks.poststop = spec.hooks.poststop
+        cgroup = preparation.location.stateText
+        lacksProcess = spec.process == nil
+        hasAddedUserNamespace = preparation.addsUserNamespace
     }
 }

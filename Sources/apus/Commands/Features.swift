@@ -25,6 +25,8 @@ extension Command {
     private static var annotations: [Annotation] {
         var list = [Annotation(key: "io.github.apus.version", value: Version.number)]
         if let commit = Version.commit { list.append(Annotation(key: "io.github.apus.commit", value: commit)) }
+        // dockerd and podman look for this one.
+        list.append(Annotation(key: "org.opencontainers.runc.checkpoint.enabled", value: "true"))
         list.append(Annotation(key: "io.github.seccomp.libseccomp.version", value: SeccompSupport.libraryVersion))
         return list
     }

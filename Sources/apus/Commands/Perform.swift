@@ -27,6 +27,8 @@ enum Command {
         case .delete(let options): try delete(options, lifecycle)
         case .exec(let options): return exec(options, lifecycle, log)
         case .list(let options): try list(options, lifecycle)
+        case .checkpoint(let options): try checkpoint(options, invocation.options.criu, lifecycle)
+        case .restore(let options): return try restore(options, invocation.options.criu, manager, lifecycle)
         case .wait(let options): return try wait(options, lifecycle, log)
         case .check(let options): return try check(options, manager, RootlessMode(invocation.options.rootless))
         case .spec(let options): try spec(options, log)

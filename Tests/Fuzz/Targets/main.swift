@@ -22,6 +22,7 @@ struct Fuzzer: Sendable {
         "variant": Fuzzer(run: fuzzVariant, isJSON: false),
         "layout": Fuzzer(run: fuzzLayout, isJSON: false),
         "message": Fuzzer(run: fuzzMessage, isJSON: false),
+        "criu": Fuzzer(run: fuzzCriu, isJSON: false),
         "bus": Fuzzer(run: fuzzBus, isJSON: false),
     ]
 }

@@ -1,0 +1,1 @@
+../Interpolation/Unprintable.swift

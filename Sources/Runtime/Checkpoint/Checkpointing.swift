@@ -1,0 +1,183 @@
+internal import Cgroups
+internal import Checkpoint
+internal import Kernel
+internal import OCI
+internal import Planner
+
+extension Lifecycle {
+    /// Saves a running container to disk. Unless it is to go on, it is gone then; after a failure it runs on.
+    public func checkpoint(_ request: CheckpointRequest) throws(RuntimeError) {
+        let id = try Self.checked(request.id)
+        if let number = request.statusDescriptor, !ThisProcess.isOpen(number) {
+            throw .usage("--status-fd: descriptor \(number) is not open")
+        }
+        let entry = try store.lock(id)
+        let container = try Container(id, in: store)
+        let status = try container.status(holdsLock: true)
+        guard status == .running || status == .paused else {
+            throw .status("container \(id) cannot be checkpointed: it is \(status.rawValue)")
+        }
+        // CRIU takes back what it has done when it is told so, and not when it is killed.
+        let termination: TerminationSignals
+        do { termination = try TerminationSignals(blocking: ()) } catch { throw .system(error, field: "") }
+        do {
+            let checkpointing = try Checkpointing(
+                request, container, interruption: termination.descriptor.number)
+            checkpointing.strangers().forEach { warn("process \($0) was added by exec and is not saved") }
+            try checkpointing.perform()
+        } catch {
+            if status == .running, (try? container.isFrozen()) == true { try? container.thaw() }
+            if let signal = termination.next() { throw .interrupted(signal: signal, error) }
+            throw error
+        }
+        if request.isPreDump || request.leavesRunning { return }
+        try destroy(container, entry)
+    }
+}
+
+/// A checkpoint of one container.
+private struct Checkpointing {
+    let request: CheckpointRequest
+    let container: Container
+    let interruption: Int32
+    let spec: Spec
+
+    init(_ request: CheckpointRequest, _ container: Container, interruption: Int32) throws(RuntimeError) {
+        self.request = request
+        self.container = container
+        self.interruption = interruption
+        spec = try container.configuration(Spec.decode)
+    }
+
+    /// The processes that the first one has not made: CRIU saves it with its descendants.
+    func strangers() -> [Int32] {
+        if request.isPreDump { return [] }
+        // Who comes and goes meanwhile is in nobody's list.
+        guard let own = try? ProcessTree.descendants(of: container.record.pid),
+            let all = try? container.cgroup.processes()
+        else { return [] }
+        return all.filter { !own.contains($0) }
+    }
+
+    func perform() throws(RuntimeError) {
+        let directories = try ImageDirectories.forCheckpoint(request.settings)
+        try checkParent(directories)
+        let options = try options(directories)
+        let session = try CriuSession(.checkpoint, request.settings, interruption: interruption)
+        do throws(RuntimeError) {
+            try perform(session, options, directories)
+        } catch {
+            session.end()
+            throw error
+        }
+        session.end()
+    }
+
+    private func perform(
+        _ session: borrowing CriuSession, _ options: CriuOptions, _ directories: borrowing ImageDirectories
+    ) throws(RuntimeError) {
+        try session.require(
+            CriuFeatures(tracksMemory: request.isPreDump, lazyPages: request.settings.lazyPages))
+        let answer = try session.work(request.isPreDump ? .preDump : .dump, options) {
+            event, _, _ throws(RuntimeError) in
+            if event == .statusReady { try tellThatPagesAreReady() }
+        }
+        if !answer.isSuccess {
+            throw .criu(CriuFailure(.checkpoint, directories, said: session.output, message: answer.message))
+        }
+    }
+
+    private func tellThatPagesAreReady() throws(RuntimeError) {
+        guard let number = request.statusDescriptor else { return }
+        try attempt("--status-fd") { () throws(SystemError) in try Streams.writeAll([0], to: number) }
+    }
+
+    private func checkParent(_ directories: borrowing ImageDirectories) throws(RuntimeError) {
+        guard let parent = request.parentPath else { return }
+        if parent.isAbsolute { throw .usage("--parent-path: \(parent) is not relative to --image-path") }
+        let path = "\(directories.imagePath)/\(parent)"
+        let status = try attempt("--parent-path") { () throws(SystemError) in try Files.status(path, follow: true) }
+        if status.kind != .directory { throw .system(SystemError("open", path, .notDirectory), field: "--parent-path") }
+    }
+
+    // MARK: What CRIU is told
+
+    private func options(_ directories: borrowing ImageDirectories) throws(RuntimeError) -> CriuOptions {
+        var options = CriuOptions(request.settings, spec)
+        options.set(.imagesDirectory, number: directories.imageNumber)
+        options.set(.workDirectory, number: directories.workNumber)
+        options.set(.logFile, text: directories.logName)
+        options.set(.pid, number: container.record.pid)
+        options.set(.root, text: container.record.rootfs)
+        options.set(.leaveRunning, request.leavesRunning)
+        options.set(.linkRemap, request.linkRemap)
+        options.set(.tcpSkipInFlight, request.tcpSkipInFlight)
+        if let freezer = container.cgroup.freezerPath { options.set(.freezeCgroup, text: freezer) }
+        if request.isPreDump { options.set(.trackMemory) }
+        if let parent = request.parentPath {
+            options.set(.parentImages, text: parent)
+            options.set(.trackMemory)
+        }
+        if let server = request.pageServer { options.setPageServer(server.address, port: server.port) }
+        if request.isPreDump { return options }
+        try nameNamespaces(in: &options)
+        let pid = container.record.pid
+        let settings = request.settings
+        let descriptors: [UInt8]
+        do {
+            let table = try MountTable(of: pid)
+            try ExternalMounts.name(spec, of: pid, table, in: &options)
+            descriptors = try StandardDescriptors.name(
+                of: pid, table, sharesTerminal: settings.shellJob, in: &options)
+        } catch {
+            throw .system(error, field: CriuFailure.Operation.checkpoint.rawValue)
+        }
+        try directories.write(StandardDescriptors.fileName, descriptors)
+        return options
+    }
+
+    /// Namespaces that others have made are not saved: at the restore they are there.
+    private func nameNamespaces(in options: inout CriuOptions) throws(RuntimeError) {
+        for kind in ExternalNamespaces.kinds where spec.linux.namespace(kind)?.path != nil {
+            let path = "/proc/\(container.record.pid)/ns/\(kind.procName)"
+            let status = try attempt("linux.namespaces") { () throws(SystemError) in
+                try Files.status(path, follow: true)
+            }
+            options.set(.external, text: "\(kind.procName)[\(status.inode)]:\(ExternalNamespaces.name(of: kind))")
+        }
+    }
+}
+
+/// Namespaces of the kinds that CRIU can leave alone. Their names are those that runc gives them.
+enum ExternalNamespaces {
+    static let kinds: [NamespaceKind] = [.network, .pid]
+
+    static func name(of kind: NamespaceKind) -> String { kind == .network ? "extRootNetNS" : "extRootPidNS" }
+}
+
+extension CriuOptions {
+    /// What a checkpoint and a restore are told alike.
+    init(_ settings: CriuSettings, _ spec: Spec) {
+        self.init()
+        set(.logLevel, number: 4)
+        set(.notifies)
+        set(.orphanTerminalMaster)
+        set(.managesCgroups)
+        set(.manageCgroupsMode, number: settings.cgroupMode.number)
+        set(.tcpEstablished, settings.tcpEstablished)
+        set(.externalUnixSockets, settings.externalUnixSockets)
+        set(.shellJob, settings.shellJob)
+        set(.fileLocks, settings.fileLocks)
+        set(.lazyPages, settings.lazyPages)
+        set(.autoDedup, settings.autoDedup)
+        set(.externalSharing)
+        set(.externalMasters)
+        if settings.emptyNetwork { set(.emptyNamespaces, number: Int32(NamespaceKind.network.cloneFlag)) }
+        if let method = settings.networkLock { set(.networkLock, number: method.number) }
+        // Who is not root of the host may be permitted this much (CAP_CHECKPOINT_RESTORE).
+        if Rights.caller() != .root { set(.unprivileged) }
+        if let file = CriuProgram.configuration(spec.annotation(CriuProgram.configurationAnnotation)) {
+            set(.configFile, text: file)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+internal import Kernel
+internal import OCI
+
+/// The directory with the images, and the one with CRIU's log and work files.
+struct ImageDirectories: ~Copyable {
+    private let images: Opened
+    private let work: Opened
+    let logName: String
+
+    /// The directories of a checkpoint: they are made.
+    static func forCheckpoint(_ settings: CriuSettings) throws(RuntimeError) -> ImageDirectories {
+        let path = settings.imagePath ?? "checkpoint"
+        try make(path, "--image-path")
+        if let work = settings.workPath { try make(work, "--work-path") }
+        return try ImageDirectories(path, settings.workPath, logName: "dump.log", leftovers: ["stats-dump"])
+    }
+
+    /// The directories of a restore: that of the images has to be there.
+    static func forRestore(_ settings: CriuSettings) throws(RuntimeError) -> ImageDirectories {
+        let path = settings.imagePath ?? "checkpoint"
+        if let work = settings.workPath { try make(work, "--work-path") }
+        let directories = try ImageDirectories(
+            path, settings.workPath, logName: "restore.log", leftovers: ["stats-restore"])
+        guard Files.exists("inventory.img", at: .directory(directories.imageNumber)) else {
+            throw .system(
+                SystemError("open", "\(directories.imagePath)/inventory.img", .noEntry), field: "--image-path",
+                hint: "there is no checkpoint in this directory")
+        }
+        return directories
+    }
+
+    private init(
+        _ imagePath: String, _ workPath: String?, logName: String, leftovers: [String]
+    ) throws(RuntimeError) {
+        let images = try Self.open(imagePath, "--image-path")
+        let work = try Self.open(workPath ?? imagePath, workPath == nil ? "--image-path" : "--work-path")
+        // CRIU empties these files, also behind a link that somebody has put into the images.
+        for name in [logName] + leftovers where Files.exists(name, at: .directory(work.directory.number)) {
+            do { try Files.remove(name, at: .directory(work.directory.number)) } catch {
+                throw .system(error, field: workPath == nil ? "--image-path" : "--work-path")
+            }
+        }
+        self.images = images
+        self.work = work
+        self.logName = logName
+    }
+
+    private static func open(_ path: String, _ field: String) throws(RuntimeError) -> Opened {
+        try attempt(field) { () throws(SystemError) in
+            let real = try Files.realPath(path)
+            return Opened(path: real, directory: try Descriptor.open(real, [.readOnly, .directory]))
+        }
+    }
+
+    /// A directory, and its path without links.
+    private struct Opened: ~Copyable {
+        let path: String
+        let directory: Descriptor
+    }
+
+    /// Makes a directory with its parents, as `mkdir -p` does. Only its owner sees what was a container's memory.
+    private static func make(_ path: String, _ field: String) throws(RuntimeError) {
+        do throws(SystemError) {
+            for (index, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
+                try makeIfMissing(String(decoding: path.utf8.prefix(index), as: UTF8.self))
+            }
+            try makeIfMissing(path)
+        } catch {
+            throw .system(error, field: field)
+        }
+    }
+
+    private static func makeIfMissing(_ path: String) throws(SystemError) {
+        if Files.exists(path) { return }
+        do { try Files.makeDirectory(path, mode: 0o700) } catch { if error.errno != .exists { throw error } }
+    }
+
+    /// Absolute, without links.
+    var imagePath: String { images.path }
+    var workPath: String { work.path }
+    /// Borrowed descriptors.
+    var imageNumber: Int32 { images.directory.number }
+    var workNumber: Int32 { work.directory.number }
+    var logPath: String { "\(workPath)/\(logName)" }
+
+    /// The end of CRIU's log; empty if there is none.
+    func log() -> [UInt8] {
+        let flags: OpenFlags = [.readOnly, .noFollow, .nonBlocking]
+        // Who cannot read it has less to say, and no reason to fail.
+        guard let file = try? Descriptor.open(logName, flags, at: .directory(workNumber)),
+            let status = try? file.status(), status.kind == .regular
+        else { return [] }
+        let start = max(0, status.size - Self.longestLog)
+        return (try? file.read(atMost: Int(Self.longestLog), from: start)) ?? []
+    }
+
+    /// Bytes of the log that are looked at. What went wrong is at its end.
+    private static let longestLog: Int64 = 4 << 20
+
+    // MARK: Files beside CRIU's
+
+    /// Writes a file into the directory of the images.
+    func write(_ name: String, _ bytes: [UInt8]) throws(RuntimeError) {
+        do { try Files.replace(name, with: bytes, at: .directory(imageNumber)) } catch {
+            throw .system(error, field: "--image-path")
+        }
+    }
+
+    /// A small file of the images; nil if there is none.
+    func read(_ name: String) throws(RuntimeError) -> [UInt8]? {
+        do { return try Files.readRegular(name, at: .directory(imageNumber), limit: 1 << 20) } catch {
+            if error.errno == .noEntry { return nil }
+            throw .system(error, field: "--image-path")
+        }
+    }
+}

@@ -1,0 +1,163 @@
+internal import Checkpoint
+internal import Kernel
+internal import OCI
+internal import Planner
+
+/// What CRIU finds in its own mount namespace at a restore, and nobody else sees: below a directory of the container's
+/// state, what external mounts of the image may stand for and the host does not have already.
+struct RestoreAssembly: ~Copyable {
+    private var table = DescriptorTable()
+    private(set) var attachments: [Attachment] = []
+    /// The names of external mounts, and what they stand for.
+    private var mounts: [(key: String, path: String)] = []
+    /// Where CRIU finds the images.
+    private(set) var imagePath: String
+
+    /// Of the container's state.
+    static let directoryName = "restore"
+
+    /// - Parameter directory: absolute, empty.
+    init(
+        _ preparation: Preparation, images: borrowing ImageDirectories, at directory: String
+    ) throws(RuntimeError) {
+        imagePath = images.imagePath
+        let sources = ExternalMounts.sources(preparation)
+        let place = try attempt("--root") { () throws(SystemError) in
+            try Tree.temporaryFileSystem(inodes: sources.count + 2)
+        }
+        attachments = [Attachment(tree: place.number, path: directory)]
+        for (index, source) in sources.enumerated() {
+            do {
+                let path = try add(source, "\(index)", in: place.number, below: directory, preparation)
+                mounts.append((source.key, path))
+            } catch {
+                throw .system(error, field: source.field)
+            }
+        }
+        try MountPoints(preparation).make()
+        do {
+            try addImages(preparation, in: place.number, below: directory)
+            // What is mounted from here several times stays as it is.
+            try Tree.makeReadOnly(place)
+        } catch {
+            throw .system(error, field: "--image-path")
+        }
+        table.add(place)
+    }
+
+    /// Makes what a source is, or what it is mounted on; returns its path.
+    private mutating func add(
+        _ source: ExternalMounts.Source, _ name: String, in place: Int32, below directory: String,
+        _ preparation: Preparation
+    ) throws(SystemError) -> String {
+        let base = Base.directory(place)
+        switch source.kind {
+        case .cgroup(let path), .hostDevice(let path): return path
+        case .maskedDirectory, .emptyDirectory: try Files.makeDirectory(name, mode: 0o755, at: base)
+        case .maskedFile:
+            let mode: UInt32 = preparation.host.makesNodes ? 0o020666 : 0o100444
+            try Files.makeNode(name, mode: mode, major: 1, minor: 3, uid: 0, gid: 0, at: base)
+        case .device(let index):
+            let device = preparation.plan.hostDevices[index]
+            try Files.makeNode(
+                name, mode: device.mode, major: device.major, minor: device.minor, uid: device.uid, gid: device.gid,
+                at: base)
+        case .bind(let index):
+            let mount = preparation.spec.mounts[index]
+            let given = mount.source ?? ""
+            let path = given.isAbsolute ? given : "\(preparation.host.bundle)/\(given)"
+            _ = try Files.status(path, follow: !mount.sourceNoFollow)
+            // CRIU looks for what the host mounts there later where the path leads to.
+            if mount.idMap == nil && !mount.sourceNoFollow { return path }
+            let tree = try Tree.copy(path, recursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
+            try mount.idMap?.apply(to: tree, preparation.spec.linux)
+            try attach(tree, name, base, below: directory)
+        }
+        return "\(directory)/\(name)"
+    }
+
+    /// Nothing that is mounted below it from here on goes back to the host.
+    private mutating func attach(
+        _ tree: consuming Descriptor, _ name: String, _ base: Base, below directory: String
+    ) throws(SystemError) {
+        try Tree.becomeSlave(tree)
+        if try tree.status().kind == .directory {
+            try Files.makeDirectory(name, mode: 0o755, at: base)
+        } else {
+            try Files.makeFile(name, mode: 0o600, at: base)
+        }
+        attachments.append(Attachment(tree: table.add(tree), path: "\(directory)/\(name)"))
+    }
+
+    /// Processes in a user namespace read images with the ids that they have there. For them the images belong to the
+    /// container's root; for everybody else they are whose they are.
+    private mutating func addImages(
+        _ preparation: Preparation, in place: Int32, below directory: String
+    ) throws(SystemError) {
+        let linux = preparation.spec.linux
+        guard linux.creates(.user), let uid = linux.uidMappings.hostID(of: 0),
+            let gid = linux.gidMappings.hostID(of: 0)
+        else { return }
+        let owner = try Files.status(imagePath)
+        let namespace = try Tree.userNamespace(uidMap: "\(owner.uid) \(uid) 1\n", gidMap: "\(owner.gid) \(gid) 1\n")
+        let tree = try Tree.copy(imagePath, recursive: false, noFollow: true)
+        // A file system that cannot do this has to let everybody read.
+        guard (try? Tree.mapIDs(of: tree, through: namespace, recursive: false)) != nil else { return }
+        try attach(tree, "images", .directory(place), below: directory)
+        imagePath = "\(directory)/images"
+    }
+
+    /// Tells CRIU what the names stand for.
+    func name(in options: inout CriuOptions) {
+        for mount in mounts { options.set(.external, text: "mnt[\(mount.key)]:\(mount.path)") }
+    }
+}
+
+/// What is mounted on in the root file system of a container. One that is not that of the checkpoint need not have it.
+struct MountPoints {
+    let preparation: Preparation
+
+    init(_ preparation: Preparation) { self.preparation = preparation }
+
+    /// Makes what is missing. What is mounted below another mount finds it there: CRIU brings the content of those
+    /// that it makes.
+    func make() throws(RuntimeError) {
+        let spec = preparation.spec
+        let root = try attempt("root.path") { () throws(SystemError) in
+            ContainerRoot(try Descriptor.open(preparation.host.rootfs, [.path, .directory]))
+        }
+        let owner = (spec.linux.uidMappings.hostID(of: 0) ?? 0, spec.linux.gidMappings.hostID(of: 0) ?? 0)
+        for (index, mount) in spec.mounts.enumerated() where !mount.isRemount {
+            let destination = lexicallyClean(mount.destination)
+            if destination == "/" || isBelowAnother(destination, spec.mounts[..<index]) { continue }
+            do {
+                try root.makeMountPoint(destination, isDirectory: try isDirectory(mount), owner: owner)
+            } catch {
+                throw .system(error, field: "mounts[\(index)].destination")
+            }
+        }
+    }
+
+    private func isBelowAnother(_ destination: String, _ earlier: ArraySlice<Mount>) -> Bool {
+        earlier.contains { mount in
+            let other = lexicallyClean(mount.destination)
+            return other != "/" && destination.begins(with: other + "/")
+        }
+    }
+
+    private func isDirectory(_ mount: Mount) throws(SystemError) -> Bool {
+        guard mount.isBind, let source = mount.source else { return true }
+        let path = source.isAbsolute ? source : "\(preparation.host.bundle)/\(source)"
+        return try Files.status(path, follow: !mount.sourceNoFollow).kind == .directory
+    }
+}
+
+extension [IDMapping] {
+    /// The host's number of an id of the container; nil: it has none.
+    func hostID(of id: UInt32) -> UInt32? {
+        for mapping in self where id >= mapping.containerID && id - mapping.containerID < mapping.size {
+            return mapping.hostID + (id - mapping.containerID)
+        }
+        return nil
+    }
+}

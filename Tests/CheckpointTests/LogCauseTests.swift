@@ -1,0 +1,50 @@
+import Testing
+
+@testable import Checkpoint
+
+/// What CRIU writes to its log when it fails, and what is made of it.
+@Suite struct LogCauseTests {
+    private func cause(_ lines: String...) -> LogCause? {
+        LogCause.find(in: Array(lines.map { "(00.012345) \($0)\n" }.joined().utf8))
+    }
+
+    @Test func `the flag that helps is named`() {
+        #expect(
+            cause(
+                "Dumping opened files",
+                "Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using "
+                    + "--tcp-established option.", "Error (criu/cr-dump.c:2111): Dumping FAILED.")
+                == LogCause("a TCP connection is open", hint: "--tcp-established keeps it"))
+        #expect(
+            cause("Error (criu/files-reg.c:1151): Can't create link remap for /tmp/x. Use link-remap option.")
+                == LogCause("a file that is open has been removed: /tmp/x", hint: "--link-remap"))
+    }
+
+    @Test func `what came first counts, whatever else is reported after it`() {
+        let found = cause(
+            "    7: Error (criu/files.c:12): something unheard of", "Error (criu/cr-dump.c:2111): Dumping FAILED.")
+        #expect(found == LogCause("something unheard of"))
+    }
+
+    @Test func `CRIU's own answer counts too`() {
+        #expect(
+            LogCause.find(in: [], message: "io_uring is in use")?.sentence.hasPrefix("a process uses io_uring") == true)
+    }
+
+    @Test func `without an error there is no cause`() {
+        #expect(cause("Dumping", "Warn  (criu/x.c:1): careful") == nil)
+        #expect(LogCause.find(in: []) == nil)
+        #expect(LogCause.find(in: Array("Error (".utf8)) == nil)
+    }
+
+    @Test func `what a container has named cannot write to a terminal`() {
+        let found = cause("Error (criu/a.c:1): Can't dump file 3 of that type [20000] (\u{1B}[2J)")
+        #expect(found?.sentence.utf8.contains(0x1b) == false)
+    }
+
+    @Test func `a long log is no trouble`() {
+        let line = "(00.1) Error (criu/a.c:1): " + String(repeating: "x", count: 5000) + "\n"
+        let found = LogCause.find(in: Array(String(repeating: line, count: 1000).utf8))
+        #expect((found?.sentence.utf8.count ?? 0) < 400)
+    }
+}

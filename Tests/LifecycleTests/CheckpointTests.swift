@@ -1,0 +1,280 @@
+import Harness
+import Testing
+
+extension Containers {
+    /// Containers that are saved and come back.
+    @Suite(.enabled(if: Criu.program != nil, "\(Criu.absence)"))
+    struct CheckpointTests {
+        @Test(
+            .flag(
+                "--criu", "checkpoint --image-path", "restore --image-path", "restore --bundle", "restore --detach",
+                "restore --pid-file"))
+        func `a program goes on where it was`() throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            #expect(bundle.status == nil)
+            let before = try #require(bundle.number)
+            Harness.pause(0.1)
+            #expect(bundle.number == before)
+            bundle.expectNothingLeft()
+            try bundle.restore().ok()
+            #expect(bundle.status == "running")
+            #expect(try bundle.state().pid.integer == bundle.pid.map { Int($0) })
+            bundle.countsOn(from: before)
+            try bundle.kill("KILL").ok()
+            #expect(bundle.waitForExit() == 137)
+            #expect(bundle.status == "stopped")
+            try bundle.delete().ok()
+            bundle.expectNothingLeft()
+        }
+
+        @Test func `a restored container is a container like any other`() throws {
+            let bundle = try Bundle.counting { $0.linux.resources.pids = ["limit": 40] }
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            #expect(try bundle.command(["exec", bundle.id, "/bin/echo", "inside"]).run().ok().output == "inside\n")
+            #expect(bundle.limit("pids", "pids.max") == "40")
+            try bundle.update(["--pids-limit", "12"]).ok()
+            #expect(bundle.limit("pids", "pids.max") == "12")
+            try bundle.pause().ok()
+            #expect(bundle.status == "paused")
+            try bundle.resume().ok()
+            // And once more.
+            let before = try #require(bundle.number)
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            bundle.countsOn(from: before)
+        }
+
+        @Test func `a paused container is saved, and comes back`() throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            try bundle.pause().ok()
+            try bundle.checkpoint().ok()
+            let before = try #require(bundle.number)
+            try bundle.restore().ok()
+            if bundle.status == "paused" { try bundle.resume().ok() }
+            bundle.countsOn(from: before)
+        }
+
+        @Test(.flag("checkpoint --leave-running"))
+        func `one image makes two containers beside the one that goes on`() throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            try bundle.checkpoint("--leave-running").ok()
+            #expect(bundle.status == "running")
+            bundle.countsOn(from: try #require(bundle.number))
+            let copies = try (0..<2).map { _ in try Bundle.counting() }
+            for copy in copies {
+                let arguments = ["restore", "--detach", "--image-path", bundle.images]
+                try copy.creating(arguments).run().ok()
+                copy.countsOn(from: 0)
+            }
+            #expect(([bundle] + copies).map(\.status) == ["running", "running", "running"])
+        }
+
+        @Test func `limits and device rules are back`() throws {
+            let bundle = try Bundle.counting {
+                $0.linux.resources.memory = ["limit": 67_108_864]
+                $0.linux.resources.pids = ["limit": 3]
+                $0.linux.resources.devices.append(
+                    ["allow": true, "type": "c", "major": 10, "minor": 229, "access": "rwm"])
+            }
+            try bundle.startSaved()
+            let before = bundle.limit("devices", "devices.list")
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            let file = Host.cgroupLayout == .v2 ? "memory.max" : "memory.limit_in_bytes"
+            #expect(bundle.limit("memory", file) == "67108864")
+            #expect(bundle.limit("pids", "pids.max") == "3")
+            #expect(bundle.limit("devices", "devices.list") == before)
+        }
+
+        @Test func `a user namespace, with images that only root can read`() throws {
+            let bundle = try Bundle.counting { $0.mapUsers() }
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            let before = try #require(bundle.number)
+            try bundle.restore().ok()
+            bundle.countsOn(from: before)
+            let report = try bundle.command(["exec", bundle.id, "/assert", "report"]).run().report
+            #expect(report.uid == 0)
+            #expect(report.namespaces.user != Host.namespace("user"))
+            try bundle.command(["exec", bundle.id, "/bin/sh", "-c", "echo x > /dev/null"]).run().ok()
+        }
+
+        @Test func `a cgroup namespace`() throws {
+            let bundle = try Bundle.counting { $0.unshare("cgroup") }
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            let report = try bundle.command(["exec", bundle.id, "/bin/cat", "/proc/self/cgroup"]).run().ok().output
+            #expect(report.split(separator: "\n").allSatisfy { $0.hasSuffix(":/") }, "\(report)")
+        }
+
+        @Test func `namespaces of others are joined again`() throws {
+            let bundle = try Bundle.counting()
+            let holder = try bundle.workspace.holdNamespaces("--net", "--ipc", "--uts")
+            for (kind, name) in [("network", "net"), ("ipc", "ipc"), ("uts", "uts")] {
+                bundle.config.join(kind, "/proc/\(holder)/ns/\(name)")
+            }
+            bundle.config.hostname = .null
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            let pid = try #require(bundle.pid)
+            for name in ["net", "ipc", "uts"] {
+                #expect(Host.namespace(name, of: "\(pid)") == Host.namespace(name, of: "\(holder)"), "\(name)")
+            }
+        }
+
+        @Test func `a root file system without the mount points, on another path`() throws {
+            let source = try Bundle.counting()
+            let file = try source.hostFile("file", "of the host")
+            let directory = try source.hostDirectory("directory")
+            try Files.write("in it", to: "\(directory)/entry")
+            func bind(_ bundle: Bundle) {
+                bundle.config.mount("bind", at: "/etc/some.conf", source: file, "bind", "ro")
+                bundle.config.mount("bind", at: "/srv/data/below", source: directory, "rbind", "ro")
+            }
+            bind(source)
+            try source.startSaved()
+            try source.checkpoint().ok()
+            let copy = try Bundle.counting()
+            bind(copy)
+            try copy.creating(["restore", "--detach", "--image-path", source.images]).run().ok()
+            copy.countsOn(from: 0)
+            let read = ["exec", copy.id, "/bin/cat", "/etc/some.conf", "/srv/data/below/entry"]
+            #expect(try copy.command(read).run().ok().output == "of the hostin it")
+            let write = ["exec", copy.id, "/bin/touch", "/srv/data/below/new"]
+            expectFailure(try copy.command(write).run(), saying: "read-only")
+        }
+
+        @Test func `masked paths stay masked, and read-only ones read-only`() throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            let command = ["exec", bundle.id, "/bin/cat", "/proc/self/mountinfo"]
+            func restricted() throws -> [String] {
+                try bundle.command(command).run().ok().output.split(separator: "\n").map { $0.split(separator: " ") }
+                    .filter { $0[4].hasPrefix("/proc/") || $0[4] == "/sys/firmware" }
+                    .map { "\($0[4]) \($0[5])" }.sorted()
+            }
+            let before = try restricted()
+            #expect(!before.isEmpty)
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            #expect(try restricted() == before)
+        }
+
+        @Test func `files, pipes and processes`() throws {
+            let bundle = try Bundle.counting {
+                $0.shell(
+                    """
+                    exec 3> /work/log; (while :; do echo line; sleep 0.01; done) | \
+                    while read word; do n=$((n+1)); echo $word $n >&3; printf '%010d\\n' $n > /work/number; done
+                    """)
+            }
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            let before = try #require(bundle.number)
+            try bundle.restore().ok()
+            bundle.countsOn(from: before)
+            let lines = (Files.read("\(bundle.workspace.directory)/\(bundle.name)-work/log") ?? "").split(
+                separator: "\n")
+            #expect(lines.prefix(before + 3).enumerated().allSatisfy { $0.element == "line \($0.offset + 1)" })
+        }
+
+        @Test func `what a container says goes to who restores it`() throws {
+            let bundle = try Bundle.saved {
+                $0.shell("echo ready; n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done")
+            }
+            try bundle.startSaved()
+            try #require(eventually { bundle.output.contains("\n5\n") })
+            try bundle.checkpoint().ok()
+            let before = bundle.output
+            try bundle.restore().ok()
+            let last = Int(before.split(separator: "\n").last ?? "") ?? 0
+            #expect(eventually { bundle.output.contains("\(last + 3)\n") })
+            #expect(!bundle.output.contains("ready"))
+        }
+
+        @Test(.flag("restore --console-socket")) func `a terminal`() throws {
+            let bundle = try Bundle.saved {
+                $0.process.terminal = true
+                $0.shell("echo ready; while read line; do echo got $line; done")
+            }
+            let socket = try ConsoleSocket(in: bundle.workspace.directory)
+            try bundle.run("--detach", "--console-socket", socket.path).ok()
+            var terminal = try socket.receive()
+            try #require(terminal.read(until: "ready"))
+            try bundle.checkpoint().ok()
+            try bundle.restore("--console-socket", socket.path).ok()
+            terminal = try socket.receive()
+            terminal.write("hello\n")
+            #expect(terminal.read(until: "got hello\r\n"))
+        }
+
+        @Test(.flag("restore --no-subreaper", "restore --no-pivot"))
+        func `a restore in the foreground lasts as long as the container`() throws {
+            let bundle = try Bundle.saved {
+                $0.shell("echo ready; while ! [ -e /tmp/end ]; do sleep 0.01; done; exit 7")
+            }
+            bundle.config.mount("tmpfs", at: "/tmp", "mode=1777")
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            for flags in [[], ["--no-subreaper", "--no-pivot"]] {
+                let running = try bundle.workspace.start(
+                    bundle.creating(["restore", "--image-path", bundle.images] + flags))
+                try #require(eventually { bundle.status == "running" })
+                try bundle.command(["exec", bundle.id, "/bin/touch", "/tmp/end"]).run().ok()
+                #expect(running.wait().status == 7)
+                #expect(bundle.status == nil)
+                bundle.expectNothingLeft()
+            }
+        }
+
+        @Test func `hooks`() throws {
+            let bundle = try Bundle.counting()
+            let record = "\(bundle.workspace.directory)/hooks"
+            let script = "\(bundle.workspace.directory)/hook.sh"
+            try Files.script("echo $1 >> \(record)", at: script)
+            for kind in ["prestart", "createRuntime", "poststart", "poststop"] {
+                bundle.config.hooks[kind] = [["path": .string(script), "args": ["hook", .string(kind)]]]
+            }
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            try bundle.delete("--force").ok()
+            let all = (Files.read(record) ?? "").split(separator: "\n")
+            #expect(
+                all == [
+                    "prestart", "createRuntime", "poststart", "poststop", "prestart", "createRuntime", "poststop",
+                ])
+        }
+
+        @Test func `a hook that fails leaves nothing`() throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            bundle.config.hooks.createRuntime = [["path": "/bin/false"]]
+            expectFailure(try bundle.restore(), saying: "hooks.createRuntime[0]", "/bin/false")
+            #expect(bundle.status == nil)
+            bundle.expectNothingLeft()
+        }
+    }
+}
+
+/// The same in a root that has today's CRIU.
+@Suite(
+    .serialized, .enabled(if: Today.program != nil && Criu.program == nil, "APUS_TODAY names no root, or CRIU is here"))
+struct TodayTests {
+    @Test func `checkpoints and restores with today's CRIU`() throws {
+        let outcome = try Today.runTests("LifecycleTests.Containers/Checkpoint")
+        let said = outcome.output + outcome.errors
+        let failures = said.split(separator: "\n").filter { !$0.contains(" passed after ") && !$0.contains(" started") }
+        #expect(said.contains("Suite CheckpointTests passed"))
+        #expect(outcome.succeeded, "\(failures.joined(separator: "\n"))")
+    }
+}
