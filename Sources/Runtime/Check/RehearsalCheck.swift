@@ -173,7 +173,10 @@ private enum Tryout {
         _ meeting: Meeting, _ child: borrowing Child, _ plan: Plan, _ spec: Spec, _ rights: Rights
     ) throws(RuntimeError) {
         switch meeting {
-        case .idMaps: try IDMaps.write(spec.linux, for: child.process.pid, rights)
+        case .idMaps:
+            try IDMaps.write(
+                users: spec.linux.uidMappings, groups: spec.linux.gidMappings, at: "linux.", for: child.process.pid,
+                rights)
         case .limits:
             for (index, limit) in plan.hostLimits {
                 do { try child.process.setLimit(Int32(limit.resource), soft: limit.soft, hard: limit.hard) } catch {

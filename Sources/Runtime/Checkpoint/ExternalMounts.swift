@@ -30,7 +30,7 @@ enum ExternalMounts {
         }
         for path in spec.linux.maskedPaths {
             guard let place = try root.find(path), let id = try ContainerRoot.mount(of: place),
-                let mount = table.mount(id), mount.point.hasBytes(of: lexicallyClean(path))
+                let mount = table[id], mount.point.hasBytes(of: lexicallyClean(path))
             else { continue }
             name(mount.point, try place.status().kind == .directory ? maskedDirectory : maskedFile)
         }
@@ -42,7 +42,7 @@ enum ExternalMounts {
         for device in devicePaths(spec) {
             if table.mounts(at: device).last != nil { name(device, device) }
         }
-        for mount in table.entries where isCgroup(mount, spec) { name(mount.point, mount.point) }
+        for mount in table.lines where isCgroup(mount, spec) { name(mount.point, mount.point) }
         if table.mounts(at: notifyDirectory).last != nil { name(notifyDirectory, notifyDirectory) }
     }
 
@@ -52,7 +52,7 @@ enum ExternalMounts {
     ) throws(SystemError) -> String? {
         let clean = lexicallyClean(destination)
         if table.mounts(at: clean).last != nil { return clean }
-        guard let id = try root.mount(at: destination), let mount = table.mount(id),
+        guard let id = try root.mount(at: destination), let mount = table[id],
             mount.point.utf8.count > 1
         else { return nil }
         return mount.point
@@ -60,8 +60,8 @@ enum ExternalMounts {
 
     /// cgroup v1, and cgroup2 without a cgroup namespace, are seen from below, and so look like parts of something
     /// else.
-    private static func isCgroup(_ mount: MountEntry, _ spec: Spec) -> Bool {
-        mount.fileSystem == "cgroup" || mount.fileSystem == "cgroup2" && !spec.linux.separates(.cgroup)
+    private static func isCgroup(_ mount: MountTable.Line, _ spec: Spec) -> Bool {
+        mount.type == "cgroup" || mount.type == "cgroup2" && !spec.linux.separates(.cgroup)
     }
 
     /// The devices that may be bound instead of made.

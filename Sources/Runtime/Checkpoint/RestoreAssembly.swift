@@ -27,6 +27,18 @@ struct RestoreAssembly: ~Copyable {
         }
         attachments = [Attachment(tree: place.number, path: directory)]
         for (index, source) in sources.enumerated() {
+            if case .bind(let number) = source.kind, let mapped = IDMappedMount(preparation, index: number) {
+                let tree: Descriptor
+                do { tree = try Self.tree(preparation.spec.mounts[number], preparation) } catch {
+                    throw .system(error, field: source.field)
+                }
+                try mapped.map(tree.number)
+                do { try attach(tree, "\(index)", .directory(place.number), below: directory) } catch {
+                    throw .system(error, field: source.field)
+                }
+                mounts.append((source.key, "\(directory)/\(index)"))
+                continue
+            }
             do {
                 let path = try add(source, "\(index)", in: place.number, below: directory, preparation)
                 mounts.append((source.key, path))
@@ -64,16 +76,23 @@ struct RestoreAssembly: ~Copyable {
                 at: base)
         case .bind(let index):
             let mount = preparation.spec.mounts[index]
-            let given = mount.source ?? ""
-            let path = given.isAbsolute ? given : "\(preparation.host.bundle)/\(given)"
+            let path = Self.sourcePath(mount, preparation)
             _ = try Files.status(path, follow: !mount.sourceNoFollow)
             // CRIU looks for what the host mounts there later where the path leads to.
-            if mount.idMap == nil && !mount.sourceNoFollow { return path }
-            let tree = try Tree.copy(path, recursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
-            try mount.idMap?.apply(to: tree, preparation.spec.linux)
-            try attach(tree, name, base, below: directory)
+            if !mount.sourceNoFollow { return path }
+            try attach(try Self.tree(mount, preparation), name, base, below: directory)
         }
         return "\(directory)/\(name)"
+    }
+
+    private static func sourcePath(_ mount: Mount, _ preparation: Preparation) -> String {
+        let given = mount.source ?? ""
+        return given.isAbsolute ? given : "\(preparation.host.bundle)/\(given)"
+    }
+
+    private static func tree(_ mount: Mount, _ preparation: Preparation) throws(SystemError) -> Descriptor {
+        try Tree.copy(
+            sourcePath(mount, preparation), recursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
     }
 
     /// Nothing that is mounted below it from here on goes back to the host.
@@ -99,10 +118,13 @@ struct RestoreAssembly: ~Copyable {
             let gid = linux.gidMappings.hostID(of: 0)
         else { return }
         let owner = try Files.status(imagePath)
-        let namespace = try Tree.userNamespace(uidMap: "\(owner.uid) \(uid) 1\n", gidMap: "\(owner.gid) \(gid) 1\n")
+        let holder = try HeldUserNamespace()
+        try Files.writeExisting("/proc/\(holder.pid)/uid_map", "\(owner.uid) \(uid) 1\n")
+        try Files.writeExisting("/proc/\(holder.pid)/gid_map", "\(owner.gid) \(gid) 1\n")
+        let namespace = try holder.descriptor()
         let tree = try Tree.copy(imagePath, recursive: false, noFollow: true)
         // A file system that cannot do this has to let everybody read.
-        guard (try? Tree.mapIDs(of: tree, through: namespace, recursive: false)) != nil else { return }
+        guard (try? Tree.mapIDs(of: tree.number, through: namespace, recursive: false)) != nil else { return }
         try attach(tree, "images", .directory(place), below: directory)
         imagePath = "\(directory)/images"
     }

@@ -79,14 +79,14 @@ struct RestoredContainer {
         _ path: String, _ field: String, _ root: borrowing ContainerRoot, _ table: MountTable, isReadOnly: Bool = false
     ) throws(RuntimeError) {
         let clean = lexicallyClean(path)
-        let mount: MountEntry?
+        let mount: MountTable.Line?
         do throws(SystemError) {
             if let found = table.mounts(at: clean).last {
                 mount = found
             } else {
                 // The path may lead through links.
                 let id = try root.mount(at: path)
-                mount = id == (try root.mount(at: Self.parent(of: clean))) ? nil : id.flatMap { table.mount($0) }
+                mount = id == (try root.mount(at: Self.parent(of: clean))) ? nil : id.flatMap { table[$0] }
             }
         } catch {
             throw .system(error, field: field)

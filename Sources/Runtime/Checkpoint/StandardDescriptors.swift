@@ -40,7 +40,7 @@ enum StandardDescriptors {
         let path = "/proc/\(pid)/fd/\(number)"
         let link = try Files.readLink(path)
         guard link.isAbsolute,
-            let mount = try ContainerRoot.mount(shownBy: "/proc/\(pid)/fdinfo/\(number)"), table.mount(mount) == nil
+            let mount = try ContainerRoot.mount(shownBy: "/proc/\(pid)/fdinfo/\(number)"), table[mount] == nil
         else { return link }
         let status = try Files.status(path, follow: true)
         if status.kind == .characterDevice, isTerminal(status) {

@@ -11,6 +11,8 @@ struct MountTable {
         /// What of the file system is mounted.
         let root: String
         let point: String
+        /// Whether the mount is; its file system may be, too.
+        let isReadOnly: Bool
         let type: String
         let source: String
         /// Options of the file system.
@@ -34,6 +36,9 @@ struct MountTable {
     }
 
     subscript(id: UInt64) -> Line? { index[id].map { lines[$0] } }
+
+    /// The mounts at a path, the one that is seen last.
+    func mounts(at point: String) -> [Line] { lines.filter { $0.point.hasBytes(of: point) } }
 
     /// Every mount that lies below each of some mounts, and would go with it.
     func descendants(of id: UInt64) -> [Line] {
@@ -79,6 +84,7 @@ extension MountTable.Line {
         device = String(decoding: fields[2], as: UTF8.self)
         root = Self.plain(fields[3])
         point = Self.plain(fields[4])
+        isReadOnly = fields[5].split(separator: UInt8(ascii: ",")).contains { $0.elementsEqual("ro".utf8) }
         type = Self.plain(fields[dash + 1])
         // An empty source leaves nothing between two blanks.
         let hasSource = fields.count > dash + 3

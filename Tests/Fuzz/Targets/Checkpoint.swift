@@ -13,8 +13,8 @@ func fuzzCriu(_ bytes: [UInt8]) {
         require(cause.sentence.utf8.count < 1000, "a long sentence")
         require(cause.sentence.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "a sentence with control characters")
     }
-    let table = MountTable(parsing: bytes)
-    for entry in table.entries { require(table.mount(entry.id) != nil, "a mount without an id") }
+    let table = MountTable(bytes)
+    for entry in table.lines { require(table[entry.id] != nil, "a mount without an id") }
     for stream in StandardDescriptors.inherited(bytes) {
         require((0..<3).contains(stream.number), "a stream that is none")
         require(stream.name.utf8.count < 64, "a long name")

@@ -1,69 +1,6 @@
 internal import Kernel
 internal import OCI
 
-/// One mount of a process's mount namespace, as /proc/PID/mountinfo has it (proc_pid_mountinfo(5)).
-struct MountEntry {
-    let id: UInt64
-    /// Where, as the process sees it; what is not in its root is left out.
-    let point: String
-    let isReadOnly: Bool
-    let fileSystem: String
-}
-
-/// What is mounted in a process's mount namespace.
-struct MountTable {
-    let entries: [MountEntry]
-
-    /// - Parameter pid: the process.
-    init(of pid: Int32) throws(SystemError) {
-        self.init(parsing: try Files.read("/proc/\(pid)/mountinfo"))
-    }
-
-    /// Reads mountinfo; a line that is none is left out.
-    init(parsing bytes: [UInt8]) {
-        entries = bytes.split(separator: 10).compactMap { Self.entry(in: $0) }
-    }
-
-    /// The mounts at a path, the one that is seen last.
-    func mounts(at point: String) -> [MountEntry] { entries.filter { $0.point.hasBytes(of: point) } }
-
-    func mount(_ id: UInt64) -> MountEntry? { entries.first { $0.id == id } }
-
-    /// `36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/root rw`: behind the options there may be any number of
-    /// fields, up to a lone dash.
-    private static func entry(in line: ArraySlice<UInt8>) -> MountEntry? {
-        let fields = line.split(separator: UInt8(ascii: " "))
-        guard fields.count > 6, let id = UInt64(text(fields[0])),
-            let dash = fields[6...].firstIndex(where: { $0.elementsEqual("-".utf8) }), dash + 1 < fields.count
-        else { return nil }
-        let options = fields[5].split(separator: UInt8(ascii: ","))
-        return MountEntry(
-            id: id, point: text(unescaped(fields[4])), isReadOnly: options.contains { $0.elementsEqual("ro".utf8) },
-            fileSystem: text(fields[dash + 1]))
-    }
-
-    private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
-
-    /// Blanks, line ends and backslashes are written as three octal digits.
-    private static func unescaped(_ field: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        guard field.contains(UInt8(ascii: "\\")) else { return field }
-        var plain: [UInt8] = []
-        var index = field.startIndex
-        while index < field.endIndex {
-            if field[index] == UInt8(ascii: "\\"), index + 3 < field.endIndex,
-                let byte = UInt8(text(field[(index + 1)...(index + 3)]), radix: 8)
-            {
-                plain.append(byte)
-                index += 4
-            } else {
-                plain.append(field[index])
-                index += 1
-            }
-        }
-        return plain[...]
-    }
-}
-
 /// Looks for paths in the root of a process that may exchange them meanwhile.
 struct ContainerRoot: ~Copyable {
     private let root: Descriptor
