@@ -71,18 +71,26 @@ int ck_map_ids(int tree, int user_namespace, bool recursive) {
     return syscall(SYS_mount_setattr, tree, "", flags, &attributes, sizeof attributes) < 0 ? -errno : 0;
 }
 
-int ck_hold_user_namespace(void) {
-    int parent = getpid();
+int ck_hold_user_namespace(int *end, const char **call) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) return FAILED("pipe");
     int pid = (int)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid != 0) return pid < 0 ? -errno : pid;
-    // Nobody would end it if the caller were killed.
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (getppid() == parent) pause();
-    _exit(0);
+    if (pid == 0) {
+        // Until the other end is closed, or whoever has it is gone.
+        char byte;
+        close(ends[1]);
+        while (read(ends[0], &byte, 1) < 0 && errno == EINTR) continue;
+        _exit(0);
+    }
+    int result = pid < 0 ? FAILED("clone") : pid;
+    close(ends[0]);
+    if (pid < 0) close(ends[1]);
+    else *end = ends[1];
+    return result;
 }
 
-void ck_let_go(int pid) {
-    kill(pid, SIGKILL);
+void ck_let_go(int pid, int end) {
+    close(end);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
 }
 
@@ -130,11 +138,10 @@ static int map_inside(struct inner_map *inner) {
         return FAILED("setns");
     // Else its files in procfs would belong to root.
     prctl(PR_SET_DUMPABLE, 1);
-    int holder = ck_hold_user_namespace();
-    inner->call = "clone";
+    int end, holder = ck_hold_user_namespace(&end, call);
     if (holder < 0) return holder;
     int result = map_through(proc, holder, inner);
-    ck_let_go(holder);
+    ck_let_go(holder, end);
     return result;
 }
 

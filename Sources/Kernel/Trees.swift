@@ -95,10 +95,18 @@ public enum Tree {
 public struct HeldUserNamespace: ~Copyable {
     /// The process whose maps are to be written (/proc/PID/uid_map).
     public let pid: Int32
+    /// The process ends when this is closed.
+    private let end: Int32
 
-    public init() throws(SystemError) { pid = try check(ck_hold_user_namespace(), "clone", "user namespace") }
+    public init() throws(SystemError) {
+        var end: Int32 = -1
+        var call: UnsafePointer<CChar>?
+        let result = unsafe ck_hold_user_namespace(&end, &call)
+        pid = try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "clone", "user namespace")
+        self.end = end
+    }
 
-    deinit { ck_let_go(pid) }
+    deinit { ck_let_go(pid, end) }
 
     public borrowing func descriptor() throws(SystemError) -> Descriptor {
         try Descriptor.open("/proc/\(pid)/ns/user", [.readOnly])

@@ -1,6 +1,6 @@
 #!/bin/bash
 # properties.sh APUS - what a container gets of properties that the host of the tests does not have and the guest has: a
-# dummy network device, AppArmor. As root; needs jq, busybox and iproute2, and apparmor_parser for its part. Prints one line
+# dummy network device, AppArmor, an older kernel. As root; needs jq, busybox and iproute2, and apparmor_parser for its part. Prints one line
 # for each check: "ok NAME", or "FAILED NAME: ..." with what was seen; "done" at the end.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 apus=$1
@@ -19,7 +19,7 @@ contains() { # NAME PART SEEN
 bundle() { # DIRECTORY SCRIPT JQ-FILTER
   mkdir -p "$1/rootfs/bin"
   cp /bin/busybox "$1/rootfs/bin/busybox"
-  for applet in sh cat ip touch sleep; do ln -sf busybox "$1/rootfs/bin/$applet"; done
+  for applet in sh cat ip stat touch sleep; do ln -sf busybox "$1/rootfs/bin/$applet"; done
   jq --arg script "$2" ".process.terminal = false | .process.args = [\"sh\", \"-c\", \$script] | $3" "$work/base.json" \
     >"$1/config.json"
 }
@@ -38,6 +38,20 @@ for part in ' eth7:' 'mtu 1400' 02:00:00:00:00:09 'inet 10.7.7.7/24' UP; do cont
 # It is no hardware: it has ended with its network namespace.
 check 'dummy: gone with the container' '' "$(ip -br link | grep -e dummy7 -e eth7)"
 contains 'dummy: unknown' 'netlink dummy7: no such device' "$(run run --bundle dummy dummy-2)"
+
+# A kernel that has no id-mapped mounts of tmpfs, which came with Linux 6.3.
+mapping='[{"containerID": 0, "hostID": 1000, "size": 10}]'
+bundle mapped 'stat -c %u /data' '.mounts += [{"destination": "/data", "type": "tmpfs", "source": "tmpfs",
+  "options": ["idmap"], "uidMappings": '"$mapping"', "gidMappings": '"$mapping"'}]'
+seen=$(run run --bundle mapped mapped-1)
+case $(uname -r) in
+  5.* | 6.[012].*)
+    contains 'idmap: tmpfs of an old kernel' 'mounts[7]: map the ids of tmpfs at /data: invalid argument' "$seen"
+    contains 'idmap: the reason' 'this kernel has no id-mapped mounts of tmpfs' "$seen" ;;
+  *)
+    check 'idmap: tmpfs' 1000 "$seen"
+    check 'idmap: nothing is said' 1 "$(echo "$seen" | wc -l)" ;;
+esac
 
 check 'AppArmor is on' Y "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)"
 if command -v apparmor_parser >/dev/null; then

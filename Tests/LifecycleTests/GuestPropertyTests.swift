@@ -22,6 +22,10 @@ struct GuestPropertyTests {
 
     @Test func `a dummy network device is moved with its address`() throws { try expectDone("dummy", atLeast: 7) }
 
+    @Test func `on an older kernel a tmpfs has no ids to map, and that is said`() throws {
+        try expectDone("idmap", atLeast: 2)
+    }
+
     @Test func `an AppArmor profile holds for the program and for what joins it`() throws {
         guard try !Self.lines.get().contains(where: { $0.hasPrefix("skipped AppArmor") }) else { return }
         try expectDone("profile", atLeast: 7)

@@ -196,6 +196,20 @@ extension Containers {
 
         // MARK: linux.seccomp.listenerPath
 
+        /// A socket at which somebody listens and accepts nobody: its queue has room for one, and that one is there already.
+        private func listenForNobody(_ workspace: Workspace) throws -> String {
+            let path = "\(workspace.directory)/nobody.sock"
+            let script = """
+                import socket, time
+                listener = socket.socket(socket.AF_UNIX); listener.bind("\(path)"); listener.listen(0)
+                first = socket.socket(socket.AF_UNIX); first.connect("\(path)")
+                open("\(path).ready", "w").close(); time.sleep(1000)
+                """
+            _ = try workspace.start(workspace.command([Host.python ?? "", "-c", script]))
+            #expect(eventually { Files.exists("\(path).ready") })
+            return path
+        }
+
         @Test(.enabled(if: Host.python != nil, "needs python3"))
         func `an agent that accepts nobody fails the start in time, and nothing is left`() throws {
             let bundle = try Bundle.minimal {
@@ -204,17 +218,8 @@ extension Containers {
                     "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [["names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"]],
                 ]
             }
-            let path = "\(bundle.workspace.directory)/agent.sock"
+            let path = try listenForNobody(bundle.workspace)
             bundle.config.linux.seccomp.listenerPath = .string(path)
-            // Its queue has room for one, and that one is there already.
-            let script = """
-                import socket, time
-                listener = socket.socket(socket.AF_UNIX); listener.bind("\(path)"); listener.listen(0)
-                first = socket.socket(socket.AF_UNIX); first.connect("\(path)")
-                open("\(path).ready", "w").close(); time.sleep(1000)
-                """
-            _ = try bundle.workspace.start(bundle.workspace.command([Host.python ?? "", "-c", script]))
-            #expect(eventually { Files.exists("\(path).ready") })
             try bundle.create().ok()
             let outcome = try bundle.start()
             expectFailure(
@@ -228,16 +233,8 @@ extension Containers {
         @Test(.enabled(if: Host.python != nil, "needs python3"))
         func `a pidfd receiver that accepts nobody fails create in time`() throws {
             let bundle = try Bundle.sleeping()
-            let path = "\(bundle.workspace.directory)/receiver.sock"
+            let path = try listenForNobody(bundle.workspace)
             bundle.config.annotations = ["run.oci.pidfd_receiver": .string(path)]
-            let script = """
-                import socket, time
-                listener = socket.socket(socket.AF_UNIX); listener.bind("\(path)"); listener.listen(0)
-                first = socket.socket(socket.AF_UNIX); first.connect("\(path)")
-                open("\(path).ready", "w").close(); time.sleep(1000)
-                """
-            _ = try bundle.workspace.start(bundle.workspace.command([Host.python ?? "", "-c", script]))
-            #expect(eventually { Files.exists("\(path).ready") })
             expectFailure(try bundle.create(), saying: "connect \(path): connection timed out", "for 10 s")
             bundle.expectNothingLeft()
         }

@@ -46,7 +46,8 @@ import Testing
                 try connection.send(Self.message(Meeting.ready.code), descriptors: numbers)
                 try speak(connection)
             } catch {
-                return Issue.record("\(error)")
+                Issue.record("\(error)")
+                return
             }
             // It stays there until the other side has heard it.
             isOver.wait()

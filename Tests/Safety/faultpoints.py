@@ -70,6 +70,7 @@ TABLE = {
     "mremap": ("ENOMEM", "mremap memory"),
     "socket": ("EMFILE ENOMEM EPERM", "socket bind connect"),
     "socketpair": ("EMFILE ENOMEM EPERM", "socketpair"),
+    "pipe2": ("EMFILE ENOMEM", "pipe"),
     "bind": ("ENOSPC ENOMEM EIO EPERM", "bind"),
     "connect": ("EAGAIN ENOMEM EPERM EINTR", "connect"),
     "accept4": ("EMFILE ENOMEM EPERM EINTR", "accept"),
@@ -87,6 +88,7 @@ TABLE = {
     "pidfd_send_signal": ("EPERM", "kill signal"),
     "kill": ("EPERM", "kill signal"),
     "waitid": ("EINTR", "wait"),
+    "wait4": ("EINTR", "wait"),
     "clone": ("EAGAIN ENOMEM EPERM ENOSPC", "clone"),
     "clone3": ("EAGAIN ENOMEM EPERM ENOSPC EMFILE", "spawn clone fork start hook"),
     "execve": ("EAGAIN ENOMEM EIO EPERM EMFILE", "exec spawn"),
@@ -109,7 +111,7 @@ TABLE = {
     "fspick": ("EMFILE ENOMEM EPERM", "fspick"),
     "open_tree": ("EMFILE ENOMEM EPERM ENOSPC", "open_tree"),
     "move_mount": ("ENOMEM EPERM ENOSPC", "move_mount"),
-    "mount_setattr": ("ENOMEM EPERM", "mount_setattr"),
+    "mount_setattr": ("ENOMEM EPERM", "mount_setattr map"),
     "pivot_root": ("EPERM", "pivot_root"),
     "umount2": ("ENOMEM EPERM", "umount"),
     "chroot": ("ENOMEM EIO EPERM", "chroot"),
@@ -124,7 +126,7 @@ F_DUPFD, F_DUPFD_CLOEXEC, F_ADD_SEALS = 0, 1030, 1033
 FALLIBLE_PRCTL = {8, 24, 47}  # PR_SET_KEEPCAPS, PR_CAPBSET_DROP, PR_CAP_AMBIENT
 # Calls whose first argument is no descriptor, whatever its value.
 NO_DESCRIPTOR = set("""brk clone3 execve exit_group keyctl kill memfd_create mmap mprotect munmap pidfd_open poll prctl
-    rt_sigaction rt_sigprocmask setgroups setresgid setresuid signalfd4 socket socketpair umask waitid""".split())
+    rt_sigaction rt_sigprocmask setgroups setresgid setresuid signalfd4 socket socketpair umask wait4 waitid""".split())
 # A single one of these changes nothing: the call is made again.
 RETRIED = {"EINTR"}
 

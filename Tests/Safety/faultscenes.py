@@ -304,6 +304,7 @@ def everything(bundle: Bundle) -> Bundle:
     config = bundle.config
     (bundle.rootfs / "etc/motd").write_text("hello\n")
     (bundle.rootfs / "sys/fs/cgroup").mkdir(parents=True)
+    (bundle.rootfs / "mapped").mkdir()
     mapping = [{"containerID": 0, "hostID": 100000, "size": 65536}]
     config["hostname"] = "rich"
     config["root"]["readonly"] = True
@@ -314,6 +315,9 @@ def everything(bundle: Bundle) -> Bundle:
         {"destination": "/etc", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "size=1m"]},
         {"destination": "/tmp", "type": "bind", "source": str(bundle.path), "options": ["rbind", "ro", "nosuid"]},
         {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]},
+        {"destination": "/mapped", "type": "tmpfs", "source": "tmpfs", "options": ["idmap", "size=1m"],
+         "uidMappings": [{"containerID": 0, "hostID": 100005, "size": 10}],
+         "gidMappings": [{"containerID": 0, "hostID": 100005, "size": 10}]},
     ]
     config["linux"].update(
         uidMappings=mapping, gidMappings=mapping, namespaces=[*config["linux"]["namespaces"], {"type": "user"}],

@@ -222,10 +222,11 @@ int ck_map_ids(int tree, int user_namespace, bool recursive);
 /// belongs to it, and a caller who owns it and has no power outside. `*call` is the call that failed.
 int ck_map_ids_inside(int user_namespace, int mount_namespace, int tree, bool recursive, const char *uid_map,
                       const char *gid_map, const char **call);
-/// A process that does nothing but be in a new user namespace, which has no maps yet; ends with the caller.
-int ck_hold_user_namespace(void);
-/// Ends and reaps such a process.
-void ck_let_go(int pid);
+/// A process that does nothing but be in a new user namespace, which has no maps yet; it ends with `*end`.
+/// `*call` is the call that failed.
+int ck_hold_user_namespace(int *end, const char **call);
+/// Ends and reaps it.
+void ck_let_go(int pid, int end);
 
 // eBPF.
 int ck_bpf(int command, void *attributes, unsigned size);
