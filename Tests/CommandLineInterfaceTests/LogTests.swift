@@ -58,6 +58,9 @@ import Testing
         let record = LogRecord(.error, "no \u{1B}[2Jsuch \"x\"\n", [LogField(.hint, "try y"), LogField(.op, "open")])
         #expect(record.forTerminal(colour: false) == "error: no \\x1b[2Jsuch \"x\"\\n\nhint: try y\n")
         #expect(record.forTerminal(colour: true).hasPrefix("\u{1B}[1;31merror:\u{1B}[0m no"))
+        // A hint that the message ends with is shown once.
+        let whole = LogRecord(.error, "no such x (try y)", [LogField(.hint, "try y")])
+        #expect(whole.forTerminal(colour: false) == "error: no such x\nhint: try y\n")
     }
 
     @Test func levelsByImportance() {

@@ -103,9 +103,13 @@ public struct LogRecord: Equatable, Sendable {
     /// For a person at a terminal: `error: ...`, with a hint on a line of its own. Control characters are escaped.
     public func forTerminal(colour: Bool) -> String {
         let (on, off) = colour ? ("\u{1B}[1;\(colourCode)m", "\u{1B}[0m") : ("", "")
-        var text = "\(on)\(level.name):\(off) \(Quoting.plain(message))\n"
-        for field in fields where field.key == .hint { text += "hint: \(Quoting.plain(field.value))\n" }
-        return text
+        let hint = fields.first { $0.key == .hint }?.value ?? ""
+        // A log line has the hint at its end, in parentheses: here it is not to be read twice.
+        let end = " (\(hint))"
+        let isInMessage = !hint.isEmpty && message.hasSuffix(end)
+        let shown = isInMessage ? String(decoding: message.utf8.dropLast(end.utf8.count), as: UTF8.self) : message
+        return "\(on)\(level.name):\(off) \(Quoting.plain(shown))\n"
+            + (hint.isEmpty ? "" : "hint: \(Quoting.plain(hint))\n")
     }
 
     private var colourCode: Int {
