@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("apus c", ["create", "check", "completion"]), ("apus wait w", ["web"]),
+        ("apus cr", ["create"]), ("apus co", ["completion"]), ("apus wait w", ["web"]),
         ("apus check --format ", ["text", "json"]), ("apus --root /x st", ["start", "state"]),
         ("apus --root=/x st", ["start", "state"]), ("apus --log-format ", ["text", "json"]),
         ("apus --log-format=", ["text", "json"]), ("apus --log-format=j", ["json"]),
@@ -43,7 +43,7 @@ import Testing
         ("apus kill web RTM", []), ("apus kill web KI", ["KILL"]), ("apus kill -a web US", ["USR1", "USR2"]),
         ("apus list --format t", ["table"]), ("apus list -f ", ["table", "json"]), ("apus plan --format=t", ["text"]),
         ("apus spec --rootl", ["--rootless"]),
-        ("apus man apus-ch", ["apus-check.8", "apus-check.7"]),
+        ("apus man apus-sp", ["apus-spec.8"]), ("apus man apus-root", ["apus-rootless.7"]),
         ("apus create --pidf", ["--pidfd-socket"]), ("apus completion z", ["zsh"]),
         ("apus help feat", ["features"]), ("apus ex", ["exec"]), ("apus exec w", ["web"]),
     ])

@@ -16,42 +16,70 @@ struct CheckSubject {
                 "config.json",
                 """
                 It is JSON, has what the specification requires, and no value that it forbids. Properties that the \
-                specification does not know are warnings: they have no effect. So are annotations that crun obeys and \
-                `\(programName)` does not, and values whose meaning depends on `ociVersion`.
+                specification does not know are warnings: they have no effect. So are annotations that crun obeys \
+                and `\(programName)` does not, and values whose meaning depends on `ociVersion`.
                 """),
-            CheckSubject("root.path", "The directory is there and may be looked into."),
+            CheckSubject(
+                "root.path",
+                """
+                The directory is there and may be looked into. A bundle without one is checked as far as that goes, \
+                and a warning says so.
+                """),
             CheckSubject(
                 "process.args[0]",
                 """
-                The program is in the image, found by the PATH of the container as it would be when it starts; it is \
-                executable, for this processor, and its interpreter is there too.
+                The program is in the image, found by the PATH of the container as it would be when everything is \
+                mounted; the process may execute it; it is for this processor, and its interpreter is there too.
                 """),
-            CheckSubject("process.cwd", "It is inside the root file system, and a directory; what is missing is made."),
+            CheckSubject(
+                "process.cwd",
+                """
+                It is inside the root file system, a directory that the process may enter; what is missing is made.
+                """),
             CheckSubject("process.user", "The ids are mapped, if there is a user namespace."),
             CheckSubject("process.capabilities", "This kernel has them, and the caller can give them."),
-            CheckSubject("process.rlimits", "The caller may raise what has to be raised."),
+            CheckSubject("process.rlimits, process.scheduler", "The caller may raise what has to be raised."),
             CheckSubject("process.apparmorProfile, process.selinuxLabel", "The host has the security module."),
             CheckSubject(
                 "mounts",
                 """
-                The kernel knows the file system; sources of bind mounts and layers of an overlay are there, and fit \
-                what they are mounted on; devices that hold a file system are there.
+                The kernel knows the file system and takes its options; sources of bind mounts and layers of an \
+                overlay are there, and fit what they are mounted on; mount points can be made; a remount finds its \
+                mount.
                 """),
             CheckSubject(
-                "hooks", "The programs are there and executable: on the host, those of startContainer in the image."),
+                "hooks",
+                "The programs are there and executable: on the host, those of startContainer in the image."),
             CheckSubject(
                 "linux.namespaces",
                 "Those that are named by a path are there, and of the kind; the kernel has the others."),
             CheckSubject(
-                "linux.uidMappings, linux.gidMappings", "/etc/subuid and /etc/subgid grant them to an ordinary user."),
+                "linux.uidMappings, linux.gidMappings",
+                "/etc/subuid and /etc/subgid grant them to an ordinary user."),
             CheckSubject(
-                "linux.devices", "No path twice, none hidden by a mount, none with the numbers of another one."),
+                "linux.devices",
+                """
+                No path twice, none hidden by a mount, none with the numbers of another one; the caller may make \
+                them.
+                """),
             CheckSubject("linux.netDevices", "The host has them."),
-            CheckSubject("linux.resources", "The cgroup can be made, and has the controllers that the limits need."),
+            CheckSubject(
+                "linux.resources",
+                "The cgroup can be made, has the controllers that the limits need, and takes the values."),
             CheckSubject("linux.sysctl", "The kernel has the parameter, and a namespace of the container holds it."),
-            CheckSubject("linux.seccomp", "The profile compiles; unknown system calls are named; its agent listens."),
+            CheckSubject(
+                "linux.seccomp",
+                """
+                The profile compiles, and permits what starting the program takes; unknown system calls are named; \
+                its agent listens.
+                """),
             CheckSubject("linux.intelRdt", "The file system resctrl is mounted."),
-            CheckSubject("the plan", "What was found good is compiled into a plan; `apus plan` shows it."),
+            CheckSubject(
+                "the plan",
+                """
+                What was found good is compiled into a plan; its steps that can be tried without anybody noticing \
+                are tried, in namespaces of their own, in which nothing is attached to the host's.
+                """),
         ]
     }
 }

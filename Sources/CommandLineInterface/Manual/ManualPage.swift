@@ -8,7 +8,7 @@ public enum ManualPage: Equatable, Sendable {
 
     /// What has a page in section 7.
     public enum Subject: String, CaseIterable, Sendable {
-        case errors, check, config, differences, engines, rootless
+        case errors, check, checkpoint, config, differences, engines, rootless
     }
 
     /// Every page.
@@ -69,6 +69,7 @@ extension ManualPage.Subject {
         switch self {
         case .errors: .errors
         case .check: .check
+        case .checkpoint: .checkpoint
         case .config: .config
         case .differences: .differences
         case .engines: .engines

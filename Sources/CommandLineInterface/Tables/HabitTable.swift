@@ -61,8 +61,9 @@ enum Habit {
             (["validate", "lint"], "\"\(programName) check\" says what is wrong with a bundle"),
             (["init", "generate"], "\"\(programName) spec\" writes a configuration to begin with"),
             (["rename"], "a container keeps its id: \"\(programName) delete ID\", and make it anew"),
+            (["mount"], "\"\(programName) mounts add\" mounts something in a container that runs"),
             (
-                ["cp", "diff", "export", "mount"],
+                ["cp", "diff", "export"],
                 "the files of a container are in its root file system: \"rootfs\" in the output of "
                     + "\"\(programName) state ID\""
             ),

@@ -1,0 +1,49 @@
+extension Chapter {
+    static var checkpoint: Chapter {
+        Chapter(
+            name: "checkpoint", summary: "containers that are saved to disk and brought back",
+            parts: [
+                .heading("Description"),
+                .text(
+                    """
+                    A running container can be saved to disk and brought back: later, under another id, several times, on \
+                    another bundle, on another machine. CRIU does it (https://criu.org, 3.17 or newer), which has to be \
+                    installed.
+                    """),
+                .example(
+                    """
+                    apus checkpoint --image-path /srv/image web
+                    apus restore --detach --image-path /srv/image web
+                    """),
+                .heading("What is saved"),
+                .text(
+                    """
+                    The processes with their memory and what they have open, and the file systems that belong to the \
+                    container alone (/dev, a tmpfs). The root file system and bind mounts are not: they have to be there \
+                    again. Limits, device rules, mounts, hooks and namespaces come from config.json, and what an image has \
+                    beyond it is an error.
+                    """),
+                .text(
+                    """
+                    Images hold all of the container's memory: keep them as you keep its secrets, and restore none of which \
+                    you do not know who wrote it.
+                    """),
+                .heading("What cannot be saved"),
+                .text(
+                    """
+                    Devices beyond null, zero and the like (/dev/kvm, GPUs), io_uring, packet and most other sockets beside \
+                    TCP, UDP and Unix, a process that a debugger follows, mount or user namespaces inside the container, \
+                    file systems that a container has mounted from outside; open TCP connections, sockets that lead outside, \
+                    terminals of a shell and file locks only with a flag. The error names what is in the way and the flag, \
+                    with the place of CRIU's log; the container then runs on. Processes that `exec` has added are not saved, \
+                    and a warning says so.
+                    """),
+                .heading("Migration"),
+                .text(
+                    """
+                    `--pre-dump` with `--parent-path`, and `--lazy-pages` with `--page-server`, make the pause of a \
+                    migration short, where the kernel can (CONFIG_MEM_SOFT_DIRTY, userfaultfd).
+                    """),
+            ])
+    }
+}
