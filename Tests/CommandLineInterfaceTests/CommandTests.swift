@@ -93,7 +93,12 @@ import Testing
     @Test(arguments: Command.allCases)
     func everyFlagCounts(command: Command) throws {
         let kinds = command.entry.positionals
-        let arguments = kinds.minimum == 0 ? "" : command == .completion ? "bash" : "c"
+        let arguments =
+            switch command {
+            case .completion: "bash"
+            case .mounts: "add c f"
+            default: kinds.minimum == 0 ? "" : "c"
+            }
         let plain = try action("\(command.rawValue) \(arguments)")
         for flag in command.entry.flags {
             let line = "\(command.rawValue) \(Self.given(flag)) \(arguments)"

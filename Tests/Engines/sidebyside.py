@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 HANGS = -1
-SECONDS = 90
+SECONDS = 60
 
 # Ids that engines make up, and what runtimes say of themselves in front of a cause.
 NORMAL = [
     (re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{12})\b"), "ID"),
     (re.compile(r"(runc create failed: |exec failed: )?unable to start container process: "), ""),
     (re.compile(r"\x00|\^@"), ""),
+    (re.compile(r'time="[^"]*"'), ""),
 ]
 
 

@@ -160,7 +160,10 @@ DELIBERATE = [
     Deliberate("accepted with a warning where the kernel has no such limit, as under runc", file="status", runtime="crun",
                row="swappiness.*|no out-of-memory killer|kernel .*|network .*"),
     Deliberate("0 is no limit, as under runc", file="status", row="memory limit 0|memory and swap 0", runtime="crun"),
-    Deliberate("refused as under runc", file="status", row="memory without limit, with swap", runtime="crun"),
+    Deliberate("no limit on memory and one on swap, as runc 1.3 and crun 1.28 have it; refused by those of Debian 12",
+               file="status", row="memory without limit, with swap"),
+    Deliberate("systemd keeps a whole percentage: rounded from the start, so that nothing jumps when it reloads",
+               file=r"cpu\.max", row="quota of a part of a percent", driver="systemd"),
     Deliberate("runc 1.1.5 also allows /dev/net/tun, which nobody asked for", file=r"devices\.list", runtime="runc"),
 ]
 

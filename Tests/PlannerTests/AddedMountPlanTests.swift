@@ -23,14 +23,14 @@ import Testing
         #expect(
             try plan(mounts).lines == [
                 "open_tree /s clone -> #24", "mount_setattr #24 slave recursive", "mount_setattr #24 +ro",
-                "fsopen tmpfs -> fs", "fsconfig fs source=none", "fsconfig fs size=1m", "fsconfig fs create",
-                "fsmount fs - -> #25", "meet the host: going inside", "setns #26 mnt", "open / -> root",
+                "fsopen tmpfs -> fs", "fsconfig source=none", "fsconfig size=1m", "fsconfig create",
+                "fsmount - -> #25", "meet the host: going inside", "setns #26 mnt", "open / -> root",
                 "make target root:/a like #24 (not the root, not the kernel's) -> target",
-                "meet the host to look at the place, send target", "meet the host to keep the mount, send #24",
+                "meet the host to look at the place giving target", "meet the host to keep the mount giving #24",
                 "move_mount #24 to target",
                 "make target root:/a/b directory (not the root, not the kernel's) -> target",
-                "meet the host to look at the place, send target", "copy the mode of target to #25",
-                "meet the host to keep the mount, send #25", "move_mount #25 to target", "meet the host: ready",
+                "meet the host to look at the place giving target", "copy mode of target to #25",
+                "meet the host to keep the mount giving #25", "move_mount #25 to target", "meet the host: ready",
             ])
     }
 
@@ -69,9 +69,9 @@ import Testing
         #expect(
             plan.lines == [
                 "open /proc/self/fd -> own-fds", "meet the host: going inside", "setns #24 mnt", "open / -> root",
-                "open root:/a -> #25", "meet the host to look at the place, send #25",
-                "open root:/b -> #26", "meet the host to look at the place, send #26",
-                "umount #25 detach (may fail: EINVAL)", "umount #26 detach (may fail: EINVAL)", "meet the host: ready",
+                "open root:/a -> #25", "meet the host to look at the place giving #25",
+                "open root:/b -> #26", "meet the host to look at the place giving #26",
+                "umount #25 detach", "umount #26 detach", "meet the host: ready",
             ])
     }
 

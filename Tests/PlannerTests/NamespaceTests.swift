@@ -190,14 +190,21 @@ import Testing
                 "setns #24 net", "unshare user", "meet the host to write the id maps", "unshare time", offsets,
                 "clone a sibling pid,mnt",
             ])
-        let (_, byJoined) = try lines(
-            [Namespace(.mount, path: "/m"), Namespace(.time), Namespace(.user, path: "/u")],
-            on: .plain { $0.caller = .ordinaryUser })
+        let joined = [Namespace(.mount, path: "/m"), Namespace(.time), Namespace(.user, path: "/u")]
+        let (_, byJoined) = try lines(joined, on: .plain())
         #expect(byJoined.contains("unshare time"))
         #expect(
-            try #require(byJoined.firstIndex(of: "setns #25 user")) < #require(byJoined.firstIndex(of: "unshare time")))
+            try #require(byJoined.firstIndex(of: "setns #26 user")) < #require(byJoined.firstIndex(of: "unshare time")))
         // The /proc of the mount namespace that was joined is not asked.
         #expect(byJoined.contains(#"write #24:self/timens_offsets "monotonic 1 0\n""#))
+        // An ordinary user's file is opened before anybody in there could trace the process.
+        let (_, byUserJoined) = try lines(joined, on: .plain { $0.caller = .ordinaryUser })
+        let order = [
+            "become dumpable", "open /proc/self/timens_offsets write-only -> #24", "become undumpable",
+            "setns #25 user",
+            "unshare time", #"write #24 "monotonic 1 0\n""#, "close #24",
+        ]
+        #expect(byUserJoined.filter(order.contains) == order)
     }
 
     @Test func timeNamespaceWithoutOffsetsIsNotWrittenTo() throws {

@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func whatIsBelowAMountGoesWithIt() {
-        #expect(table.descendants(of: 22).map { $0.id } == [23, 26, 30, 27, 28])
+        #expect(table.descendants(of: 22).map { $0.id } == [23, 26, 27, 30, 28])
         #expect(table.descendants(of: 28).isEmpty)
     }
 }
