@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("apus c", ["create", "check", "completion"]), ("apus wait w", ["web"]),
+        ("apus c", ["create", "check", "checkpoint", "completion"]), ("apus wait w", ["web"]),
         ("apus check --format ", ["text", "json"]), ("apus --root /x st", ["start", "state"]),
         ("apus --root=/x st", ["start", "state"]), ("apus --log-format ", ["text", "json"]),
         ("apus --log-format=", ["text", "json"]), ("apus --log-format=j", ["json"]),

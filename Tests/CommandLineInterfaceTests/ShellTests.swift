@@ -6,7 +6,7 @@ import Testing
 /// Completions as the real shells offer them. A program "apus" that knows two containers is played by a function.
 @Suite struct ShellTests {
     static let cases: [(String, [String])] = [
-        ("apus c", ["create", "check", "completion"]), ("apus --root /x st", ["start", "state"]),
+        ("apus c", ["create", "check", "checkpoint", "completion"]), ("apus --root /x st", ["start", "state"]),
         ("apus --log-format ", ["text", "json"]), ("apus --log-format=", ["text", "json"]),
         ("apus --log-format=j", ["json"]), ("apus delete ", ["web", "db"]), ("apus delete -f w", ["web"]),
         ("apus --root /x delete ", ["in-/x"]), ("apus kill web KI", ["KILL"]), ("apus kill web US", ["USR1", "USR2"]),
