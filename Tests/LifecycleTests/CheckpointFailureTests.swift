@@ -23,10 +23,10 @@ extension Containers {
             let bundle = try Bundle.counting()
             expectFailure(try bundle.checkpoint(), saying: "container does not exist")
             try bundle.create().ok()
-            expectFailure(try bundle.checkpoint(), saying: "cannot be checkpointed: it is created")
+            expectFailure(try bundle.checkpoint(), saying: "cannot be checkpointed in created state")
             try bundle.start().ok()
             try bundle.kill("KILL").ok()
-            expectFailure(try bundle.checkpoint(), saying: "cannot be checkpointed: it is stopped")
+            expectFailure(try bundle.checkpoint(), saying: "cannot be checkpointed in stopped state")
         }
 
         @Test func `an id that is taken`() throws {

@@ -152,6 +152,24 @@ extension Containers {
             expectFailure(try copy.command(write).run(), saying: "read-only")
         }
 
+        @Test func `a bind mount with ids of its own`() throws {
+            let bundle = try Bundle.counting()
+            let directory = try bundle.hostDirectory("mapped")
+            try Files.write("text", to: "\(directory)/file")
+            try Files.changeOwner("\(directory)/file", uid: 0, gid: 0)
+            bundle.config.mount("bind", at: "/mapped", source: directory, "bind")
+            let last = bundle.config.mounts.items.count - 1
+            let mapping: Value = [["containerID": 0, "hostID": 4242, "size": 1]]
+            bundle.config.mounts[last].uidMappings = mapping
+            bundle.config.mounts[last].gidMappings = mapping
+            try bundle.startSaved()
+            let look = ["exec", bundle.id, "/bin/ls", "-n", "/mapped/file"]
+            #expect(try bundle.command(look).run().ok().output.contains(" 4242 "))
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            #expect(try bundle.command(look).run().ok().output.contains(" 4242 "))
+        }
+
         @Test func `masked paths stay masked, and read-only ones read-only`() throws {
             let bundle = try Bundle.counting()
             try bundle.startSaved()

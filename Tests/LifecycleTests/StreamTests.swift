@@ -162,14 +162,6 @@ extension Containers {
             expectFailure(try command.run(), saying: "/nosuch/root", "no such file or directory")
         }
 
-        @Test(.beyondRunc("1.1.5 uses it"), .flag("--criu"))
-        func `a path of CRIU is accepted, and said to be without effect`() throws {
-            let bundle = try Bundle.minimal()
-            bundle.globalFlags = ["--criu", "/nosuch/criu"]
-            let outcome = try bundle.run().ok()
-            #expect(outcome.errors.contains("--criu has no effect"))
-        }
-
         @Test(.beyondRunc("is crun's"), .flag("spec --file"))
         func `spec writes to the file that is named`() throws {
             let bundle = try Bundle.minimal()

@@ -15,7 +15,7 @@ extension Lifecycle {
         let container = try Container(id, in: store)
         let status = try container.status(holdsLock: true)
         guard status == .running || status == .paused else {
-            throw .status("container \(id) cannot be checkpointed: it is \(status.rawValue)")
+            throw .status("container cannot be checkpointed in \(status.rawValue) state")
         }
         // CRIU takes back what it has done when it is told so, and not when it is killed.
         let termination: TerminationSignals

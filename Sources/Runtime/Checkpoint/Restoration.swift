@@ -51,6 +51,8 @@ extension Lifecycle {
         let container = restoration.container
         let status: Int32
         do { status = try Foreground(signals, restoration.takeTerminal()).follow(restoration.process) } catch {
+            // Who cannot look after it does not leave it behind.
+            if let entry = try? store.lock(container.record.id) { try? destroy(container, entry) }
             throw .system(error, field: "")
         }
         let entry: Entry
@@ -394,7 +396,10 @@ private struct InheritedDescriptors: ~Copyable {
             let replaced = try NullStreams.ofCaller(preparation.rights.caller).replaced()
             for stream in streams {
                 let number = replaced.number(of: stream.number) ?? stream.number
-                keep(table.add(try Descriptor.duplicate(of: number)), StandardDescriptors.keys(for: stream.name))
+                // CRIU closes what it has taken: each name needs a descriptor of its own.
+                for key in StandardDescriptors.keys(for: stream.name) {
+                    keep(table.add(try Descriptor.duplicate(of: number)), key)
+                }
             }
         } catch {
             throw .system(error, field: "process")
@@ -409,13 +414,13 @@ private struct InheritedDescriptors: ~Copyable {
             let file = try attempt("linux.namespaces[\(index)].path") { () throws(SystemError) in
                 try Descriptor.open(path, flags)
             }
-            keep(table.add(file), [ExternalNamespaces.name(of: namespace.kind)])
+            keep(table.add(file), ExternalNamespaces.name(of: namespace.kind))
         }
     }
 
-    private mutating func keep(_ number: Int32, _ keys: [String]) {
+    private mutating func keep(_ number: Int32, _ key: String) {
         numbers.append(number)
-        for key in keys { names.append((number, key)) }
+        names.append((number, key))
     }
 
     func name(in options: inout CriuOptions) {
