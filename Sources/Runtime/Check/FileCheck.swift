@@ -124,8 +124,11 @@ extension BundleCheck {
     }
 
     /// A terminal is one of the container's own devpts.
-    mutating func checkTerminal(_ process: OCI.Process, _ places: Places) {
-        guard process.terminal, case .missing = places.look("/dev/pts/ptmx") else { return }
+    mutating func checkTerminal(_ process: OCI.Process, _ spec: Spec, _ places: Places) {
+        let hasDevpts = spec.mounts.contains {
+            $0.action == .new && $0.type == "devpts" && lexicallyClean($0.destination) == "/dev/pts"
+        }
+        guard process.terminal, !hasDevpts, case .missing = places.look("/dev/pts/ptmx") else { return }
         addError(
             "process.terminal", "there is no /dev/pts/ptmx in the container",
             "mount a devpts on /dev/pts, as \"apus spec\" has it, or set terminal to false")
