@@ -35,6 +35,8 @@ struct SyntaxMistake {
         private var open: [(byte: UInt8, offset: Int)] = []
         /// Where a string begins that is open at the place, or goes on over the end of its line.
         private var openString: Int?
+        /// A single quote that is no part of a text: json-c takes some of them.
+        private var singleQuote: Int?
         /// The last byte before the place that is no blank.
         private let before: Int?
 
@@ -52,6 +54,7 @@ struct SyntaxMistake {
                 switch bytes[position] {
                 case UInt8(ascii: "{"), UInt8(ascii: "["): open.append((bytes[position], position))
                 case UInt8(ascii: "}"), UInt8(ascii: "]"): _ = open.popLast()
+                case UInt8(ascii: "'"): singleQuote = singleQuote ?? position
                 case UInt8(ascii: "\""):
                     let start = position
                     position = Self.endOfString(in: bytes, from: start)
@@ -156,8 +159,8 @@ struct SyntaxMistake {
             if rest.first == UInt8(ascii: "#") || rest.starts(with: "//".utf8) || rest.starts(with: "/*".utf8) {
                 return SyntaxMistake(offset, "a comment: JSON has none")
             }
-            if rest.first == UInt8(ascii: "'") {
-                return SyntaxMistake(offset, "a text in single quotes: JSON takes double ones")
+            if let quote = singleQuote ?? (rest.first == UInt8(ascii: "'") ? offset : nil) {
+                return SyntaxMistake(quote, "a text in single quotes: JSON takes double ones")
             }
             let quotes: [[UInt8]] = [
                 [0xE2, 0x80, 0x9C], [0xE2, 0x80, 0x9D], [0xE2, 0x80, 0x98], [0xE2, 0x80, 0x99],

@@ -107,7 +107,7 @@ class Bench:
         text = re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z?:? ?", "", text)
         text = re.sub(r"\b(pid|process|PID) \d+", r"\1 N", text)
         text = re.sub(r"/proc/\d+/", "/proc/N/", text)
-        return "\n".join(self.message(line) for line in text.strip().split("\n"))
+        return "\n".join(self.message(line) for line in text.strip().split("\n")).replace("\r", "\\r")
 
     @staticmethod
     def message(line):

@@ -175,7 +175,7 @@ extension Containers {
             #expect(output.contains("hooks.createRuntime[0].path: stat /absent/hook: no such file"))
             #expect(
                 output.contains(
-                    "hooks.poststop[0].path: /etc/passwd is not executable: mode 0644, owner 0:0 (chmod +x)"))
+                    "hooks.poststop[0].path: warning: /etc/passwd is not executable: mode 0644, owner 0:0 (chmod +x)"))
             // Those of the container are in the container.
             #expect(
                 output.contains("hooks.startContainer[0].path: there is no /usr/bin/env in the root file system"))

@@ -82,7 +82,7 @@ import Testing
         #expect(
             lines == [
                 "fsopen tmpfs -> fs", "fsconfig source=tmpfs", "fsconfig size=1m", "fsconfig create",
-                "fsmount -> mount",
+                "fsmount - -> mount",
             ])
     }
 

@@ -109,7 +109,7 @@ public struct BundleCheck {
         checkMounts(spec, places)
         checkDevices(spec, places)
         if let process = spec.process, let places {
-            checkTerminal(process, places)
+            checkTerminal(process, spec, places)
             checkProgram(process, spec, places)
         }
         checkHooks(spec, places)

@@ -88,7 +88,7 @@ extension BundleCheck {
         if case .bad(let obstacle) = target.find("/dev", isDirectory: true) {
             return addError("linux.devices", obstacle.message, obstacle.hint)
         }
-        for device in Plan.defaultDevices { _ = target.findFree(device.path) }
+        for device in Plan.defaultDevices { _ = target.find(device) }
         // A user namespace gets its devices as mounts, which go onto what is there.
         let areBound = spec.linux.separates(.user) || !Preparation.makesNodes(rights: rights)
         for (index, device) in spec.linux.devices.enumerated() {
@@ -98,7 +98,7 @@ extension BundleCheck {
                 continue
             }
             let outcome =
-                areBound && device.kind != .fifo ? target.find(path, isDirectory: false) : target.findFree(path)
+                areBound && device.kind != .fifo ? target.find(path, isDirectory: false) : target.find(device)
             if case .bad(let obstacle) = outcome {
                 addError("linux.devices[\(index)].path", obstacle.message, obstacle.hint)
             }
@@ -124,8 +124,11 @@ extension BundleCheck {
     }
 
     /// A terminal is one of the container's own devpts.
-    mutating func checkTerminal(_ process: OCI.Process, _ places: Places) {
-        guard process.terminal, case .missing = places.look("/dev/pts/ptmx") else { return }
+    mutating func checkTerminal(_ process: OCI.Process, _ spec: Spec, _ places: Places) {
+        let hasDevpts = spec.mounts.contains {
+            $0.action == .new && $0.type == "devpts" && lexicallyClean($0.destination) == "/dev/pts"
+        }
+        guard process.terminal, !hasDevpts, case .missing = places.look("/dev/pts/ptmx") else { return }
         addError(
             "process.terminal", "there is no /dev/pts/ptmx in the container",
             "mount a devpts on /dev/pts, as \"apus spec\" has it, or set terminal to false")

@@ -65,7 +65,7 @@ extension BundleCheck {
         if mount.attributes.set.contains(.readOnly), !isLate { rights.insert(.readOnly) }
         if mount.attributes.set.contains(.noExec) { rights.insert(.noExec) }
         if mount.action == .new, mount.type == "proc" { rights.formUnion([.isProc, .isFixed]) }
-        if mount.action == .new, ["sysfs", "devpts", "mqueue", "cgroup", "cgroup2"].contains(mount.type) {
+        if mount.action == .new, ["sysfs", "devpts", "mqueue"].contains(mount.type) {
             rights.insert(.isFixed)
         }
         return rights
@@ -89,17 +89,24 @@ extension BundleCheck {
         guard let places, let place = findTarget(mount, destination, index, isDirectory: true, spec, places) else {
             return
         }
-        places.mount(
-            content(of: mount, type, below: place, places), at: place, isDirectory: true, rights: Self.rights(of: mount)
-        )
+        let content = content(of: mount, type, at: place, index, places)
+        places.mount(content, at: place, isDirectory: true, rights: Self.rights(of: mount))
     }
 
-    private func content(of mount: Mount, _ type: String, below place: String, _ places: Places) -> Places.Content {
+    private mutating func content(
+        of mount: Mount, _ type: String, at path: String, _ index: Int, _ places: Places
+    ) -> Places.Content {
         switch type {
-        case "tmpfs", "ramfs":
+        case "tmpfs" where mount.tmpcopyup:
             // What the image has there is copied into it.
-            if mount.tmpcopyup { return .unknown }
-            return .empty
+            guard case .found(let place) = places.look(path) else { return .empty }
+            if mount.recursiveAttributes.set.contains(.readOnly), !places.names(in: place).isEmpty {
+                addError(
+                    "mounts[\(index)].options", "rro makes it read-only before tmpcopyup can copy what is in \(path)",
+                    "use ro")
+            }
+            return places.content(of: place)
+        case "tmpfs", "ramfs", "devpts", "mqueue": return .empty
         // Each is the same wherever it is mounted, as far as anybody looks for something in it.
         case "proc": return (try? places.open("/proc", noFollow: true))?.content ?? .unknown
         case "sysfs": return (try? places.open("/sys", noFollow: true))?.content ?? .unknown

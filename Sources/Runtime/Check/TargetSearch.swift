@@ -47,14 +47,26 @@ struct TargetSearch {
         }
     }
 
-    /// A name for something new.
-    func findFree(_ path: String) -> Outcome {
-        switch look(path) {
+    /// A name for a device that is made, or is there already.
+    func find(_ device: Device) -> Outcome {
+        let path = lexicallyClean(device.path)
+        let outcome = places.look(path, followsLast: false, visit: ProgramSearch.searching(as: maker))
+        switch outcome {
         case .found(let place):
+            if place.status.map({ Self.isSame($0, device) }) == true { return .good(place.path) }
             return .bad(Obstacle(message: "\(place.path) is there already", hint: "choose another path"))
         case .missing(let place, let names): return make(names, below: place, path, isDirectory: false)
         case .failed(let errno, let place): return failed(errno, place, path)
         case .unknown: return .unknown
+        }
+    }
+
+    private static func isSame(_ status: FileStatus, _ device: Device) -> Bool {
+        switch device.kind {
+        case .fifo: status.kind == .fifo
+        case .block: status.kind == .blockDevice && status.deviceNumbers == (device.major, device.minor)
+        case .character, .unbuffered:
+            status.kind == .characterDevice && status.deviceNumbers == (device.major, device.minor)
         }
     }
 
