@@ -28,7 +28,6 @@ CASES = [
     Case("killed", f"{RUN} {BOX} NAME sh -c 'kill -9 $$'"),
     Case("no such program", f"{RUN} {BOX} NAME nosuch 2>&1 | grep -o 'executable file not found.*'"),
     Case("not executable", f"{RUN} {BOX} NAME /etc/passwd 2>&1 | grep -o 'permission denied.*'"),
-    Case("input", f"echo hello | {RUN} {BOX} NAME cat"),
     Case("terminal", f"script -qec \"{RUN} --tty {BOX} NAME sh -c 'tty; stty -a | grep -c rows; echo end'\" /dev/null"),
     Case("user", f"{RUN} --user 1000:1000 {BOX} NAME sh -c 'id -u; id -g; grep Cap /proc/self/status'"),
     Case("read-only root", f"{RUN} --read-only {BOX} NAME touch /x 2>&1"),
