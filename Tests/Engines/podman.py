@@ -79,7 +79,7 @@ NAMESPACES = [
     Case("--network host", f"{PODMAN} run --rm --network host box readlink /proc/self/ns/net"),
     Case("--cgroupns host", f"{RUN} --cgroupns host box readlink /proc/self/ns/cgroup"),
     Case("--pid container", f"{START} --name NAME box sleep 100 | wc -c;"
-         f" {RUN} --pid container:NAME box sh -c 'ps | grep -c \"sleep 100\"'; {PODMAN} rm -ft 0 NAME"),
+         f" {RUN} --pid container:NAME box sh -c 'ps | grep -c \"[s]leep 100$\"'; {PODMAN} rm -ft 0 NAME"),
     Case("--sysctl, --hostname", f"{RUN} --hostname h --sysctl kernel.msgmax=9000 box sh -c 'hostname; cat /proc/sys/kernel/msgmax'"),
     Case("--privileged", f"{RUN} --privileged box sh -c 'grep -E \"Cap|Seccomp:\" /proc/self/status; ls /dev | wc -l'"),
 ]
