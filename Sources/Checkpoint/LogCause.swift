@@ -38,6 +38,9 @@ extension LogCause {
             Pattern(
                 "In-flight connection (l) for ", "a TCP connection is about to be opened: %",
                 "--tcp-skip-in-flight leaves it out"),
+            Pattern(
+                "Unix socket ", to: " without peer", "a Unix socket leads out of the container's network namespace: %",
+                "the program has to close it before"),
             Pattern("External socket is used", "a Unix socket leads out of the container", "--ext-unix-sk allows it"),
             Pattern(
                 "Can't dump half of stream unix connection. ", "a Unix socket leads out of the container: %",
@@ -87,7 +90,7 @@ extension LogCause {
                 "the root file system and the mounts have to be the same as when the image was made"),
             // Mounts.
             Pattern(
-                "No mapping for ", to: " mountpoint", "the image has a mount that config.json has not: %",
+                "No mapping for ", to: " mountpoint", "the image has a mount that config.json has not",
                 "a bind mount or a masked path of the saved container is missing in the configuration"),
             Pattern(
                 "doesn't have a proper root mount", "a mount comes from outside of the container and its configuration",

@@ -46,7 +46,8 @@ public enum Today {
         for path in shared.sorted() { arguments += ["--share", path] }
         // Links to the programs are made: they have to be on one file system with the bundles.
         arguments += ["--env", "APUS_BINARY=\(binary)", "--env", "APUS_TEMPLATE=/tmp/template"]
-        arguments += ["--env", "APUS_CRIU=/usr/sbin/criu", "--", "sh", "-c"]
+        arguments += ["--env", "APUS_CRIU=/usr/sbin/criu", "--share", try copyLibraries(of: tests, to: directory)]
+        arguments += ["--env", "LD_LIBRARY_PATH=\(directory)/lib", "--", "sh", "-c"]
         arguments.append(
             "ip link set lo up; cp -r \(template) /tmp/template && exec \(tests) --testing-library swift-testing "
                 + "--filter '\(filter)'")
@@ -55,5 +56,24 @@ public enum Today {
             arguments: arguments, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] + home, directory: directory,
             output: "\(directory)/out", errors: "\(directory)/err"
         ).run(limit: seconds)
+    }
+
+    /// Libraries of this distribution that the tests are linked with; the C library is the other root's own.
+    private static func copyLibraries(of program: String, to directory: String) throws -> String {
+        let list = try Command(
+            arguments: ["/usr/bin/ldd", program], environment: ["PATH=/usr/bin:/bin"], directory: directory,
+            output: "\(directory)/ldd", errors: "\(directory)/ldd"
+        ).run().ok().output
+        let own = ["libc.", "libm.", "libpthread.", "libdl.", "librt.", "libresolv.", "libutil.", "ld-linux"]
+        try Files.makeDirectory("\(directory)/lib")
+        for line in list.split(separator: "\n") {
+            // "libjson-c.so.5 => /lib/x86_64-linux-gnu/libjson-c.so.5 (0x...)"
+            let words = line.split { $0 == " " || $0 == "\t" }.map(String.init)
+            guard words.count > 2, words[1] == "=>", words[2].hasPrefix("/lib/") || words[2].hasPrefix("/usr/lib/"),
+                !own.contains(where: words[0].hasPrefix)
+            else { continue }
+            try Files.copy(words[2], to: "\(directory)/lib/\(words[0])", mode: 0o755)
+        }
+        return "\(directory)/lib"
     }
 }

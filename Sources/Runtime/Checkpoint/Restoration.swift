@@ -185,30 +185,28 @@ private struct RestoreWork: ~Copyable {
     mutating func run(_ directories: borrowing ImageDirectories) throws(RuntimeError) {
         do { try resctrl?.make() } catch { throw .cgroup(error) }
         record.resctrl = resctrl?.stateText ?? []
-        let directory = "\(entry.path)/\(RestoreAssembly.directoryName)"
-        let place: String
-        do {
-            try Files.makeDirectory(RestoreAssembly.directoryName, mode: 0o700, at: .directory(entry.directory.number))
-            place = try Files.realPath(directory)
-        } catch {
-            throw .system(error, field: "--root")
-        }
+        let state = try attempt("--root") { () throws(SystemError) in try Files.realPath(entry.path) }
         let inherited = try InheritedDescriptors(directories, preparation)
         let cloneTarget = try group.prepare()
-        let assembly = try RestoreAssembly(preparation, images: directories, at: place)
+        let assembly = try RestoreAssembly(preparation, images: directories, state: state)
         let session = try CriuSession(.restore, request.settings, interruption: interruption) { start in
             start.attachments = assembly.attachments
             start.kept = inherited.numbers
             start.cgroup = Self.number(of: cloneTarget)
         }
+        let mountPoints = MountPoints(preparation)
+        var hasMadeTemporary = false
         do throws(RuntimeError) {
+            hasMadeTemporary = try mountPoints.makeTemporary()
             try enterCgroup(session.client.process.pid)
             try run(session, assembly, inherited, directories)
         } catch {
             session.end()
+            if hasMadeTemporary { mountPoints.removeTemporary() }
             throw error
         }
         session.end()
+        if hasMadeTemporary { mountPoints.removeTemporary() }
         try finish()
     }
 
@@ -361,9 +359,6 @@ private struct RestoreWork: ~Copyable {
             var limit = Resources()
             limit.pids = pids
             try group.limitPids(limit)
-        }
-        do { try Files.removeDirectory(RestoreAssembly.directoryName, at: .directory(entry.directory.number)) } catch {
-            throw .system(error, field: "--root")
         }
         try entry.unmark()
         do { try entry.directory.unlock() } catch { throw .system(error, field: "--root") }

@@ -3,8 +3,8 @@ internal import Kernel
 internal import OCI
 internal import Planner
 
-/// What CRIU finds in its own mount namespace at a restore, and nobody else sees: below a directory of the container's
-/// state, what external mounts of the image may stand for and the host does not have already.
+/// What CRIU finds in its own mount namespace at a restore, and nobody else sees: what external mounts of the image may
+/// stand for and the host does not have already.
 struct RestoreAssembly: ~Copyable {
     private var table = DescriptorTable()
     private(set) var attachments: [Attachment] = []
@@ -12,16 +12,19 @@ struct RestoreAssembly: ~Copyable {
     private var mounts: [(key: String, path: String)] = []
     /// Where CRIU finds the images.
     private(set) var imagePath: String
+    /// Whom the container's root is on the host, in a user namespace; nil: root.
+    private let user: UInt32?
 
-    /// Of the container's state.
-    static let directoryName = "restore"
-
-    /// - Parameter directory: absolute, empty.
+    /// - Parameter state: the container's state directory, absolute, without links.
     init(
-        _ preparation: Preparation, images: borrowing ImageDirectories, at directory: String
+        _ preparation: Preparation, images: borrowing ImageDirectories, state: String
     ) throws(RuntimeError) {
         imagePath = images.imagePath
+        let linux = preparation.spec.linux
+        user = linux.separates(.user) ? linux.uidMappings.hostID(of: 0) ?? 0 : nil
         let sources = ExternalMounts.sources(preparation)
+        let used = preparation.spec.mounts.compactMap { $0.source } + [images.imagePath, images.workPath]
+        let directory = Self.directory(state: state, user, keepingOff: used + [preparation.host.rootfs])
         let place = try attempt("--root") { () throws(SystemError) in
             try Tree.temporaryFileSystem(inodes: sources.count + 2)
         }
@@ -57,6 +60,29 @@ struct RestoreAssembly: ~Copyable {
         table.add(place)
     }
 
+    /// Where it is: over the container's state, in which CRIU looks for nothing. Processes in a user namespace, which mount
+    /// by themselves, do not get there; for them it is over a directory that every host has in a place that everybody
+    /// may search. Not in procfs or sysfs, which with something mounted over a part could not be mounted anew.
+    private static func directory(state: String, _ user: UInt32?, keepingOff used: [String]) -> String {
+        guard let user, !isReachable(state, for: user) else { return state }
+        let candidates = ["/boot", "/media", "/mnt", "/srv", "/opt", "/home"]
+        return candidates.first { candidate in
+            (try? Files.status(candidate).kind == .directory) == true
+                && !used.contains { $0.hasBytes(of: candidate) || $0.begins(with: candidate + "/") }
+        } ?? state
+    }
+
+    /// Whether a user of the host may search every directory on the way to a path.
+    private static func isReachable(_ path: String, for user: UInt32) -> Bool {
+        for (index, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
+            let parent = String(decoding: path.utf8.prefix(index), as: UTF8.self)
+            guard let status = try? Files.status(parent, follow: true) else { return false }
+            let bit: UInt32 = status.uid == user ? 0o100 : 0o001
+            if status.permissions & bit == 0 { return false }
+        }
+        return true
+    }
+
     /// Makes what a source is, or what it is mounted on; returns its path.
     private mutating func add(
         _ source: ExternalMounts.Source, _ name: String, in place: Int32, below directory: String,
@@ -79,8 +105,16 @@ struct RestoreAssembly: ~Copyable {
             let path = Self.sourcePath(mount, preparation)
             _ = try Files.status(path, follow: !mount.sourceNoFollow)
             // CRIU looks for what the host mounts there later where the path leads to.
+<<<<<<< HEAD
             if !mount.sourceNoFollow { return path }
             try attach(try Self.tree(mount, preparation), name, base, below: directory)
+=======
+            let isReachable = user.map { Self.isReachable(path, for: $0) } ?? true
+            if mount.idMap == nil && !mount.sourceNoFollow && isReachable { return path }
+            let tree = try Tree.copy(path, recursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
+            try mount.idMap?.apply(to: tree, preparation.spec.linux)
+            try attach(tree, name, base, below: directory)
+>>>>>>> h1
         }
         return "\(directory)/\(name)"
     }
@@ -158,6 +192,26 @@ struct MountPoints {
                 throw .system(error, field: "mounts[\(index)].destination")
             }
         }
+    }
+
+    /// CRIU leaves the host's root by way of the directory `tmp`, which a read-only root file system may lack, or else of one
+    /// that it makes.
+    ///
+    /// - Returns: whether it was made, and is to be removed.
+    func makeTemporary() throws(RuntimeError) -> Bool {
+        guard preparation.spec.root.readonly else { return false }
+        return try attempt("root.path") { () throws(SystemError) in
+            let root = ContainerRoot(try Descriptor.open(preparation.host.rootfs, [.path, .directory]))
+            if try root.find("/tmp") != nil { return false }
+            try root.makeMountPoint("/tmp", isDirectory: true, owner: (0, 0))
+            return true
+        }
+    }
+
+    func removeTemporary() {
+        // Somebody may use it already.
+        guard let root = try? Descriptor.open(preparation.host.rootfs, [.path, .directory]) else { return }
+        try? Files.removeDirectory("tmp", at: .directory(root.number))
     }
 
     private func isBelowAnother(_ destination: String, _ earlier: ArraySlice<Mount>) -> Bool {

@@ -199,10 +199,7 @@ struct Entry: ~Copyable {
     static func isContainers(_ directory: borrowing Descriptor) throws(SystemError) -> Bool {
         try Files.list(".", at: .directory(directory.number)).allSatisfy { name in
             isAttempt(name)
-                || [
-                    gateName, markerName, configName, Record.fileName, NotifySocket.directoryName,
-                    RestoreAssembly.directoryName,
-                ].contains(name)
+                || [gateName, markerName, configName, Record.fileName, NotifySocket.directoryName].contains(name)
         }
     }
 
