@@ -105,16 +105,9 @@ struct RestoreAssembly: ~Copyable {
             let path = Self.sourcePath(mount, preparation)
             _ = try Files.status(path, follow: !mount.sourceNoFollow)
             // CRIU looks for what the host mounts there later where the path leads to.
-<<<<<<< HEAD
-            if !mount.sourceNoFollow { return path }
-            try attach(try Self.tree(mount, preparation), name, base, below: directory)
-=======
             let isReachable = user.map { Self.isReachable(path, for: $0) } ?? true
-            if mount.idMap == nil && !mount.sourceNoFollow && isReachable { return path }
-            let tree = try Tree.copy(path, recursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
-            try mount.idMap?.apply(to: tree, preparation.spec.linux)
-            try attach(tree, name, base, below: directory)
->>>>>>> h1
+            if !mount.sourceNoFollow && isReachable { return path }
+            try attach(try Self.tree(mount, preparation), name, base, below: directory)
         }
         return "\(directory)/\(name)"
     }
