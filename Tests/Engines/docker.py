@@ -122,7 +122,8 @@ exec "$@"
 """
 
 # What runc says before the cause, in Docker's message; names that Docker makes up; what script(1) adds.
-WORDS = re.compile(r"(runc create failed: |exec failed: )?unable to start container process: ")
+WORDS = re.compile(r"(runc create failed: |exec failed: )?unable to start container process: (error during container init: )?"
+                   r"|is a directory: (?=permission denied)")
 IDS = re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{12})\b")
 LINKS = "sh sleep cat ls echo id env hostname head tail dd grep touch stat nproc wc sort cut seq stty tty readlink true"
 

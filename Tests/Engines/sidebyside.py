@@ -16,8 +16,11 @@ TRIES = 2
 # Ids that engines make up, and what runtimes say of themselves in front of a cause.
 NORMAL = [
     (re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{12})\b"), "ID"),
-    (re.compile(r"(runc create failed: |exec failed: )?unable to start container process: "), ""),
+    (re.compile(r"(runc create failed: |exec failed: )?unable to start container process: "
+                r"(error during container init: )?"), ""),
     (re.compile(r"\x00|\^@"), ""),
+    # runc says now and then that it could not kill what is ending without it.
+    (re.compile(r'time="[^"]*" level=warning msg="failed to kill all processes[^\n]*\n'), ""),
     (re.compile(r'time="[^"]*"'), ""),
 ]
 
