@@ -35,7 +35,7 @@ import Testing
 
     @Test(arguments: [
         (#"{"mounts": []}"#, "mounts: not an array: {...}"), ("null", "mounts: not an array: null"),
-        ("[", "unexpected end"), (#"[null]"#, "mounts[0]: null"),
+        ("[", "the text ends here"), (#"[null]"#, "mounts[0]: null"),
     ])
     func whatIsNoListIsRefused(text: String, message: String) {
         #expect {
