@@ -41,6 +41,9 @@ extension LogCause {
             Pattern(
                 "Unix socket ", to: " without peer", "a Unix socket leads out of the container's network namespace: %",
                 "the program has to close it before"),
+            Pattern(
+                "unix: Can't connect ", "the other end of a Unix socket is not there",
+                "it has to have the same path inside of the container as it has given itself"),
             Pattern("External socket is used", "a Unix socket leads out of the container", "--ext-unix-sk allows it"),
             Pattern(
                 "Can't dump half of stream unix connection. ", "a Unix socket leads out of the container: %",

@@ -31,6 +31,7 @@ static const char usage[] =
     "  count FILE             write a number to it again and again, one more each time\n"
     "  serve PORT             send back what comes over a TCP connection\n"
     "  listen PORT            accept no connection\n"
+    "  lock FILE              lock it and keep it so\n"
     "  join PATH              keep a socket that is connected to the one there\n"
     "  notify MESSAGE...      send these to $NOTIFY_SOCKET, commas as line ends\n"
     "options:\n"
@@ -175,6 +176,7 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "count") == 0 && *options) return count_into(*options);
     if (strcmp(mode, "serve") == 0 && *options) return serve(atoi(*options), true);
     if (strcmp(mode, "listen") == 0 && *options) return serve(atoi(*options), false);
+    if (strcmp(mode, "lock") == 0 && *options) return lock_file(*options);
     if (strcmp(mode, "join") == 0 && *options) return join_socket(*options);
     fputs(usage, stderr);
     fputs(question_usage, stderr);

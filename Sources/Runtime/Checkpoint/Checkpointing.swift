@@ -122,13 +122,11 @@ private struct Checkpointing {
         if request.isPreDump { return options }
         try nameNamespaces(in: &options)
         let pid = container.record.pid
-        let settings = request.settings
         let descriptors: [UInt8]
         do {
             let table = try MountTable(of: pid)
             try ExternalMounts.name(spec, of: pid, table, in: &options)
-            descriptors = try StandardDescriptors.name(
-                of: pid, table, sharesTerminal: settings.shellJob, in: &options)
+            descriptors = try StandardDescriptors.name(of: pid, table, in: &options)
         } catch {
             throw .system(error, field: CriuFailure.Operation.checkpoint.rawValue)
         }

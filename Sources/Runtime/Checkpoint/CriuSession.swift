@@ -77,7 +77,7 @@ struct CriuSession: ~Copyable {
             var message: CriuAnswer
             do { message = try client.receive(unless: isGivenUp ? nil : interruption) } catch {
                 guard case .interrupted = error else { throw explain(error) }
-                try giveUp(kind, options)
+                giveUp(kind, options)
                 isGivenUp = true
                 continue
             }
@@ -88,26 +88,29 @@ struct CriuSession: ~Copyable {
             }
             let descriptor = message.takeDescriptor()
             do throws(RuntimeError) {
-                if isGivenUp { throw explain(.interrupted) }
+                if isGivenUp, response.event != .preResume { throw explain(.interrupted) }
                 try answer(response.event, response.pid, descriptor)
             } catch {
-                refuse()
+                refuse(at: response.event)
                 throw error
             }
             do { try client.send(.done(true)) } catch { throw explain(error) }
         }
     }
 
-    /// What is being restored is nothing yet, and ends with CRIU. A checkpoint that waits for who fetches its pages
-    /// asks for nothing any more.
-    private borrowing func giveUp(_ kind: RequestKind, _ options: CriuOptions) throws(RuntimeError) {
-        guard kind == .restore || options.present.contains(.lazyPages) else { return }
-        try? client.process.signal(kind == .restore ? 9 : 15)
-        if kind == .restore { throw explain(.interrupted) }
+    /// A checkpoint that waits for who fetches its pages asks for nothing any more that could be refused.
+    private borrowing func giveUp(_ kind: RequestKind, _ options: CriuOptions) {
+        guard kind == .dump, options.present.contains(.lazyPages) else { return }
+        try? client.process.signal(15)
     }
 
     /// Says no, and waits until CRIU has taken back what it has done. It may ask for more on the way.
-    private borrowing func refuse() {
+    private borrowing func refuse(at event: CriuEvent?) {
+        // It takes back nothing any more. Whoever it holds is killed by now; it would wait for them, and they for it.
+        if event == .preResume {
+            try? client.process.signal(9)
+            return
+        }
         try? client.send(.done(false))
         while let rest = try? client.receive(), rest.response.isNotification {
             try? client.send(.done(true))

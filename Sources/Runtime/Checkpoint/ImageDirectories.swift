@@ -97,6 +97,15 @@ struct ImageDirectories: ~Copyable {
     /// Bytes of the log that are looked at. What went wrong is at its end.
     private static let longestLog: Int64 = 4 << 20
 
+    /// Removes what a CRIU that was killed leaves: an empty directory, on which it had mounted cgroups for itself.
+    func removeLeftovers() {
+        // It is in nobody's way if it cannot be removed.
+        guard let names = try? Files.list(".", at: .directory(workNumber)) else { return }
+        for name in names where name.begins(with: ".criu.cgyard.") {
+            try? Files.removeDirectory(name, at: .directory(workNumber))
+        }
+    }
+
     // MARK: Files beside CRIU's
 
     /// Writes a file into the directory of the images.

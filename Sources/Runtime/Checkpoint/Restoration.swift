@@ -202,6 +202,7 @@ private struct RestoreWork: ~Copyable {
             try run(session, assembly, inherited, directories)
         } catch {
             session.end()
+            directories.removeLeftovers()
             if hasMadeTemporary { mountPoints.removeTemporary() }
             throw error
         }
@@ -344,8 +345,16 @@ private struct RestoreWork: ~Copyable {
     private mutating func requireConfinement() throws(RuntimeError) {
         do { try RestoredContainer(pid, preparation).requireConfinement() } catch {
             // CRIU gives up no more at this point: nobody is to run an instruction of what is not confined.
-            killFirst()
+            killRestored()
             throw error
+        }
+    }
+
+    private borrowing func killRestored() {
+        let all = (try? ProcessTree.descendants(of: pid)) ?? [pid]
+        for number in all {
+            guard let process = try? Kernel.Process(opening: number) else { continue }
+            try? process.signal(9)
         }
     }
 

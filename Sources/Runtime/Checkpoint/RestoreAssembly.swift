@@ -52,8 +52,9 @@ struct RestoreAssembly: ~Copyable {
         try MountPoints(preparation).make()
         do {
             try addImages(preparation, in: place.number, below: directory)
-            // What is mounted from here several times stays as it is.
-            try Tree.makeReadOnly(place)
+            // What is mounted from here several times stays as it is. Devices of a container in a user namespace, which
+            // could not make them writable again, are its own; what masks has its owner outside of such a namespace.
+            if preparation.plan.hostDevices.isEmpty { try Tree.makeReadOnly(place) }
         } catch {
             throw .system(error, field: "--image-path")
         }

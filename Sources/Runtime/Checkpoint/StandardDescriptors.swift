@@ -13,12 +13,12 @@ enum StandardDescriptors {
 
     /// Tells CRIU what leads out, and returns the content of the file.
     static func name(
-        of pid: Int32, _ table: MountTable, sharesTerminal: Bool, in options: inout CriuOptions
+        of pid: Int32, _ table: MountTable, in options: inout CriuOptions
     ) throws(SystemError) -> [UInt8] {
         var names: [String] = []
         for number in 0..<3 {
             let name: String
-            do { name = try Self.name(of: number, pid, table, sharesTerminal) } catch {
+            do { name = try Self.name(of: number, pid, table) } catch {
                 // One that is closed needs no name.
                 guard error.errno == .noEntry else { throw error }
                 names.append("")
@@ -34,9 +34,7 @@ enum StandardDescriptors {
     }
 
     /// What a descriptor is called: what its link says, unless it is a file or a terminal that is not mounted inside.
-    private static func name(
-        of number: Int, _ pid: Int32, _ table: MountTable, _ sharesTerminal: Bool
-    ) throws(SystemError) -> String {
+    private static func name(of number: Int, _ pid: Int32, _ table: MountTable) throws(SystemError) -> String {
         let path = "/proc/\(pid)/fd/\(number)"
         let link = try Files.readLink(path)
         guard link.isAbsolute,
@@ -44,8 +42,8 @@ enum StandardDescriptors {
         else { return link }
         let status = try Files.status(path, follow: true)
         if status.kind == .characterDevice, isTerminal(status) {
-            // CRIU looks after the caller's terminal then.
-            return sharesTerminal ? link : "tty[\(hex(status.specialDevice)):\(hex(status.device))]"
+            // With --shell-job too: CRIU 4.2 cannot bring back a terminal that it has not been told of so.
+            return "tty[\(hex(status.specialDevice)):\(hex(status.device))]"
         }
         return "file[\(hex(mount)):\(hex(status.inode))]"
     }
