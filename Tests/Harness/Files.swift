@@ -97,6 +97,10 @@ public enum Files {
         guard mkfifo(path, 0o644) == 0 else { throw HarnessError.lastCall("mkfifo \(path)") }
     }
 
+    public static func changeMode(_ path: String, _ mode: mode_t) throws {
+        guard chmod(path, mode) == 0 else { throw HarnessError.lastCall("chmod \(path)") }
+    }
+
     public static func changeOwner(_ path: String, uid: uid_t, gid: gid_t) throws {
         guard lchown(path, uid, gid) == 0 else { throw HarnessError.lastCall("chown \(path)") }
     }

@@ -287,11 +287,19 @@ extension Containers {
                 ]))
             try #require(eventually { Files.exists("\(bundle.images)/lazy-pages.socket") || !daemon.isRunning })
             let copy = try Bundle.counting()
-            try copy.creating(["restore", "--detach", "--image-path", bundle.images, "--lazy-pages"]).run().ok()
-            copy.countsOn(from: before)
-            #expect(saving.wait().succeeded)
-            #expect(daemon.wait().succeeded)
-            #expect(bundle.status == nil)
+            let restored = try copy.creating(["restore", "--detach", "--image-path", bundle.images, "--lazy-pages"])
+                .run()
+            let isCriusFault = bundle.log("dump").contains("page-pipe: splice: -1: Bad file descriptor")
+            // CRIU 4.2.1 on Linux 6.18: its page server reads from a pipe that it has closed. On 7.2 it works.
+            try withKnownIssue(isIntermittent: true) {
+                try #require(restored.succeeded, "\(restored.errors)\n\((Files.read(log) ?? "").suffix(1000))")
+                copy.countsOn(from: before)
+                #expect(saving.wait().succeeded)
+                #expect(daemon.wait().succeeded)
+                #expect(bundle.status == nil)
+            } when: {
+                isCriusFault
+            }
         }
     }
 }

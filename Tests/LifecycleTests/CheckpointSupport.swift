@@ -9,6 +9,8 @@ extension Bundle {
             try change(&$0)
         }
         let directory = try bundle.hostDirectory("work", mode: 0o777)
+        // A restore wants what was open, of the same size.
+        try Files.write("0000000000\n", to: "\(directory)/number", mode: 0o666)
         bundle.config.mount("bind", at: "/work", source: directory, "bind", "rw")
         bundle.useCriu()
         return bundle
