@@ -28,6 +28,12 @@ extension Chapter {
                     Images hold all of the container's memory: keep them as you keep its secrets, and restore none of which \
                     you do not know who wrote it.
                     """),
+                .text(
+                    """
+                    The processes of a new user namespace read images before their ids are mapped, when they are nobody: \
+                    for a container with a user namespace everybody has to be able to search the directory of the images \
+                    (`chmod 711`), which `checkpoint` makes for its owner alone.
+                    """),
                 .heading("What cannot be saved"),
                 .text(
                     """
