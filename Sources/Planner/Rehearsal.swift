@@ -21,10 +21,14 @@ public struct Rehearsal: Sendable {
     /// File systems that exist, and not only their parameters.
     private var made: Set<UInt16> = []
     private var triesNodes = false
+    /// Files of kernel parameters of namespaces that are the container's own, as steps name them.
+    private let ownParameters: Set<[UInt8]>
 
     /// - Parameter excluded: indices of steps that are left out as well, with all that depends on them.
     public init(of plan: Plan, _ spec: Spec, leavingOut excluded: Set<Int>) {
         self.spec = spec
+        let own = spec.linux.sysctl.lazy.filter { $0.namespace.map { spec.linux.creates($0) } ?? false }
+        ownParameters = Set(own.map { Array("sys/\($0.path ?? $0.key)".utf8) })
         self.plan = plan
         self.plan.steps = []
         self.plan.gate = nil
@@ -161,8 +165,7 @@ public struct Rehearsal: Sendable {
         if let slot, !has(slot) { return false }
         guard path.begins(with: "sys/") else { return true }
         // A kernel parameter of a namespace that is joined is that of others.
-        let parameter = spec.linux.sysctl.first { path.hasBytes(of: "sys/\($0.path ?? $0.key)") }
-        return parameter?.namespace.map { spec.linux.creates($0) } ?? false
+        return ownParameters.contains(Array(path.utf8))
     }
 
     private mutating func mayConfigure(_ slot: Slot, _ setting: Setting, _ step: Step) -> Bool {

@@ -27,7 +27,8 @@ extension BundleCheck {
         }
     }
 
-    private static var mostRehearsals: Int { 64 }
+    /// As many refusals are told at once.
+    private static var mostRehearsals: Int { 16 }
 
     private mutating func tell(_ place: String, _ error: RuntimeError, of spec: Spec) {
         let field = Self.parameter(of: error, in: spec) ?? place

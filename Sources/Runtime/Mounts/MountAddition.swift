@@ -40,6 +40,8 @@ extension Lifecycle {
         _ spec: Spec, _ plan: Plan, _ change: borrowing MountChange, to record: inout Record,
         _ entry: borrowing Entry, _ interruption: Int32
     ) throws(RuntimeError) {
+        // To take back what was mounted needs descriptors as well: there have to be some left for that.
+        let reserve = try MountChange.reserve()
         // Who is killed half-way leaves it in the state that these may be there.
         let before = record
         record.addedMounts += spec.mounts.map { AddedMount(destination: $0.destination) }
@@ -58,6 +60,7 @@ extension Lifecycle {
             worker.finish()
         } catch {
             worker.end()
+            _ = consume reserve
             do throws(RuntimeError) {
                 try takeBack(mounts, spec, change)
                 try entry.write(before)

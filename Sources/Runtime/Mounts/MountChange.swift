@@ -37,6 +37,17 @@ struct MountChange: ~Copyable {
         self.target = target
     }
 
+    /// As many descriptors as one more worker takes.
+    static func reserve() throws(RuntimeError) -> DescriptorTable {
+        var table = DescriptorTable()
+        do throws(SystemError) {
+            for _ in 0..<16 { table.add(try Descriptor.open("/dev/null", [.path])) }
+        } catch {
+            throw .system(error, field: "")
+        }
+        return table
+    }
+
     /// The file that a command is about.
     static func document(_ path: String) throws(RuntimeError) -> [UInt8] {
         do { return try Files.read(path) } catch { throw .system(error, field: "") }
