@@ -41,7 +41,7 @@ extension Descriptor {
 
     /// A socket connected to the one that listens at `path`; `@` begins an abstract address (unix(7)).
     ///
-    /// - Parameter patience: seconds that connecting, and each sending later on, may take; nil: as long as it takes. Whoever
+    /// `patience`: seconds that connecting, and each sending later on, may take; nil: as long as it takes. Whoever
     ///   listens may never accept, or never read.
     /// - Throws: ETIMEDOUT.
     public static func connected(

@@ -71,7 +71,7 @@ public enum Tree {
 
     /// Maps the ids of a detached tree through a user namespace (mount_setattr(2), Linux 5.12).
     ///
-    /// - Parameter tree: borrowed.
+    /// `tree`: borrowed.
     public static func mapIDs(
         of tree: Int32, through namespace: borrowing Descriptor, recursive: Bool
     ) throws(SystemError) {

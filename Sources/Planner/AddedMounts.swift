@@ -12,7 +12,7 @@ extension Plan {
     /// Compiles the steps that mount, in a container that runs, what `spec.mounts` holds. Pure, like
     /// ``create(_:on:options:)``.
     ///
-    /// - Parameter spec: the container's configuration, with the mounts that are added in place of its own.
+    /// `spec`: the container's configuration, with the mounts that are added in place of its own.
     public static func addMounts(
         _ spec: Spec, on host: HostFacts, options: PlanOptions, entry: MountEntry
     ) throws(PlanError) -> Plan {

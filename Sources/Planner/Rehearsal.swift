@@ -24,7 +24,7 @@ public struct Rehearsal: Sendable {
     /// Files of kernel parameters of namespaces that are the container's own, as steps name them.
     private let ownParameters: Set<[UInt8]>
 
-    /// - Parameter excluded: indices of steps that are left out as well, with all that depends on them.
+    /// `excluded`: indices of steps that are left out as well, with all that depends on them.
     public init(of plan: Plan, _ spec: Spec, leavingOut excluded: Set<Int>) {
         self.spec = spec
         let own = spec.linux.sysctl.lazy.filter { $0.namespace.map { spec.linux.creates($0) } ?? false }

@@ -4,7 +4,7 @@ extension Mount {
     /// Reads and checks a document that is a list of mounts for a running container, in the form of `mounts` in
     /// `config.json`.
     ///
-    /// - Parameter linux: the container's namespaces, on which id mappings depend.
+    /// `linux`: the container's namespaces, on which id mappings depend.
     /// - Throws: ``SpecError`` with everything that is wrong; places begin with `mounts[`.
     public static func decodeAdded(
         _ bytes: [UInt8], for linux: Linux

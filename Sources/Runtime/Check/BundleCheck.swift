@@ -28,8 +28,11 @@ public struct BundleCheck {
     /// Checks a bundle, or a file with a configuration in the bundle's directory.
     ///
     /// - Parameters:
+    ///   - bundle: the bundle, or a configuration in one.
     ///   - config: the configuration, relative to the bundle unless absolute; nil: `config.json`, or the file that `bundle`
     ///     names.
+    ///   - manager: who makes the cgroups.
+    ///   - rootless: whether the container goes without a cgroup where the caller may not make one.
     ///   - rehearses: whether the kernel is asked what it says of what can be tried without a trace.
     public static func findings(
         bundle: String, config: String? = nil, manager: CgroupManager = .cgroupfs, rootless: RootlessMode = .auto,

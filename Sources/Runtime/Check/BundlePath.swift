@@ -7,7 +7,7 @@ public struct BundlePath {
     /// Relative to the bundle unless absolute.
     public let config: String
 
-    /// - Parameter config: nil: the file that is given, or `config.json`.
+    /// `config`: nil: the file that is given, or `config.json`.
     public init(_ given: String, config: String?) {
         // What is not there is told of as a bundle.
         guard let status = try? Files.status(given, follow: true), status.kind != .directory else {
