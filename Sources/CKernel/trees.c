@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,7 +178,7 @@ static int open_place(const char *path, uint64_t *id, bool *is_root) {
     int place = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (place < 0) return -errno;
     struct statx status;
-    if (statx(place, "", AT_EMPTY_PATH, STATX_MNT_ID | MNT_ID_UNIQUE, &status) < 0) {
+    if (statx(place, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID | MNT_ID_UNIQUE, &status) < 0) {
         int error = errno;
         close(place);
         return -error;
@@ -187,13 +188,18 @@ static int open_place(const char *path, uint64_t *id, bool *is_root) {
     return place;
 }
 
-int ck_mount_place(int place, uint64_t *id, uint64_t *lasting, bool *is_root) {
+int ck_mount_place(int place, struct ck_mount_place *result) {
+    const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
     struct statx status;
-    if (statx(place, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0) return -errno;
-    *id = status.stx_mnt_id;
-    *is_root = status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
-    if (statx(place, "", AT_EMPTY_PATH, STATX_MNT_ID | MNT_ID_UNIQUE, &status) < 0) return -errno;
-    *lasting = status.stx_mnt_id;
+    if (statx(place, "", flags, STATX_MNT_ID | STATX_INO, &status) < 0) return -errno;
+    *result = (struct ck_mount_place){
+        .id = status.stx_mnt_id,
+        .device = makedev(status.stx_dev_major, status.stx_dev_minor),
+        .inode = status.stx_ino,
+        .is_root = status.stx_attributes & STATX_ATTR_MOUNT_ROOT,
+    };
+    if (statx(place, "", flags, STATX_MNT_ID | MNT_ID_UNIQUE, &status) < 0) return -errno;
+    result->lasting_id = status.stx_mnt_id;
     return 0;
 }
 

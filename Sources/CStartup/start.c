@@ -10,6 +10,8 @@
 // - the processor's features: they stay unknown, and every string function is its baseline version (SSE2);
 // - so no shared library can be loaded (dlopen, iconv, the name service switch): it would say that the processor is too
 //   old. Nothing in apus does that, see also CDBus/absent.c;
+// - the kernel's page of functions (vdso(7)), which would be set up as a shared library, before anybody can say how the heap
+//   is to grow: the few times that apus asks for the time are system calls;
 // - what sysconf(3) says of caches: 0;
 // - the tunables: GLIBC_TUNABLES has no effect (CVE-2023-4911 was in its reader);
 // - the frame for pthread_exit in the first thread, which nobody calls, and the destructor of a loader, which is none.
@@ -32,6 +34,7 @@ extern char **__environ;
 extern void *__libc_stack_end;
 extern int __libc_enable_secure;
 extern const void *_dl_random;
+extern const void *_dl_sysinfo_dso;
 extern const ElfW(Rela) __rela_iplt_start[], __rela_iplt_end[];
 extern initializer *const __preinit_array_start[], *const __preinit_array_end[];
 extern initializer *const __init_array_start[], *const __init_array_end[];
@@ -104,6 +107,7 @@ __attribute__((no_stack_protector)) int __libc_start_main(main_function *main, i
     char **end = __environ;
     while (*end) end++;
     _dl_aux_init((ElfW(auxv_t) *)(end + 1));
+    _dl_sysinfo_dso = NULL;
     _dl_relocate_static_pie();
     relocate();
     __libc_setup_tls();

@@ -44,11 +44,12 @@ public enum Tree {
         return id
     }
 
-    /// Which mount a descriptor lies on, and whether it is that mount's root.
+    /// Where a descriptor lies. Of a file system with a server, such as FUSE, the server is not asked.
     public static func place(of descriptor: Int32) throws(SystemError) -> MountPlace {
-        var place = MountPlace()
-        _ = try check(unsafe ck_mount_place(descriptor, &place.id, &place.lastingID, &place.isRoot), "statx")
-        return place
+        var place = ck_mount_place()
+        _ = try check(unsafe ck_mount_place(descriptor, &place), "statx")
+        return MountPlace(
+            id: place.id, lastingID: place.lasting_id, isRoot: place.is_root, device: place.device, inode: place.inode)
     }
 
     /// Unmounts one mount at `path`, with everything below it. It is no error if it is gone.
@@ -116,11 +117,14 @@ public struct HeldUserNamespace: ~Copyable {
 /// A place among the mounts (statx(2)).
 public struct MountPlace: Sendable, Equatable {
     /// The mount's id as /proc/PID/mountinfo has it. A later mount may have it too, once this one is gone.
-    public var id: UInt64 = 0
+    public let id: UInt64
     /// The id that no other mount ever has (Linux 6.8); before that the other one.
-    public var lastingID: UInt64 = 0
+    public let lastingID: UInt64
     /// Whether it is the root of what is mounted.
-    public var isRoot = false
+    public let isRoot: Bool
+    /// The file system's device, as stat(2) has it, and the inode in it.
+    public let device: UInt64
+    public let inode: UInt64
 }
 
 /// Several descriptors that are owned, and closed, together.

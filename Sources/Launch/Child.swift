@@ -189,6 +189,14 @@ public struct Child: ~Copyable {
         plan.failure(Report(report), exit: exit)
     }
 
+    /// Gives up, as ``kill()`` does, but waits for a time only: a process in a call that nobody answers (FUSE) cannot end.
+    /// Who adopts it then reaps it; nil.
+    public borrowing func kill(within milliseconds: Int32) -> ExitStatus? {
+        try? process.signal(9)
+        guard (try? process.hasEnded(within: milliseconds)) == true else { return nil }
+        return try? process.wait()
+    }
+
     /// Gives up: kills and reaps the process.
     public borrowing func kill() -> ExitStatus? {
         // It may have ended by itself; waiting tells.

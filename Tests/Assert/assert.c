@@ -7,6 +7,7 @@
 #include "json.h"
 #include "notify.h"
 #include "saved.h"
+#include "silent.h"
 #include "tries.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ static const char usage[] =
     "  listen PORT            accept no connection\n"
     "  lock FILE              lock it and keep it so\n"
     "  join PATH              keep a socket that is connected to the one there\n"
+    "  silence DIRECTORY      mount a file system there whose server never answers\n"
     "  notify MESSAGE...      send these to $NOTIFY_SOCKET, commas as line ends\n"
     "options:\n"
     "  --to PATH, --to-fd N   write there instead of standard output (first option)\n";
@@ -177,6 +179,7 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "serve") == 0 && *options) return serve(atoi(*options), true);
     if (strcmp(mode, "listen") == 0 && *options) return serve(atoi(*options), false);
     if (strcmp(mode, "lock") == 0 && *options) return lock_file(*options);
+    if (strcmp(mode, "silence") == 0 && *options) return serve_nothing(*options);
     if (strcmp(mode, "join") == 0 && *options) return join_socket(*options);
     fputs(usage, stderr);
     fputs(question_usage, stderr);

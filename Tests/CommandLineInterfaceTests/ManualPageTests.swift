@@ -19,7 +19,7 @@ import Testing
         let text = try ManualPage(topic: command.rawValue).text(version: "0.1.0")
         let entry = command.entry
         #expect(text.hasPrefix(".TH APUS\\-\(command.rawValue.uppercased()) 8 "))
-        for flag in entry.ownFlags where flag.standing != .hidden {
+        for flag in entry.ownFlags {
             #expect(text.contains("\\-\\-" + Roff.escaped(flag.name)))
             #expect(text.contains(Roff.escaped(flag.help)))
         }

@@ -1,11 +1,15 @@
 #!/bin/bash
 # features.sh APUS - what the engines of this machine make of `apus features`: Docker's daemon, containerd with its CRI, Podman.
 # As root, in a mount namespace of its own where /etc and /run may be changed. Prints "ok NAME" or "FAILED NAME: ..." for each
-# engine that there is, and "done" at the end.
+# engine that there is, and "done" at the end; the exit status is 1 if one failed.
 apus=$(realpath "$1")
 work=$(mktemp -d /tmp/apus-engines.XXXXXX)
+failures=0
 contains() { # NAME PART SEEN
-  case $3 in *"$2"*) echo "ok $1" ;; *) echo "FAILED $1: no «$2» in «${3:0:2000}»" ;; esac
+  case $3 in
+  *"$2"*) echo "ok $1" ;;
+  *) echo "FAILED $1: no «$2» in «${3:0:2000}»"; failures=$((failures + 1)) ;;
+  esac
 }
 
 if command -v containerd >/dev/null; then
@@ -47,3 +51,4 @@ if command -v podman >/dev/null; then
 fi
 rm -rf "$work"
 echo done
+[ "$failures" = 0 ]

@@ -102,6 +102,32 @@ extension Containers {
             }
         }
 
+        /// A file system of the container's own, of which nobody ever says anything.
+        @Test(.enabled(if: Files.exists("/dev/fuse"), "this kernel has no FUSE"))
+        func `a server of the container's that does not answer holds up nobody`() throws {
+            let bundle = try Bundle.minimal {
+                $0.root.readonly = false
+                $0.grant(["CAP_SYS_ADMIN"])
+                $0.linux.devices = [["path": "/dev/fuse", "type": "c", "major": 10, "minor": 229]]
+                $0.linux.resources.devices.append([
+                    "allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw",
+                ])
+                $0.mount("tmpfs", at: "/own", source: "own")
+                $0.run("/assert", "silence", "/own")
+            }
+            try bundle.create().ok()
+            try bundle.start().ok()
+            #expect(try bundle.line() == "mounted")
+            expectFailure(
+                try bundle.mounts("remove", [["destination": "/own"]]), saying: "mounts[0].destination",
+                "not what the configuration mounted there")
+            expectFailure(try bundle.mounts("add", [temporary("/own/below")]), saying: "no answer within 10 s")
+            // Nobody holds the lock.
+            try bundle.command(["pause", bundle.id]).run().ok()
+            try bundle.command(["resume", bundle.id]).run().ok()
+            try bundle.command(["delete", "--force", bundle.id]).run().ok()
+        }
+
         // MARK: User namespaces, ordinary users
 
         @Test func `in a user namespace they are its own, and what restricts a source is locked`() throws {

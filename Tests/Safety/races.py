@@ -268,7 +268,7 @@ def restricted_paths(arena: Arena) -> None:
     race.rounds(first, second, act)
 
 
-@TABLE.add("S8", "the mount point of a read-only tmpfs, and a link to another tmpfs")
+@TABLE.add("one look-up", "the mount point of a read-only tmpfs, and a link to another tmpfs")
 def readonly_tmpfs(arena: Arena) -> None:
     race = Race(arena)
     first, second = race.folder("data"), race.link("data.ln", "/tmp")
@@ -287,7 +287,7 @@ def readonly_tmpfs(arena: Arena) -> None:
     race.rounds(first, second, act)
 
 
-@TABLE.add("S9", "renames somewhere else on the host, and an image with links that lead up")
+@TABLE.add("renames", "renames somewhere else on the host, and an image with links that lead up")
 def renames(arena: Arena) -> None:
     race = Race(arena)
     first = race.folder("somewhere")
@@ -330,7 +330,7 @@ def working_directory(arena: Arena) -> None:
     race.rounds(first, second, act)
 
 
-@TABLE.add("S10", "/etc/passwd of the image, and a FIFO")
+@TABLE.add("sizes of files", "/etc/passwd of the image, and a FIFO")
 def passwd(arena: Arena) -> None:
     race = Race(arena)
     bundle = arena.bundle("while read name id rest; do [ $name = Uid: ] && echo $id; done </proc/self/status; true")
@@ -347,7 +347,7 @@ def passwd(arena: Arena) -> None:
     race.rounds(first, second, act)
 
 
-@TABLE.add("S7", "a file that tmpcopyup copies, and a device without an end")
+@TABLE.add("image files", "a file that tmpcopyup copies, and a device without an end")
 def copied_up(arena: Arena) -> None:
     race = Race(arena)
     bundle = arena.bundle("find /data -type f -size +64k")

@@ -143,6 +143,14 @@ import Testing
             _ = small_strncpy(&mine, a, size)
             strncpy(&theirs, a, size)
             #expect(mine == theirs)
+            _ = small_strcpy(&mine, a)
+            strcpy(&theirs, a)
+            #expect(mine == theirs)
+            let end = theirs.firstIndex(of: 0)
+            let found = theirs.withUnsafeBytes {
+                small_rawmemchr($0.baseAddress, 0) - UnsafeMutableRawPointer(mutating: $0.baseAddress!)
+            }
+            #expect(found == end)
         }
     }
 

@@ -205,9 +205,15 @@ int ck_tree_restrict(int tree);
 int ck_tree_read_only(int tree);
 /// A detached tmpfs with room for `inodes` (its own root among them), nosuid and noexec. `*call` is the call that failed.
 int ck_temporary_file_system(unsigned inodes, const char **call);
-/// The mount that a descriptor lies on: its id in mountinfo, the one that no other mount ever has (Linux 6.8; before that the
-/// same), and whether the descriptor is the mount's root.
-int ck_mount_place(int place, uint64_t *id, uint64_t *lasting, bool *is_root);
+/// A place among the mounts.
+struct ck_mount_place {
+    uint64_t id;          ///< of the mount, as in mountinfo
+    uint64_t lasting_id;  ///< the one that no other mount ever has (Linux 6.8; before that the same)
+    uint64_t device, inode;
+    bool is_root;  ///< whether it is the mount's root
+};
+/// Where a descriptor lies. Nobody else is asked: the server of a file system (FUSE, NFS) may never answer.
+int ck_mount_place(int place, struct ck_mount_place *result);
 /// The id of the mount that `path` leads to in a mount namespace (-1: the caller's), unique where the kernel has unique
 /// ones (Linux 6.8).
 int ck_outer_mount_id(int mount_namespace, const char *path, uint64_t *id);

@@ -51,6 +51,15 @@ SMALL void __ctype_init(void) {}
 /// fork(2) without handlers (pthread_atfork(3)), and without the locks of streams.
 SMALL pid_t fork(void) { return _Fork(); }
 
+/// Swift's linker asks for it; glibc's cleans up with the unwinder if the thread is ended meanwhile.
+SMALL int pthread_once(pthread_once_t *control, void (*function)(void)) {
+    if (*control == PTHREAD_ONCE_INIT) {
+        *control = !PTHREAD_ONCE_INIT;
+        function();
+    }
+    return 0;
+}
+
 // There is one thread: it cannot wait for another one.
 SMALL int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex) {
     (void)condition, (void)mutex;

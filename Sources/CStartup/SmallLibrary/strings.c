@@ -40,6 +40,8 @@ SMALL char *strncpy(char *restrict to, const char *restrict from, size_t size) {
     return to;
 }
 
+SMALL char *strcpy(char *restrict to, const char *restrict from) { return memcpy(to, from, strlen(from) + 1); }
+
 SMALL char *__strcat_chk(char *restrict to, const char *restrict from, size_t size) {
     size_t length = strlen(to), added = strlen(from);
     if (length >= size || added >= size - length) __builtin_trap();
@@ -92,6 +94,13 @@ SMALL void *memchr(const void *bytes, int byte, size_t size) {
     }
     return NULL;
 }
+
+SMALL void *rawmemchr(const void *bytes, int byte) {
+    const unsigned char *each = bytes;
+    while (*each != (unsigned char)byte) each++;
+    return (void *)each;
+}
+SMALL void *__rawmemchr(const void *bytes, int byte) { return rawmemchr(bytes, byte); }
 
 SMALL void *__memchr(const void *bytes, int byte, size_t size) { return memchr(bytes, byte, size); }
 

@@ -10,7 +10,7 @@ public enum Completion {
     }
 
     static var commands: [Command] {
-        Command.allCases.filter { $0.entry.standing == .current }
+        Command.allCases
     }
 
     static func offered(_ flags: [Flag]) -> [Flag] {

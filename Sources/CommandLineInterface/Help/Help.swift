@@ -40,7 +40,7 @@ public enum Help {
         var text = "\(programName) \(command.rawValue): \(entry.summary)\n\n\(usageLine(command))\n"
         for paragraph in entry.details { text += "\n" + wrapped(paragraph, indent: 0) }
         for group in FlagGroup.allCases {
-            let members = entry.flags.filter { $0.group == group && $0.standing != .hidden }
+            let members = entry.flags.filter { $0.group == group }
             if !members.isEmpty { text += "\n" + style.heading(group.title) + flags(members) }
         }
         if !entry.examples.isEmpty { text += "\n" + style.heading("Examples") }
@@ -49,7 +49,7 @@ public enum Help {
     }
 
     static func commands(in group: CommandGroup) -> [Command] {
-        Command.allCases.filter { $0.entry.group == group && $0.entry.standing == .current }
+        Command.allCases.filter { $0.entry.group == group }
     }
 
     /// `-b, --bundle DIR`

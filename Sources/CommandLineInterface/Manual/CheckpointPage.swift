@@ -20,8 +20,8 @@ extension Chapter {
                     """
                     The processes with their memory and what they have open, and the file systems that belong to the \
                     container alone (/dev, a tmpfs). The root file system and bind mounts are not: they have to be there \
-                    again. Limits, device rules, mounts, hooks and namespaces come from config.json, and what an image has \
-                    beyond it is an error.
+                    again. Limits, device rules, mounts, hooks and namespaces come from config.json, and an image of a \
+                    container with more rights than that is refused.
                     """),
                 .text(
                     """

@@ -23,7 +23,7 @@ enum CommandPage {
     }
 
     static func flags(_ flags: [Flag]) -> String {
-        flags.filter { $0.standing != .hidden }.map { flag in
+        flags.map { flag in
             let names = Completion.dashed(flag).map { "\\fB\(Roff.escaped($0))\\fR" }.joined(separator: ", ")
             let value = flag.value.name.map { " \\fI\(Roff.escaped($0))\\fR" } ?? ""
             return ".TP\n\(names)\(value)\n\(Roff.escaped(Help.explanation(flag))).\n"
@@ -37,6 +37,9 @@ enum CommandPage {
             return Roff.paragraph(
                 "In the foreground \(ofProcess); 0 with `--detach`; 1 if it could not be run, 128 + n if a signal n to "
                     + "`\(programName)` gave its set-up up.")
+        case .restore:
+            return Roff.paragraph("In the foreground \(ofProcess); 0 with `--detach`; 1 if it could not be restored.")
+        case .help: return Roff.paragraph("0; 3 if there is no such command.")
         case .exec:
             return Roff.paragraph("\(Roff.capitalised(ofProcess)); 0 with `--detach`; 255 if it could not be run.")
         case .wait:
@@ -58,6 +61,8 @@ enum CommandPage {
         case .exec, .start, .kill, .delete: ["\(name)run.8", "\(name)errors.7"]
         case .update: ["\(name)state.8", "\(name)config.7"]
         case .ps: ["ps.1", "\(name)list.8"]
+        case .checkpoint, .restore: ["\(name)checkpoint.7", "\(name)errors.7"]
+        case .mounts: ["\(name)config.7", "\(name)errors.7"]
         default: ["\(name)errors.7"]
         }
     }
@@ -78,7 +83,8 @@ enum ProgramPage {
         text += Roff.paragraph(
             """
             A flag may be written with one dash or two, its value after a space or a `=`. Global flags stand before \
-            the command; the flags of a command stand before or after its arguments. `--` ends the flags.
+            the command; the flags of a command stand before or after its arguments, but for `exec` and `ps`, which \
+            hand on what follows. `--` ends the flags.
             """)
         text += Roff.heading("Commands")
         for group in CommandGroup.allCases {
@@ -114,7 +120,8 @@ enum ProgramPage {
             ("255", "A failure of `exec` or `wait` itself."),
             (
                 "other",
-                "`run`, `exec` and `wait` end with the exit status of the process, or with 128 + n if signal n killed it."
+                "`run`, `restore`, `exec` and `wait` end with the exit status of the process, or with 128 + n if signal n "
+                    + "killed it."
             ),
         ]
     }

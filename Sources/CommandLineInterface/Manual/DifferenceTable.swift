@@ -56,14 +56,14 @@ struct Difference {
                 why: "a copy must not be more than the original"),
             Difference(
                 "`mounts remove` of any destination",
-                runc: "unmounts what is there, masks and the root too (crun 1.28)",
+                runc: "no such command; crun 1.28 unmounts what is there, masks and the root too",
                 apus: """
                     unmounts only what was added, or mounted by the configuration, and is still what is there
                     """,
                 why: "a container must not lose what protects it, whatever it has moved there"),
             Difference(
                 "`mounts add` with a failure half-way, on `/`, on a mask, to a container that was only created",
-                runc: "keeps what went well; mounted (crun 1.28)",
+                runc: "no such command; crun 1.28 keeps what went well, and mounts it",
                 apus: "takes it back; refused",
                 why: "all or nothing; nothing is to hide what protects a container"),
             Difference(
@@ -271,7 +271,7 @@ struct Difference {
             Difference(
                 "foreground `run` without a terminal",
                 runc: "copies through pipes",
-                apus: "hands over the caller's streams, without changing their owner (see below)",
+                apus: "hands over the caller's streams, without changing their owner (see `apus-config`(7))",
                 why: "nothing is copied twice"),
         ]
     }

@@ -8,8 +8,8 @@ extension Chapter {
                     """
                     `apus` takes runc's commands and flags, prints what runc prints and exits as runc does. Where it \
                     does not, there is a reason. What was compared are runc 1.1.5 and 1.3.6; a version behind a \
-                    behaviour says that only this one has it. From crun it has `--config`, `--regex`, `--log-level`, \
-                    logs to journald and syslog, and annotations: see `apus-config`(7).
+                    behaviour says that only this one has it. From crun it has `mounts`, `--config`, `--regex`, \
+                    `--log-level`, logs to journald and syslog, and annotations: see `apus-config`(7).
                     """),
                 .heading("Differences"),
             ]

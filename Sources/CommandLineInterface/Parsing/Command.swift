@@ -28,11 +28,10 @@ public struct CommandEntry: Sendable {
     public let positionals: Positionals
     /// Without --help, which every command has.
     public let ownFlags: [Flag]
-    public let standing: Standing
 
     init(
         _ group: CommandGroup, _ summary: String, _ positionals: Positionals,
-        flags: [Flag] = [], details: [String] = [], examples: [Example] = [], standing: Standing = .current
+        flags: [Flag] = [], details: [String] = [], examples: [Example] = []
     ) {
         self.group = group
         self.summary = summary
@@ -40,7 +39,6 @@ public struct CommandEntry: Sendable {
         self.examples = examples
         self.positionals = positionals
         self.ownFlags = flags
-        self.standing = standing
     }
 
     /// Everything that the command accepts.

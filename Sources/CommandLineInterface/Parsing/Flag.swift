@@ -79,11 +79,9 @@ public struct Choice: Sendable {
     }
 }
 
-/// How a flag or a command is presented.
+/// How a flag is presented.
 public enum Standing: Sendable {
     case current
-    /// Works, but is not shown.
-    case hidden
     /// Accepted because old callers give it; shown as such.
     case obsolete
 }

@@ -49,7 +49,7 @@ public struct UsageError: Error, Equatable, Sendable {
         if let hint = Habit.hint(command: name) {
             return UsageError(.unknownCommand, "No help topic for '\(name)'; \(hint)")
         }
-        let known = Command.allCases.filter { $0.entry.standing == .current }.map { $0.rawValue }
+        let known = Command.allCases.map { $0.rawValue }
         return UsageError(.unknownCommand, "No help topic for '\(name)'" + Suggestion.phrase(for: name, among: known))
     }
 }

@@ -164,7 +164,9 @@ extension CommandEntry {
 
     static let man = CommandEntry(
         .program, "write a manual page", .page, flags: Flag.man,
-        details: ["PAGE is a command, or one of the pages that --pages lists; without it the page is apus(8)."],
+        details: [
+            "PAGE is a command, or one of the pages that --pages lists, such as apus-check.7; without it the page is apus(8)."
+        ],
         examples: [
             Example("apus man run | man -l -", "read all about run"),
             Example("apus man --pages", "which pages there are"),

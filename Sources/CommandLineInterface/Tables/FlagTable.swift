@@ -1,4 +1,4 @@
-/// The flags of the commands that this version has.
+/// The flags of the commands.
 extension Flag {
     /// Given before the command.
     public static let global: [Flag] = [

@@ -42,10 +42,10 @@ struct ContainerRoot: ~Copyable {
 
     /// The mount that a descriptor was opened in.
     static func mount(of place: borrowing Descriptor) throws(SystemError) -> UInt64? {
-        try mount(shownBy: "/proc/self/fdinfo/\(place.number)")
+        try Tree.place(of: place.number).id
     }
 
-    /// The field `mnt_id` of a file of /proc/PID/fdinfo (proc_pid_fdinfo(5)).
+    /// The mount of what another process has open: the field `mnt_id` of a file of /proc/PID/fdinfo (proc_pid_fdinfo(5)).
     static func mount(shownBy path: String) throws(SystemError) -> UInt64? {
         let line = try Files.readText(path).components(between: "\n").first { $0.begins(with: "mnt_id:") }
         return line.flatMap { $0.components(between: "\t").last }.flatMap { UInt64($0) }

@@ -343,7 +343,10 @@ private struct RestoreWork: ~Copyable {
 
     /// The processes have got their rights back and stand still for the last time.
     private mutating func requireConfinement() throws(RuntimeError) {
-        do { try RestoredContainer(pid, preparation).requireConfinement() } catch {
+        do throws(RuntimeError) {
+            try RestoredContainer(pid, preparation).requireConfinement()
+            try limitPids()
+        } catch {
             // CRIU gives up no more at this point: nobody is to run an instruction of what is not confined.
             killRestored()
             throw error
@@ -363,12 +366,15 @@ private struct RestoreWork: ~Copyable {
         try? process.signal(9)
     }
 
+    /// Everything of the container is there now, and CRIU needs no more processes in its cgroup.
+    private mutating func limitPids() throws(RuntimeError) {
+        guard let pids = preparation.spec.linux.resources?.pids else { return }
+        var limit = Resources()
+        limit.pids = pids
+        try group.limitPids(limit)
+    }
+
     private mutating func finish() throws(RuntimeError) {
-        if let pids = preparation.spec.linux.resources?.pids {
-            var limit = Resources()
-            limit.pids = pids
-            try group.limitPids(limit)
-        }
         try entry.unmark()
         do { try entry.directory.unlock() } catch { throw .system(error, field: "--root") }
     }

@@ -23,8 +23,11 @@ struct RestoreAssembly: ~Copyable {
         let linux = preparation.spec.linux
         user = linux.separates(.user) ? linux.uidMappings.hostID(of: 0) ?? 0 : nil
         let sources = ExternalMounts.sources(preparation)
-        let used = preparation.spec.mounts.compactMap { $0.source } + [images.imagePath, images.workPath]
-        let directory = Self.directory(state: state, user, keepingOff: used + [preparation.host.rootfs])
+        let bound = preparation.spec.mounts.filter { $0.isBind }.map { Self.sourcePath($0, preparation) }
+        let used = (bound + [images.imagePath, images.workPath, preparation.host.rootfs]).map { path in
+            (try? Files.realPath(path)) ?? path
+        }
+        let directory = Self.directory(state: state, user, keepingOff: used)
         let place = try attempt("--root") { () throws(SystemError) in
             try Tree.temporaryFileSystem(inodes: sources.count + 2)
         }

@@ -2,9 +2,11 @@ internal import Kernel
 internal import OCI
 internal import Planner
 
-/// What CRIU has made of an image, compared with the configuration that the caller gives. An image says itself what
-/// rights, filters and mounts its processes have, and may have been written by anybody: what is less confined than the
-/// configuration demands does not run.
+/// What CRIU has made of an image, compared with the configuration that the caller gives: where the image was made of a
+/// looser one, its processes do not run.
+///
+/// It is no defence against an image that was written to break out: that is trusted as much as the caller. An image says
+/// itself what its filter lets through, what else is mounted, and what its later processes are.
 struct RestoredContainer {
     private let pid: Int32
     private let preparation: Preparation

@@ -122,16 +122,9 @@ struct IDMappedMount {
         guard mount.isBind, let source = mount.source else { return mount.type }
         // What the configuration has mounted in there is not what the host sees there.
         if lexicallyClean(source).begins(with: host.rootfs) { return nil }
-        // Of the mount that the path leads to the kernel tells the number, and of each number what it is.
         guard let place = try? Descriptor.open(source.isAbsolute ? source : "\(host.bundle)/\(source)", [.path]),
-            let info = try? Files.readText("/proc/self/fdinfo/\(place.number)"),
-            let line = info.split(separator: "\n").first(where: { $0.hasPrefix("mnt_id:") }),
-            let number = line.split(whereSeparator: { $0 == "\t" || $0 == " " }).last,
-            let mounts = try? Files.readText("/proc/self/mountinfo")
+            let mount = try? Tree.place(of: place.number), let table = try? MountTable(of: ThisProcess.pid)
         else { return nil }
-        let entry = mounts.split(separator: "\n").first { $0.hasPrefix("\(number) ") }
-        let words = entry?.split(separator: " ") ?? []
-        guard let separator = words.firstIndex(of: "-"), separator + 1 < words.count else { return nil }
-        return String(words[separator + 1])
+        return table[mount.id]?.type
     }
 }

@@ -23,8 +23,9 @@ extension Lifecycle {
         let termination: TerminationSignals
         do { termination = try TerminationSignals() } catch { throw .system(error, field: "") }
         var execution: Execution
-        do { execution = try Execution.start(request, preparation, interruption: termination.descriptor.number) } catch
-        {
+        do {
+            execution = try Execution.start(request, preparation, interruption: termination.descriptor.number)
+        } catch {
             // What came while there was no process to pass it on to was meant for this one.
             if let signal = termination.next() { throw .interrupted(signal: signal, error) }
             throw error

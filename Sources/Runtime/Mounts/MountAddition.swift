@@ -9,10 +9,10 @@ extension Lifecycle {
     public func addMounts(_ id: String, from path: String) throws(RuntimeError) {
         try requireRights()
         let id = try Self.checked(id)
+        let document = try MountChange.document(path)
         let entry = try store.lock(id)
         var container = try Container(id, in: store)
         let change = try MountChange(container)
-        let document = try MountChange.document(path)
         let read: (mounts: [Mount], warnings: [Problem])
         do { read = try Mount.decodeAdded(document, for: change.spec.linux) } catch {
             throw .config(path: path, error)

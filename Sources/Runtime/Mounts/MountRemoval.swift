@@ -6,16 +6,17 @@ internal import Planner
 
 extension Lifecycle {
     /// Unmounts, in a container that runs or is paused, what a document names: an array as `mounts` in `config.json`,
-    /// of which only the destinations count. All of it, or nothing.
+    /// of which only the destinations count. Nothing goes unless all of it may; a container that interferes meanwhile can
+    /// keep a part.
     ///
     /// Only what was mounted for the container by its configuration, or added, goes; and only if it is what is there.
     public func removeMounts(_ id: String, from path: String) throws(RuntimeError) {
         try requireRights()
         let id = try Self.checked(id)
+        let document = try MountChange.document(path)
         let entry = try store.lock(id)
         var container = try Container(id, in: store)
         let change = try MountChange(container)
-        let document = try MountChange.document(path)
         let destinations: [String]
         do { destinations = try Mount.decodeDestinations(document) } catch { throw .config(path: path, error) }
         if destinations.isEmpty { return }
@@ -26,36 +27,57 @@ extension Lifecycle {
         } catch {
             throw .plan(error)
         }
-        var worker = try MountWorker.start(plan, change, change.spec)
-        let gone: [UInt64]
+        // What has gone is to be written down.
+        let termination: TerminationSignals
+        do { termination = try TerminationSignals(blocking: ()) } catch { throw .system(error, field: "") }
+        var worker = try MountWorker.start(plan, change, change.spec, interruption: termination.descriptor.number)
+        var found: [RemovedMount] = []
         do throws(RuntimeError) {
-            gone = try detach(destinations, &worker, change, container.record)
+            try detach(destinations, &found, &worker, change, container.record)
             worker.finish()
         } catch {
             worker.end()
+            _ = try? forget(found, destinations, of: &container.record, entry, change)  // The first error is the one to tell.
+            if let signal = termination.next() { throw .interrupted(signal: signal, error) }
             throw error
         }
-        container.record.addedMounts.removeAll { added in
-            gone.contains(added.mount)
-                || added.mount == 0 && destinations.contains { $0.hasBytes(of: added.destination) }
+        if let rest = try forget(found, destinations, of: &container.record, entry, change) {
+            throw .plan(
+                PlanError(
+                    field: "mounts[\(rest)].destination",
+                    message: "the container has mounted something over it: \(found[rest].destination)"))
         }
-        try entry.write(container.record)
     }
 
-    /// Keeps the meetings until everything is detached; returns the lasting ids of what has gone.
+    /// Writes down what has gone; returns the index of one that has not.
+    private func forget(
+        _ found: [RemovedMount], _ destinations: [String], of record: inout Record, _ entry: borrowing Entry,
+        _ change: borrowing MountChange
+    ) throws(RuntimeError) -> Int? {
+        let table = try table(change.target.pid)
+        try change.requireProcess()
+        let gone = found.filter { table[$0.place.id] == nil }
+        record.addedMounts.removeAll { added in
+            gone.contains { $0.place.lastingID == added.mount }
+                || added.mount == 0 && gone.contains { $0.destination.hasBytes(of: added.destination) }
+        }
+        try entry.write(record)
+        return found.firstIndex { table[$0.place.id] != nil }
+    }
+
+    /// Keeps the meetings until everything is detached.
     private func detach(
-        _ destinations: [String], _ worker: inout MountWorker, _ change: borrowing MountChange, _ record: Record
-    ) throws(RuntimeError) -> [UInt64] {
-        var found: [RemovedMount] = []
+        _ destinations: [String], _ found: inout [RemovedMount], _ worker: inout MountWorker,
+        _ change: borrowing MountChange, _ record: Record
+    ) throws(RuntimeError) {
         while true {
             let (meeting, descriptor) = try worker.next()
-            if meeting == .ready { break }
+            if meeting == .ready { return }
             if meeting == .target, let descriptor {
                 do {
                     found.append(
                         RemovedMount(
-                            destination: destinations[found.count], place: try Tree.place(of: descriptor),
-                            status: try Files.status(of: descriptor)))
+                            destination: destinations[found.count], place: try Tree.place(of: descriptor)))
                 } catch {
                     throw .system(error, field: "mounts[\(found.count)].destination")
                 }
@@ -65,14 +87,6 @@ extension Lifecycle {
             }
             try worker.reply()
         }
-        let table = try table(worker.pid)
-        for (index, mount) in found.enumerated() where table[mount.place.id] != nil {
-            throw .plan(
-                PlanError(
-                    field: "mounts[\(index)].destination",
-                    message: "the container has mounted something over it: \(mount.destination)"))
-        }
-        return found.map { $0.place.lastingID }
     }
 
     private func table(_ pid: Int32) throws(RuntimeError) -> MountTable {
@@ -84,7 +98,6 @@ extension Lifecycle {
 struct RemovedMount {
     let destination: String
     let place: MountPlace
-    let status: FileStatus
 }
 
 /// Says which mounts are a container's own to lose.
@@ -143,7 +156,7 @@ struct MountJudge {
             let isMeant = lexicallyClean(added.destination).hasBytes(of: destination)
             guard isMeant || added.place.hasBytes(of: destination) else { continue }
             if added.mount == mount.place.lastingID { return true }
-            // Whoever added it was killed before it was known which it is.
+            // Whoever added it was killed before it was known which it is: what is there now counts.
             if added.mount == 0, line.point.hasBytes(of: destination) { return true }
         }
         return configured.contains { entry in
@@ -160,6 +173,6 @@ struct MountJudge {
         let given = entry.source ?? ""
         let source = given.isAbsolute ? given : "\(bundle)/\(given)"
         guard let status = try? Files.status(source, follow: !entry.sourceNoFollow) else { return false }
-        return status.inode == mount.status.inode && status.device == mount.status.device
+        return status.inode == mount.place.inode && status.device == mount.place.device
     }
 }

@@ -40,7 +40,7 @@ struct MountTable {
     /// The mounts at a path, the one that is seen last.
     func mounts(at point: String) -> [Line] { lines.filter { $0.point.hasBytes(of: point) } }
 
-    /// Every mount that lies below each of some mounts, and would go with it.
+    /// Every mount that lies below a mount, and would go with it.
     func descendants(of id: UInt64) -> [Line] {
         // A mount is listed after its parent, unless it was moved: then it takes one more pass.
         var found: Set<UInt64> = [id]

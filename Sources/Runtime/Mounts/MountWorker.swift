@@ -18,6 +18,7 @@ struct MountWorker: ~Copyable {
 
     /// Inside, a look-up may ask a file system whose server is a process of the container.
     private static var patience: Int32 { 10_000 }
+    private static var patienceWithEnd: Int32 { 1000 }
 
     /// - Parameter attached: borrowed mounts for the plan's provisions of these.
     static func start(
@@ -107,14 +108,14 @@ struct MountWorker: ~Copyable {
     /// The process is at its last meeting, and ends by itself.
     borrowing func finish() {
         try? child.reply()  // It may be gone.
-        _ = child.kill()
+        end()
     }
 
     /// Lets go of the process, wherever it is.
-    borrowing func end() { _ = child.kill() }
+    borrowing func end() { _ = child.kill(within: Self.patienceWithEnd) }
 
     private borrowing func explainEnd() -> RuntimeError {
-        let exit = child.kill()
+        let exit = child.kill(within: Self.patienceWithEnd)
         let failure = child.failure(exit)
         // setns(2) of a process that is ending.
         if failure.errno == .noProcess, failure.field == "linux.namespaces" { return Container.notRunning }

@@ -213,7 +213,6 @@ struct Entry: ~Copyable {
     static let configName = "config.json"
 
     var gatePath: String { "\(path)/\(Self.gateName)" }
-    var markerPath: String { "\(path)/\(Self.markerName)" }
 
     borrowing func write(_ record: Record) throws(RuntimeError) {
         do {

@@ -16,7 +16,7 @@ def readelf(arena: Arena, *flags: str) -> list[str]:
     return result.stdout.splitlines()
 
 
-@TABLE.add("S17", "constants in a mapping that can be written to; pages that can be written to and executed")
+@TABLE.add("binary", "constants in a mapping that can be written to; pages that can be written to and executed")
 def mappings(arena: Arena) -> None:
     segments, sections, numbering = {}, {}, 0
     for line in readelf(arena, "-l"):

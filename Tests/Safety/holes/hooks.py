@@ -44,7 +44,7 @@ def environment(arena: Arena) -> None:
     expect(seen >= 8, f"only {seen} hooks ran")
 
 
-@TABLE.add("S3",
+@TABLE.add("hooks",
            "a startContainer hook, a program of the image, under the filter, limits and identity of the container")
 def confined(arena: Arena) -> None:
     for no_new_privileges in (True, False):
@@ -63,7 +63,7 @@ def confined(arena: Arena) -> None:
         expect(program <= hooked, f"the hook lacks {', '.join(sorted(program - hooked))[:120]}")
 
 
-@TABLE.add("S15", "a startContainer hook writes to the state that it was given, for the next one to read")
+@TABLE.add("seals", "a startContainer hook writes to the state that it was given, for the next one to read")
 def state_for_writing(arena: Arena) -> None:
     bundle = arena.bundle()
     hook(bundle, "startContainer", "cat >/first; readlink /proc/self/fd/0 >/kind; { "

@@ -36,7 +36,7 @@ def endless(kind: str, place: Path) -> None:
         place.symlink_to(kind)
 
 
-@TABLE.add("S10", "/etc/passwd and /etc/group are FIFOs, devices, or files of procfs without an end", limit=600)
+@TABLE.add("sizes of files", "/etc/passwd and /etc/group are FIFOs, devices, or files of procfs without an end", limit=600)
 def passwd(arena: Arena) -> None:
     """In run, create and exec, for a user that has to be looked up for HOME."""
     for kind in ("fifo", "zero device", "sparse file", "directory", "/dev/zero", "/proc/self/pagemap", "/proc/self/mem",
@@ -67,7 +67,7 @@ def measured(arena: Arena, *words: str) -> tuple[int, int, float]:
     return -1, 0, 2 * PROMPT
 
 
-@TABLE.add("S11", "a PATH of 30,000 directories and a program name of 60,000 bytes")
+@TABLE.add("many users", "a PATH of 30,000 directories and a program name of 60,000 bytes")
 def products(arena: Arena) -> None:
     worst_memory, worst_time = 0, 0.0
     for colons, length in ((30000, 60000), (60000, 30), (3, 120000), (30000, 255)):
@@ -93,7 +93,7 @@ def copied_up(bundle: Bundle, *options: str) -> None:
     bundle.config["mounts"].insert(0, entry)
 
 
-@TABLE.add("S7", "tmpcopyup of 400 MB with a memory limit of 50 MiB")
+@TABLE.add("image files", "tmpcopyup of 400 MB with a memory limit of 50 MiB")
 def copied_memory(arena: Arena) -> None:
     for is_sparse in (True, False):
         bundle = memory_limit(arena.bundle("du -sm /data | cut -f1"), 50 * MEBIBYTE)
@@ -110,7 +110,7 @@ def copied_memory(arena: Arena) -> None:
             expect(int(outcome.out.split()[0]) < 64, f"{outcome.out.strip()} MB were copied within a limit of 50")
 
 
-@TABLE.add("S7", "tmpcopyup of FIFOs, devices, sockets, links out of the image")
+@TABLE.add("image files", "tmpcopyup of FIFOs, devices, sockets, links out of the image")
 def copied_specials(arena: Arena) -> None:
     for size in ("size=1m", "size=64m"):
         bundle = memory_limit(arena.bundle("find /data -type f; cat /data/link/secret /data/file-link"), 50 * MEBIBYTE)

@@ -33,7 +33,7 @@ def tried(arena: Arena, bundle: Bundle, *flags: str) -> None:
     arena.unchanged()
 
 
-@TABLE.add("S1", "masked files: chmod, touch, chown of what masks them")
+@TABLE.add("inodes", "masked files: chmod, touch, chown of what masks them")
 def masks(arena: Arena) -> None:
     script = change("/proc/kcore", "/proc/keys", "/proc/timer_list", "/secret")
     for capabilities in ((), OWNERS):
@@ -43,7 +43,7 @@ def masks(arena: Arena) -> None:
         tried(arena, bundle.write())
 
 
-@TABLE.add("S1", "masked directories: what is made there is not seen by others, and changes nothing of the host's")
+@TABLE.add("inodes", "masked directories: what is made there is not seen by others, and changes nothing of the host's")
 def mask_directories(arena: Arena) -> None:
     bundle = arena.bundle("touch /masked/new && echo written; ls /masked; " + change("/masked"))
     bundle.capabilities(*OWNERS)
@@ -54,7 +54,7 @@ def mask_directories(arena: Arena) -> None:
     arena.unchanged()
 
 
-@TABLE.add("S1", "masked files, also with CAP_SYS_ADMIN in a user namespace of its own, which remounts")
+@TABLE.add("inodes", "masked files, also with CAP_SYS_ADMIN in a user namespace of its own, which remounts")
 def masks_remounted(arena: Arena) -> None:
     script = ("for f in /proc/keys /proc/kcore /dev/null /dev/zero; do mount -o remount,bind,rw $f; umount $f; done "
               "2>/dev/null; " + change("/proc/keys", "/proc/kcore", "/dev/null", "/dev/zero"))
@@ -62,7 +62,7 @@ def masks_remounted(arena: Arena) -> None:
     tried(arena, user_namespace(bundle, IDENTITY))
 
 
-@TABLE.add("S1", "devices that are bound because of a user namespace, its root being the host's root or not")
+@TABLE.add("inodes", "devices that are bound because of a user namespace, its root being the host's root or not")
 def bound_devices(arena: Arena) -> None:
     paths = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")]
     for host in (0, 100000):
@@ -75,7 +75,7 @@ def bound_devices(arena: Arena) -> None:
         arena.attempt(bundle.write())
 
 
-@TABLE.add("S1", "/dev/console and the terminal, with and without terminals of the container's own")
+@TABLE.add("inodes", "/dev/console and the terminal, with and without terminals of the container's own")
 def console(arena: Arena) -> None:
     for has_terminals in (True, False):
         bundle = arena.bundle(change("/dev/console", "/dev/tty", "/proc/self/fd/0") + "; sleep 100")
@@ -104,7 +104,7 @@ def with_null(arena: Arena, bundle: Bundle) -> None:
     arena.unchanged()
 
 
-@TABLE.add("S1, CVE-2026-88265",
+@TABLE.add("inodes, CVE-2026-88265",
            "standard streams that are the host's /dev/null: chmod, touch, chown through /proc/self/fd")
 def streams(arena: Arena) -> None:
     for uid in (0, 1000):
@@ -175,7 +175,7 @@ def device_paths(arena: Arena) -> None:
             arena.attempt(bundle.write())
 
 
-@TABLE.add("S1", "exec: its streams and its terminal")
+@TABLE.add("inodes", "exec: its streams and its terminal")
 def exec_streams(arena: Arena) -> None:
     bundle = arena.bundle("sleep 100").capabilities(*OWNERS)
     name = arena.start(bundle)

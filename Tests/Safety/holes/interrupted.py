@@ -106,7 +106,7 @@ def killed(arena: Arena, kind: str) -> None:
 
 
 def register(kind: str) -> None:
-    @TABLE.add("S2", f"SIGKILL for run, run --detach and create during a {kind} hook, then exec")
+    @TABLE.add("set-up", f"SIGKILL for run, run --detach and create during a {kind} hook, then exec")
     def act(arena: Arena) -> None:
         killed(arena, kind)
 
@@ -115,7 +115,7 @@ for each in KINDS:
     register(each)
 
 
-@TABLE.add("S2", "SIGKILL for start during a startContainer hook, then exec, state, start, delete")
+@TABLE.add("set-up", "SIGKILL for start during a startContainer hook, then exec, state, start, delete")
 def killed_start(arena: Arena) -> None:
     bundle = arena.bundle("sleep 100")
     gate = Gate(arena, bundle, "startContainer")
@@ -131,7 +131,7 @@ def killed_start(arena: Arena) -> None:
     arena.delete(name)
 
 
-@TABLE.add("S2", "a container that waits at its gate outlives who created it")
+@TABLE.add("set-up", "a container that waits at its gate outlives who created it")
 def outlives(arena: Arena) -> None:
     """What a process that dies with its parent must not be any more, at any moment after `create` has said so."""
     number, bundle, found = 60, arena.bundle(), []
@@ -146,7 +146,7 @@ def outlives(arena: Arena) -> None:
     expect(set(found) == {"created"}, f"{number - found.count('created')} of {number} are {set(found) - {'created'}}")
 
 
-@TABLE.add("S16", "SIGTERM and SIGINT for run while a hook hangs")
+@TABLE.add("signals", "SIGTERM and SIGINT for run while a hook hangs")
 def told_to_end(arena: Arena) -> None:
     for kind in ("createRuntime", "createContainer", "startContainer", "poststart"):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -161,7 +161,7 @@ def told_to_end(arena: Arena) -> None:
             expect(not left, f"{where}: left behind: {', '.join(left)[:160]}")
 
 
-@TABLE.add("S16", "SIGTERM and SIGINT for create and start while a hook hangs")
+@TABLE.add("signals", "SIGTERM and SIGINT for create and start while a hook hangs")
 def creation_told_to_end(arena: Arena) -> None:
     for kind in ("createRuntime", "createContainer"):
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -201,7 +201,7 @@ def restricted_paths(arena: Arena) -> None:
         expect("masked" not in outcome.out, "a masked path can be read")
 
 
-@TABLE.add("S8", "a read-only tmpfs on a link to another tmpfs")
+@TABLE.add("one look-up", "a read-only tmpfs on a link to another tmpfs")
 def readonly_tmpfs(arena: Arena) -> None:
     bundle = arena.bundle("grep -E ' /(tmp|v/data) ' /proc/self/mountinfo")
     (bundle.rootfs / "v").mkdir()

@@ -34,7 +34,7 @@ def shared(bundle: Bundle, kind: str, path: str | None, setting: dict) -> Bundle
     return bundle.write()
 
 
-@TABLE.add("S4", "a namespace by path that is the caller's own, and a sysctl, host name or domain name in it")
+@TABLE.add("namespaces", "a namespace by path that is the caller's own, and a sysctl, host name or domain name in it")
 def of_the_caller(arena: Arena) -> None:
     held_open = arena.ground.work / "namespace"
     held_open.touch()
@@ -55,7 +55,7 @@ def of_the_caller(arena: Arena) -> None:
             subprocess.run(["umount", held_open], check=True)
 
 
-@TABLE.add("S4", "the same in a namespace of somebody else, where it is allowed")
+@TABLE.add("namespaces", "the same in a namespace of somebody else, where it is allowed")
 def of_another(arena: Arena) -> None:
     """What the row above would also pass if nothing were ever set."""
     for kind, settings in SETTINGS.items():

@@ -80,7 +80,7 @@ def force(arena: Arena, name: str, how: str, **options) -> None:
         expect(known or not inhabitants(), f"{how}: the state is gone, and the container runs on")
 
 
-@TABLE.add("S12",
+@TABLE.add("states",
            "the state file is truncated, of another version, of wrong types, a FIFO, a link; then delete --force",
            limit=300)
 def broken(arena: Arena) -> None:
@@ -98,7 +98,7 @@ def broken(arena: Arena) -> None:
         wait_until(lambda: not inhabitants(), f"{how}: survives a restored state and delete --force")
 
 
-@TABLE.add("S12", "delete --force with a limit of 5 descriptors")
+@TABLE.add("states", "delete --force with a limit of 5 descriptors")
 def out_of_descriptors(arena: Arena) -> None:
     for limit in (3, 4, 5, 6, 8, 10, 16):
         name = arena.start(arena.bundle("sleep 100"))
@@ -122,7 +122,7 @@ def need_strace() -> None:
 OPENS = "mkdir,mkdirat,openat,openat2,flock"
 
 
-@TABLE.add("S13",
+@TABLE.add("cgroups",
            "create is held up right after it made the state's directory, while delete --force and a second create run",
            peers=())
 def reserved(arena: Arena) -> None:
@@ -170,7 +170,7 @@ def held_up(arena: Arena, name: str, call_name: str, when: int) -> None:
     expect(not (arena.runtime.root / name).exists(), f"{where}: an empty state stays")
 
 
-@TABLE.add("S14", "a container fills the directory of its notify socket with 1,500 nested directories")
+@TABLE.add("notify socket", "a container fills the directory of its notify socket with 1,500 nested directories")
 def nested(arena: Arena) -> None:
     manager = socket(AF_UNIX, SOCK_DGRAM)
     address = arena.ground.work / "manager"
@@ -199,7 +199,7 @@ def nested(arena: Arena) -> None:
     manager.close()
 
 
-@TABLE.add("S18", "an error of one call is the error that is told: sendmsg, and a thaw in delete --force", peers=())
+@TABLE.add("first error", "an error of one call is the error that is told: sendmsg, and a thaw in delete --force", peers=())
 def first_error(arena: Arena) -> None:
     need_strace()
     name = arena.name()
@@ -226,7 +226,7 @@ def first_error(arena: Arena) -> None:
         arena.delete(paused)
 
 
-@TABLE.add("S9", "each openat2 in turn is answered EAGAIN, as where somebody renames something on the host")
+@TABLE.add("renames", "each openat2 in turn is answered EAGAIN, as where somebody renames something on the host")
 def interrupted_resolution(arena: Arena) -> None:
     need_strace()
     wrong, number = [], 0

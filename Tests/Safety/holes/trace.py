@@ -68,7 +68,7 @@ def traced(arena: Arena) -> None:
     expect(not more, f"it has capabilities that the container lacks: {', '.join(more)}")
 
 
-@TABLE.add("S6",
+@TABLE.add("tracing",
            "the same with a seccomp profile and without noNewPrivileges: exec's process has CAP_SYS_ADMIN for a while")
 def traced_with_filter(arena: Arena) -> None:
     said = inspected(arena, "may be frozen", seccomp=FILTER)
@@ -110,7 +110,7 @@ def attack_memory(arena: Arena, host_processes: bool) -> tuple[str, Bundle]:
     return hostile(arena, "truncate", **others)
 
 
-@TABLE.add("S5", "a container empties the memory files of exec's process, while exec waits for it")
+@TABLE.add("reports", "a container empties the memory files of exec's process, while exec waits for it")
 def memory_of_exec(arena: Arena) -> None:
     for host_processes in (False, True):
         name, bundle = attack_memory(arena, host_processes)
@@ -124,7 +124,7 @@ def memory_of_exec(arena: Arena) -> None:
         expect(not said, ", ".join(sorted(said))[:160])
 
 
-@TABLE.add("S5",
+@TABLE.add("reports",
            "a container that sees the host's processes empties the memory files of create, start and run during hooks")
 def memory_of_the_host(arena: Arena) -> None:
     name, hostile_bundle = attack_memory(arena, True)

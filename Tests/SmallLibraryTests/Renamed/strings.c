@@ -3,6 +3,9 @@
 #define strncmp           small_strncmp
 #define strncasecmp       small_strncasecmp
 #define strncpy           small_strncpy
+#define strcpy            small_strcpy
+#define rawmemchr         small_rawmemchr
+#define __rawmemchr       small_inner_rawmemchr
 #define __strcat_chk      small_strcat
 #define strchrnul         small_strchrnul
 #define __strchrnul       small_inner_strchrnul

@@ -12,6 +12,8 @@ int small_strcmp(const char *a, const char *b);
 int small_strncmp(const char *a, const char *b, size_t size);
 int small_strncasecmp(const char *a, const char *b, size_t size);
 char *small_strncpy(char *to, const char *from, size_t size);
+char *small_strcpy(char *to, const char *from);
+void *small_rawmemchr(const void *bytes, int byte);
 char *small_strchr(const char *text, int byte);
 char *small_strrchr(const char *text, int byte);
 char *small_strstr(const char *text, const char *part);
