@@ -39,7 +39,8 @@ let strict: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
     ]
 
-/// What is not on the way of a container is made small instead of fast.
+/// What is not on the way of a container, and what only calls one thing after the other, is made small instead of
+/// fast.
 let small: [SwiftSetting] = strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
 /// C that runs with the container's fate in its hands is held to the same standard. A buffer that overflows ends the
@@ -55,7 +56,7 @@ let strictC: [CSetting] =
 /// can write: Tests/check-binary.sh holds it to that. lld because it can take the constants that Swift marks as
 /// writable out of .rodata, see sections.ld.
 ///
-/// Not -static-pie: each of about 5,900 pointers in tables of the C libraries and of Swift would have to be relocated at every
+/// Not -static-pie: each of several thousand pointers in tables of the C libraries and of Swift would have to be relocated at every
 /// start, a quarter more instructions for `state` at nine for a packed one, and 150 KiB more would become private to each
 /// process; and the start that CStartup puts in place of the C library's knows fixed addresses only. Stack, heap, mappings
 /// and vdso lie at random addresses as ever.
@@ -93,7 +94,7 @@ let package = Package(
     products: [.executable(name: "apus", targets: ["apus"])],
     targets: [
         // C: headers of the host, and the record format that apus-init and Swift share.
-        .target(name: "CKernel", cSettings: strictC, linkerSettings: [.linkedLibrary("m")]),
+        .target(name: "CKernel", cSettings: strictC),
         .target(name: "CJSON", cSettings: placelessC, linkerSettings: [.linkedLibrary("json-c")]),
         .target(name: "CSeccomp", cSettings: strictC, linkerSettings: [.linkedLibrary("seccomp")]),
         .systemLibrary(name: "CLibDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
@@ -118,11 +119,12 @@ let package = Package(
         .target(name: "JSON", dependencies: ["CJSON"], swiftSettings: strict),
         .target(name: "Spelling", swiftSettings: small),
         .target(name: "OCI", dependencies: ["JSON", "Spelling"], swiftSettings: strict),
-        .target(name: "Seccomp", dependencies: ["OCI", "Kernel", "CSeccomp"], swiftSettings: strict),
+        .target(name: "Seccomp", dependencies: ["OCI", "Kernel", "Spelling", "CSeccomp"], swiftSettings: strict),
         .target(name: "Checkpoint", dependencies: ["Kernel"], swiftSettings: small),
         .target(name: "DBus", dependencies: ["CDBus"], swiftSettings: small),
-        .target(name: "Cgroups", dependencies: ["OCI", "Kernel", "DBus", "CKernel"], swiftSettings: strict),
-        .target(name: "Planner", dependencies: ["OCI", "InitProtocol"], swiftSettings: strict),
+        .target(
+            name: "Cgroups", dependencies: ["OCI", "Kernel", "DBus", "Spelling", "CKernel"], swiftSettings: strict),
+        .target(name: "Planner", dependencies: ["OCI", "Spelling", "InitProtocol"], swiftSettings: strict),
         .target(
             name: "Launch", dependencies: ["Planner", "Kernel", "InitImage", "InitProtocol"], swiftSettings: strict),
         .target(
@@ -130,12 +132,13 @@ let package = Package(
             dependencies: [
                 "OCI", "JSON", "Kernel", "Seccomp", "Cgroups", "Planner", "Launch", "Checkpoint", "Spelling",
             ],
-            swiftSettings: strict),
+            swiftSettings: small),
         .target(name: "CommandLineInterface", dependencies: ["Spelling"], swiftSettings: small),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Runtime", "OCI", "Kernel", "Planner", "Seccomp", "Cgroups", "CommandLineInterface", "CStartup",
+                "Runtime", "OCI", "Kernel", "Planner", "Seccomp", "Cgroups", "CommandLineInterface", "Spelling",
+                "CStartup",
             ], swiftSettings: strict,
             linkerSettings: linking, plugins: ["CommitPlugin"]),
 
@@ -143,7 +146,8 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: testSettings),
         .testTarget(name: "OCITests", dependencies: ["OCI", "JSON", "Harness"], swiftSettings: testSettings),
         .testTarget(
-            name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface"], swiftSettings: testSettings),
+            name: "CommandLineInterfaceTests", dependencies: ["CommandLineInterface", "Spelling"],
+            swiftSettings: testSettings),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint"], swiftSettings: testSettings),
         .testTarget(name: "SpellingTests", dependencies: ["Spelling"], swiftSettings: testSettings),
         .testTarget(

@@ -1,3 +1,4 @@
+import Foundation
 import OCI
 import Testing
 
@@ -11,6 +12,15 @@ import Testing
         ] as [(UInt64, UInt64)])
     func `shares become a weight`(shares: UInt64, weight: UInt64) {
         #expect(CPUV2.weight(ofShares: shares) == weight)
+    }
+
+    @Test func `shares weigh what the functions of the C library say, each of them`() {
+        let differing = (UInt64(3)..<262_144).filter { shares in
+            let l = log2(Double(shares))
+            let exponent = (l * l + 125 * l) / 612 - 7.0 / 34
+            return CPUV2.weight(ofShares: shares) != UInt64(pow(10, exponent).rounded(.up))
+        }
+        #expect(differing == [])
     }
 
     @Test func `more shares never weigh less`() {

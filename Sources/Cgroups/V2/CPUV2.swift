@@ -1,4 +1,3 @@
-internal import CKernel
 internal import OCI
 
 /// The cpu controller of cgroup v2 (Documentation/admin-guide/cgroup-v2.rst). Microseconds.
@@ -22,9 +21,42 @@ enum CPUV2 {
     static func weight(ofShares shares: UInt64) -> UInt64 {
         if shares <= 2 { return 1 }
         if shares >= 262_144 { return 10_000 }
-        let l = log2(Double(shares))
+        let l = binaryLogarithm(of: shares)
         let exponent = (l * l + 125 * l) / 612 - 7.0 / 34
-        return UInt64(pow(10, exponent).rounded(.up))
+        return UInt64(powerOfTen(exponent).rounded(.up))
+    }
+
+    // Series, which for the few numbers that there are give what the C library's functions give: those would be linked
+    // in three variants, with tables, fourteen kilobytes.
+
+    /// The logarithm to the base 2 of a number from 1 on.
+    private static func binaryLogarithm(of number: UInt64) -> Double {
+        let whole = UInt64.bitWidth - 1 - number.leadingZeroBitCount
+        let rest = Double(number) / Double(UInt64(1) << UInt64(whole))
+        // ln x = 2 artanh((x - 1) / (x + 1)), at most a third for 1 to 2.
+        let ratio = (rest - 1) / (rest + 1)
+        var sum = 0.0
+        var power = ratio
+        for order in stride(from: 1.0, to: 37, by: 2) {
+            sum += power / order
+            power *= ratio * ratio
+        }
+        return Double(whole) + 2 * sum / 0.693147180559945309417
+    }
+
+    /// Ten to the power of a number that is not negative.
+    private static func powerOfTen(_ exponent: Double) -> Double {
+        let whole = exponent.rounded(.down)
+        var result = 1.0
+        for _ in 0..<Int(whole) { result *= 10 }
+        let rest = (exponent - whole) * 2.302585092994045684
+        var sum = 1.0
+        var term = 1.0
+        for order in stride(from: 1.0, to: 32, by: 1) {
+            term *= rest / order
+            sum += term
+        }
+        return result * sum
     }
 
     private static func setBandwidth(_ cpu: Resources.CPU, _ files: ControlFiles) throws(CgroupError) {
