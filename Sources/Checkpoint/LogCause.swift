@@ -33,6 +33,14 @@ extension LogCause {
     /// fails first is often reported again by whoever called it. The texts are those of CRIU 3.15 to 4.2.
     private static var patterns: [Pattern] {
         [
+            // Ordinary users.
+            Pattern(
+                "setcap cap_checkpoint_restore",
+                "CRIU was started by an ordinary user, and lacks CAP_CHECKPOINT_RESTORE",
+                "checkpoint containers as root"),
+            Pattern(
+                "Unable to drop supplementary groups",
+                "CRIU cannot enter the user namespace of an ordinary user's container, which forbids setgroups"),
             // Sockets.
             Pattern("Connected TCP socket, consider", "a TCP connection is open", "--tcp-established keeps it"),
             Pattern(
@@ -197,12 +205,17 @@ extension LogCause {
     public static func find(in log: [UInt8], message: String = "") -> LogCause? {
         let answer = errors(in: Array(message.utf8)).first ?? message
         let lines = (answer.isEmpty || isNoise(answer) ? [] : [answer]) + errors(in: log)
+        return known(in: lines) ?? lines.first.map { LogCause(trimmed($0)) }
+    }
+
+    /// The cause that lines tell of, if it is one that is known here.
+    public static func known(in lines: [String]) -> LogCause? {
         for pattern in patterns {
             for line in lines {
                 if let cause = cause(pattern, in: line) { return cause }
             }
         }
-        return lines.first.map { LogCause(trimmed($0)) }
+        return nil
     }
 
     /// What the lines of a log say that tell of errors: `(00.012) 42: Error (criu/x.c:12): text`.

@@ -25,6 +25,7 @@ public struct WireWriter: Sendable {
         bytes += content
     }
 
+    @inline(never)  // Not copied to each of the fields.
     private mutating func varint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {

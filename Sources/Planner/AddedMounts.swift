@@ -30,6 +30,18 @@ extension Plan {
         return builder.plan
     }
 
+    /// Compiles the steps that look what is at some places of a container that runs: each is presented that is there.
+    ///
+    /// `destinations`: with their indices in `mounts`.
+    public static func findMounts(
+        at destinations: [(index: Int, path: String)], _ spec: Spec, on host: HostFacts, options: PlanOptions,
+        entry: MountEntry
+    ) -> Plan {
+        var builder = PlanBuilder(spec: spec, host: host, options: options)
+        builder.planSearch(destinations, entry)
+        return builder.plan
+    }
+
     /// Compiles the steps that take away again what a plan of ``addMounts(_:on:options:entry:)`` has attached: the last
     /// first.
     public static func takeMountsBack(
@@ -88,6 +100,19 @@ extension PlanBuilder {
         }
         add(.meet(.ready), .field("mounts"))
         try requireSlots()
+    }
+
+    fileprivate mutating func planSearch(_ destinations: [(index: Int, path: String)], _ entry: MountEntry) {
+        isFirstProcess = false
+        enter(entry)
+        for (index, path) in destinations {
+            let origin = Origin.element("mounts", index, ".destination")
+            add(
+                .openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin,
+                tolerating: [Tolerated.noEntry, Tolerated.notDirectory], skip: 1)
+            add(.meet(.target, send: .target), origin)
+        }
+        add(.meet(.ready), .field("mounts"))
     }
 
     fileprivate mutating func planTakingBack(_ count: Int, _ entry: MountEntry) {
@@ -183,7 +208,7 @@ extension PlanBuilder {
 
     // MARK: In the container
 
-    /// For who unmounts by descriptor.
+    /// For who unmounts by descriptor, or only looks.
     private mutating func enter(_ entry: MountEntry) {
         add(
             .openPath(nil, path: "/proc/self/fd", flags: OpenFlag.directoryPath, into: .ownDescriptors),

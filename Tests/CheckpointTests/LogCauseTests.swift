@@ -31,6 +31,12 @@ import Testing
             LogCause.find(in: [], message: "io_uring is in use")?.sentence.hasPrefix("a process uses io_uring") == true)
     }
 
+    @Test func `what CRIU says outside of its log is known too`() {
+        let said = "setcap cap_checkpoint_restore+eip /usr/sbin/criu"
+        #expect(LogCause.known(in: [said])?.sentence.hasPrefix("CRIU was started by an ordinary user") == true)
+        #expect(LogCause.known(in: ["something unheard of"]) == nil)
+    }
+
     @Test func `without an error there is no cause`() {
         #expect(cause("Dumping", "Warn  (criu/x.c:1): careful") == nil)
         #expect(LogCause.find(in: []) == nil)

@@ -125,6 +125,46 @@ extension Containers {
             try expectNoRestore(source, saying: "the image has a mount that config.json has not")
         }
 
+        // MARK: What the container or the images have in the way
+
+        /// A file system of the container's own, of which nobody ever says anything.
+        @Test(.enabled(if: Files.exists("/dev/fuse"), "this kernel has no FUSE"), arguments: [true, false])
+        func `a server of the container's that does not answer holds up nobody`(isOnTheWay: Bool) throws {
+            let bundle = try Bundle.saved {
+                $0.root.readonly = false
+                $0.grant(["CAP_SYS_ADMIN"])
+                $0.linux.devices = [["path": "/dev/fuse", "type": "c", "major": 10, "minor": 229]]
+                $0.linux.resources.devices.append([
+                    "allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw",
+                ])
+                $0.mount("tmpfs", at: "/own", source: "own")
+                $0.run("/assert", "silence", "/own")
+            }
+            let index = bundle.config.mounts.items.count
+            if isOnTheWay {
+                bundle.config.mount("bind", at: "/own/below", source: try bundle.hostDirectory("below"), "bind")
+            }
+            try bundle.run("--detach").ok()
+            try #require(eventually { bundle.output.contains("mounted") })
+            let failure = try bundle.checkpoint()
+            if isOnTheWay {
+                expectFailure(failure, saying: "mounts[\(index)].destination", "no answer within 10 s")
+            } else {
+                expectFailure(failure, saying: "checkpoint:", "10:229")
+            }
+            #expect(bundle.status == "running")
+            // Nobody holds the lock.
+            try bundle.command(["pause", bundle.id]).run().ok()
+            try bundle.command(["resume", bundle.id]).run().ok()
+            try bundle.command(["delete", "--force", bundle.id]).run().ok()
+        }
+
+        @Test func `private images of a user namespace that follow earlier ones`() throws {
+            let bundle = try saved { $0.mapUsers() }
+            try Files.symlink(to: "../earlier", at: "\(bundle.images)/parent")
+            try expectNoRestore(bundle, saying: "--image-path", "chmod o+x \(bundle.images)")
+        }
+
         @Test func `a link in the images that leads to a file of the host`() throws {
             let bundle = try saved()
             let canary = try bundle.hostFile("canary", "untouched")

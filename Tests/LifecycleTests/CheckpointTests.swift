@@ -93,13 +93,15 @@ extension Containers {
         }
 
         /// Processes of a new user namespace are nobody before they are mapped, and read images already then.
-        @Test func `a user namespace, with images whose directory everybody may search`() throws {
+        @Test(arguments: [0o700, 0o711])
+        func `a user namespace, with images whose directory is private or not`(mode: UInt32) throws {
             let bundle = try Bundle.counting { $0.mapUsers() }
             try bundle.startSaved()
             try bundle.checkpoint().ok()
             let before = try #require(bundle.number)
-            try Files.changeMode(bundle.images, 0o711)
+            try Files.changeMode(bundle.images, mode)
             try bundle.restore().ok()
+            #expect(Files.status(bundle.images).map { $0.st_mode & 0o7777 } == mode)
             bundle.countsOn(from: before)
             let report = try bundle.command(["exec", bundle.id, "/assert", "report"]).run().report
             #expect(report.uid.real == 0)
@@ -183,9 +185,44 @@ extension Containers {
             }
             let before = try restricted()
             #expect(!before.isEmpty)
+            for _ in 0..<2 {
+                try bundle.checkpoint().ok()
+                try bundle.restore().ok()
+                #expect(try restricted() == before)
+            }
+        }
+
+        @Test func `the filter, capabilities and no-new-privileges are the configuration's`() throws {
+            let bundle = try Bundle.counting {
+                $0.shell(
+                    """
+                    while :; do n=$((n+1)); cd / 2> /work/said; printf '%010d\\n' $n > /work/number; sleep 0.01; done
+                    """)
+                $0.linux.seccomp = [
+                    "defaultAction": "SCMP_ACT_ALLOW", "architectures": [SeccompTests.architecture],
+                    "syscalls": [["names": ["chdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95]],
+                ]
+            }
+            func confinement(_ status: String?) -> [Substring] {
+                (status ?? "").split(separator: "\n").filter { line in
+                    ["Seccomp", "NoNewPrivs", "Cap"].contains { line.hasPrefix($0) }
+                }
+            }
+            try bundle.startSaved()
+            let before = confinement(Files.read("/proc/\(try #require(bundle.pid))/status"))
+            #expect(before.contains("Seccomp:\t2") && before.contains("NoNewPrivs:\t1"), "\(before)")
             try bundle.checkpoint().ok()
             try bundle.restore().ok()
-            #expect(try restricted() == before)
+            #expect(confinement(Files.read("/proc/\(try #require(bundle.pid))/status")) == before)
+            // The first process makes the call, and one that comes later.
+            let said = "\(bundle.workspace.directory)/\(bundle.name)-work/said"
+            Files.removeTree(said)
+            #expect(
+                eventually { (Files.read(said) ?? "").contains("Operation not supported") }, "\(Files.read(said) ?? "")"
+            )
+            let later = try bundle.command(["exec", bundle.id, "/bin/sh", "-c", "cat /proc/self/status; cd /"]).run()
+            #expect(later.errors.contains("Operation not supported"), "\(later.errors)")
+            #expect(confinement(later.output) == before)
         }
 
         @Test func `files, pipes and processes`() throws {

@@ -122,13 +122,14 @@ private struct Checkpointing {
         if request.isPreDump { return options }
         try nameNamespaces(in: &options)
         let pid = container.record.pid
+        let field = CriuFailure.Operation.checkpoint.rawValue
+        let table = try attempt(field) { () throws(SystemError) in try MountTable(of: pid) }
+        let found = try MountSearch.find(
+            ExternalMounts.displaced(spec, table), in: container, interruption: interruption)
+        ExternalMounts.name(spec, table, found: found, in: &options)
         let descriptors: [UInt8]
-        do {
-            let table = try MountTable(of: pid)
-            try ExternalMounts.name(spec, of: pid, table, in: &options)
-            descriptors = try StandardDescriptors.name(of: pid, table, in: &options)
-        } catch {
-            throw .system(error, field: CriuFailure.Operation.checkpoint.rawValue)
+        do { descriptors = try StandardDescriptors.name(of: pid, table, in: &options) } catch {
+            throw .system(error, field: field)
         }
         try directories.write(StandardDescriptors.fileName, descriptors)
         return options

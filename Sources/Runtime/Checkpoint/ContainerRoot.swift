@@ -1,7 +1,8 @@
 internal import Kernel
 internal import OCI
 
-/// Looks for paths in the root of a process that may exchange them meanwhile.
+/// Looks for paths in the root of a process that may exchange them meanwhile, and does not run: a file system of its own
+/// would have nobody to answer. For one that runs there is ``MountSearch``.
 struct ContainerRoot: ~Copyable {
     private let root: Descriptor
 
@@ -37,18 +38,7 @@ struct ContainerRoot: ~Copyable {
     /// The mount that a path inside the root leads to; nil if nothing is there.
     func mount(at path: String) throws(SystemError) -> UInt64? {
         guard let place = try find(path) else { return nil }
-        return try Self.mount(of: place)
-    }
-
-    /// The mount that a descriptor was opened in.
-    static func mount(of place: borrowing Descriptor) throws(SystemError) -> UInt64? {
-        try Tree.place(of: place.number).id
-    }
-
-    /// The mount of what another process has open: the field `mnt_id` of a file of /proc/PID/fdinfo (proc_pid_fdinfo(5)).
-    static func mount(shownBy path: String) throws(SystemError) -> UInt64? {
-        let line = try Files.readText(path).components(between: "\n").first { $0.begins(with: "mnt_id:") }
-        return line.flatMap { $0.components(between: "\t").last }.flatMap { UInt64($0) }
+        return try Tree.place(of: place.number).id
     }
 
     /// Makes sure that there is something at a path to be mounted on. What is missing is made, inside the root whatever

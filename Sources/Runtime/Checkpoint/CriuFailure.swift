@@ -33,7 +33,8 @@ extension CriuFailure {
         let log = directories.log()
         let found =
             LogCause.find(in: log, message: message) ?? LogCause.find(in: said)
-            ?? Self.lastLine(of: said).map { LogCause("CRIU says: \($0)") } ?? LogCause("CRIU failed without a word")
+            ?? Self.lastLine(of: said).map { LogCause.known(in: [$0]) ?? LogCause("CRIU says: \($0)") }
+            ?? LogCause("CRIU failed without a word")
         cause = found.sentence
         hint = found.hint
         self.log = log.isEmpty ? nil : directories.logPath

@@ -43,12 +43,3 @@ enum CriuProgram {
 
     static let configurationAnnotation = "org.criu.config"
 }
-
-/// Makes a failed call an error of the runtime.
-///
-/// - Parameter field: what it was for.
-func attempt<Result: ~Copyable>(
-    _ field: String, _ body: () throws(SystemError) -> Result
-) throws(RuntimeError) -> Result {
-    do { return try body() } catch { throw .system(error, field: field) }
-}

@@ -17,11 +17,31 @@ enum ExternalMounts {
 
     // MARK: Checkpoint
 
-    /// Tells CRIU which mounts of a container are external.
+    /// The bind mounts that are not seen where the configuration has them: the way there leads through links, or the
+    /// container has changed it.
+    static func displaced(_ spec: Spec, _ table: MountTable) -> [(index: Int, path: String)] {
+        // In a mount namespace of others nothing was mounted for the container alone.
+        guard spec.linux.creates(.mount) else { return [] }
+        var displaced: [(index: Int, path: String)] = []
+        for (index, mount) in spec.mounts.enumerated() where mount.isBind {
+            if table.mount(seenAt: lexicallyClean(mount.destination)) == nil {
+                displaced.append((index, mount.destination))
+            }
+        }
+        return displaced
+    }
+
+    /// Tells CRIU which mounts of a container are external. Nothing is looked up here that a file system of the container's
+    /// would be asked for.
+    ///
+    /// - Parameters:
+    ///   - spec: the container's configuration.
+    ///   - table: what is mounted in it.
+    ///   - found: where what is ``displaced(_:_:)`` was found.
+    ///   - options: what CRIU is told.
     static func name(
-        _ spec: Spec, of pid: Int32, _ table: MountTable, in options: inout CriuOptions
-    ) throws(SystemError) {
-        let root = try ContainerRoot(of: pid)
+        _ spec: Spec, _ table: MountTable, found: [(index: Int, mount: UInt64)], in options: inout CriuOptions
+    ) {
         var named: [String] = []
         func name(_ point: String, _ key: String) {
             if named.contains(where: { $0.hasBytes(of: point) }) { return }
@@ -29,14 +49,17 @@ enum ExternalMounts {
             options.set(.external, text: "mnt[\(point)]:\(key)")
         }
         for path in spec.linux.maskedPaths {
-            guard let place = try root.find(path), let id = try ContainerRoot.mount(of: place),
-                let mount = table[id], mount.point.hasBytes(of: lexicallyClean(path))
-            else { continue }
-            name(mount.point, try place.status().kind == .directory ? maskedDirectory : maskedFile)
+            guard let mount = table.mount(seenAt: lexicallyClean(path)), let mask = mount.mask else { continue }
+            name(mount.point, mask == .directory ? maskedDirectory : maskedFile)
         }
-        for mount in spec.mounts where mount.isBind {
-            if let point = try point(of: mount.destination, root, table) {
-                name(point, lexicallyClean(mount.destination))
+        for (index, mount) in spec.mounts.enumerated() where mount.isBind {
+            let destination = lexicallyClean(mount.destination)
+            if table.mount(seenAt: destination) != nil {
+                name(destination, destination)
+            } else if let place = found.first(where: { $0.index == index }), let line = table[place.mount],
+                line.point.utf8.count > 1
+            {
+                name(line.point, destination)
             }
         }
         for device in devicePaths(spec) {
@@ -44,18 +67,6 @@ enum ExternalMounts {
         }
         for mount in table.lines where isCgroup(mount, spec) { name(mount.point, mount.point) }
         if table.mounts(at: notifyDirectory).last != nil { name(notifyDirectory, notifyDirectory) }
-    }
-
-    /// Where a mount is, whose destination may lead through links; nil: nothing of its own is mounted there.
-    private static func point(
-        of destination: String, _ root: borrowing ContainerRoot, _ table: MountTable
-    ) throws(SystemError) -> String? {
-        let clean = lexicallyClean(destination)
-        if table.mounts(at: clean).last != nil { return clean }
-        guard let id = try root.mount(at: destination), let mount = table[id],
-            mount.point.utf8.count > 1
-        else { return nil }
-        return mount.point
     }
 
     /// cgroup v1, and cgroup2 without a cgroup namespace, are seen from below, and so look like parts of something

@@ -60,19 +60,9 @@ struct ImageDirectories: ~Copyable {
 
     /// Makes a directory with its parents, as `mkdir -p` does. Only its owner sees what was a container's memory.
     private static func make(_ path: String, _ field: String) throws(RuntimeError) {
-        do throws(SystemError) {
-            for (index, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
-                try makeIfMissing(String(decoding: path.utf8.prefix(index), as: UTF8.self))
-            }
-            try makeIfMissing(path)
-        } catch {
-            throw .system(error, field: field)
+        try attempt(field) { () throws(SystemError) in
+            try Files.makeDirectories(path, mode: 0o700, parents: 0o700)
         }
-    }
-
-    private static func makeIfMissing(_ path: String) throws(SystemError) {
-        if Files.exists(path) { return }
-        do { try Files.makeDirectory(path, mode: 0o700) } catch { if error.errno != .exists { throw error } }
     }
 
     /// Absolute, without links.

@@ -188,7 +188,7 @@ private struct RestoreWork: ~Copyable {
         let state = try attempt("--root") { () throws(SystemError) in try Files.realPath(entry.path) }
         let inherited = try InheritedDescriptors(directories, preparation)
         let cloneTarget = try group.prepare()
-        let assembly = try RestoreAssembly(preparation, images: directories, state: state)
+        let assembly = try RestoreAssembly(preparation, request.settings, images: directories, state: state)
         let session = try CriuSession(.restore, request.settings, interruption: interruption) { start in
             start.attachments = assembly.attachments
             start.kept = inherited.numbers
@@ -208,6 +208,7 @@ private struct RestoreWork: ~Copyable {
         }
         session.end()
         if hasMadeTemporary { mountPoints.removeTemporary() }
+        entry.removeImages()
         try finish()
     }
 

@@ -17,49 +17,45 @@ struct RestoreAssembly: ~Copyable {
 
     /// - Parameter state: the container's state directory, absolute, without links.
     init(
-        _ preparation: Preparation, images: borrowing ImageDirectories, state: String
+        _ preparation: Preparation, _ settings: CriuSettings, images: borrowing ImageDirectories, state: String
     ) throws(RuntimeError) {
         imagePath = images.imagePath
         let linux = preparation.spec.linux
         user = linux.separates(.user) ? linux.uidMappings.hostID(of: 0) ?? 0 : nil
         let sources = ExternalMounts.sources(preparation)
-        let bound = preparation.spec.mounts.filter { $0.isBind }.map { Self.sourcePath($0, preparation) }
+        let bound = preparation.spec.mounts.filter { $0.isBind }.map { Self.source($0, preparation).path }
         let used = (bound + [images.imagePath, images.workPath, preparation.host.rootfs]).map { path in
             (try? Files.realPath(path)) ?? path
         }
-        let directory = Self.directory(state: state, user, keepingOff: used)
+        let directory = try Self.directory(state: state, user, keepingOff: used)
         let place = try attempt("--root") { () throws(SystemError) in
-            try Tree.temporaryFileSystem(inodes: sources.count + 2)
+            try Tree.temporaryFileSystem(inodes: sources.count + 3)
         }
         attachments = [Attachment(tree: place.number, path: directory)]
         for (index, source) in sources.enumerated() {
+            let name = "\(index)"
             if case .bind(let number) = source.kind, let mapped = IDMappedMount(preparation, index: number) {
-                let tree: Descriptor
-                do { tree = try Self.tree(preparation.spec.mounts[number], preparation) } catch {
-                    throw .system(error, field: source.field)
-                }
-                try mapped.map(tree.number)
-                do { try attach(tree, "\(index)", .directory(place.number), below: directory) } catch {
-                    throw .system(error, field: source.field)
-                }
-                mounts.append((source.key, "\(directory)/\(index)"))
+                let bound = Self.source(preparation.spec.mounts[number], preparation)
+                try add(mapped, bound, name, in: place.number, below: directory, source.field)
+                mounts.append((source.key, "\(directory)/\(name)"))
                 continue
             }
             do {
-                let path = try add(source, "\(index)", in: place.number, below: directory, preparation)
+                let path = try add(source, name, in: place.number, below: directory, preparation)
                 mounts.append((source.key, path))
             } catch {
                 throw .system(error, field: source.field)
             }
         }
+        do { if !linux.maskedPaths.isEmpty { try addMasks(in: place.number, below: directory, preparation) } } catch {
+            throw .system(error, field: "linux.maskedPaths")
+        }
         try MountPoints(preparation).make()
-        do {
-            try addImages(preparation, in: place.number, below: directory)
-            // What is mounted from here several times stays as it is. Devices of a container in a user namespace, which
-            // could not make them writable again, are its own; what masks has its owner outside of such a namespace.
-            if preparation.plan.hostDevices.isEmpty { try Tree.makeReadOnly(place) }
-        } catch {
-            throw .system(error, field: "--image-path")
+        if linux.creates(.user) { try addImages(images, settings, in: place.number, below: directory, state: state) }
+        // What is mounted from here several times stays as it is. Devices of a container in a user namespace, which
+        // could not make them writable again, are its own; what masks has its owner outside of such a namespace.
+        do { if preparation.plan.hostDevices.isEmpty { try Tree.makeReadOnly(place) } } catch {
+            throw .system(error, field: "--root")
         }
         table.add(place)
     }
@@ -67,13 +63,21 @@ struct RestoreAssembly: ~Copyable {
     /// Where it is: over the container's state, in which CRIU looks for nothing. Processes in a user namespace, which mount
     /// by themselves, do not get there; for them it is over a directory that every host has in a place that everybody
     /// may search. Not in procfs or sysfs, which with something mounted over a part could not be mounted anew.
-    private static func directory(state: String, _ user: UInt32?, keepingOff used: [String]) -> String {
+    private static func directory(
+        state: String, _ user: UInt32?, keepingOff used: [String]
+    ) throws(RuntimeError) -> String {
         guard let user, !isReachable(state, for: user) else { return state }
         let candidates = ["/boot", "/media", "/mnt", "/srv", "/opt", "/home"]
-        return candidates.first { candidate in
+        let free = candidates.first { candidate in
             (try? Files.status(candidate).kind == .directory) == true
                 && !used.contains { $0.hasBytes(of: candidate) || $0.begins(with: candidate + "/") }
-        } ?? state
+        }
+        guard let free else {
+            throw .system(
+                SystemError("search", state, .accessDenied), field: "--root",
+                hint: "the container's user has to get there; of \(candidates.joined(separator: ", ")) none is free")
+        }
+        return free
     }
 
     /// Whether a user of the host may search every directory on the way to a path.
@@ -95,42 +99,61 @@ struct RestoreAssembly: ~Copyable {
         let base = Base.directory(place)
         switch source.kind {
         case .cgroup(let path), .hostDevice(let path): return path
-        case .maskedDirectory, .emptyDirectory: try Files.makeDirectory(name, mode: 0o755, at: base)
-        case .maskedFile:
-            let mode: UInt32 = preparation.host.makesNodes ? 0o020666 : 0o100444
-            try Files.makeNode(name, mode: mode, major: 1, minor: 3, uid: 0, gid: 0, at: base)
+        case .maskedDirectory: return "\(directory)/\(Self.masks)/directory"
+        case .maskedFile: return "\(directory)/\(Self.masks)/file"
+        case .emptyDirectory: try Files.makeDirectory(name, mode: 0o755, at: base)
         case .device(let index):
             let device = preparation.plan.hostDevices[index]
             try Files.makeNode(
                 name, mode: device.mode, major: device.major, minor: device.minor, uid: device.uid, gid: device.gid,
                 at: base)
         case .bind(let index):
-            let mount = preparation.spec.mounts[index]
-            let path = Self.sourcePath(mount, preparation)
-            _ = try Files.status(path, follow: !mount.sourceNoFollow)
+            let bound = Self.source(preparation.spec.mounts[index], preparation)
+            _ = try Files.status(bound.path, follow: !bound.noFollow)
             // CRIU looks for what the host mounts there later where the path leads to.
-            let isReachable = user.map { Self.isReachable(path, for: $0) } ?? true
-            if !mount.sourceNoFollow && isReachable { return path }
-            try attach(try Self.tree(mount, preparation), name, base, below: directory)
+            let isReachable = user.map { Self.isReachable(bound.path, for: $0) } ?? true
+            if !bound.noFollow && isReachable { return bound.path }
+            try attach(try Provider.detachedTree(bound), name, base, below: directory)
         }
         return "\(directory)/\(name)"
     }
 
-    private static func sourcePath(_ mount: Mount, _ preparation: Preparation) -> String {
-        let given = mount.source ?? ""
-        return given.isAbsolute ? given : "\(preparation.host.bundle)/\(given)"
+    /// A bind mount whose ids are mapped.
+    private mutating func add(
+        _ mapped: IDMappedMount, _ source: BindSource, _ name: String, in place: Int32, below directory: String,
+        _ field: String
+    ) throws(RuntimeError) {
+        let tree: Descriptor
+        do { tree = try Provider.detachedTree(source) } catch { throw .system(error, field: field) }
+        try mapped.map(tree.number)
+        do { try attach(tree, name, .directory(place), below: directory) } catch {
+            throw .system(error, field: field)
+        }
     }
 
-    private static func tree(_ mount: Mount, _ preparation: Preparation) throws(SystemError) -> Descriptor {
-        try Tree.copy(
-            sourcePath(mount, preparation), recursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
+    private static func source(_ mount: Mount, _ preparation: Preparation) -> BindSource {
+        BindSource(mount, bundle: preparation.host.bundle)
     }
 
-    /// Nothing that is mounted below it from here on goes back to the host.
+    /// The masks look like those of a container that was not restored.
+    private mutating func addMasks(
+        in place: Int32, below directory: String, _ preparation: Preparation
+    ) throws(SystemError) {
+        let masks = try Tree.temporaryFileSystem(inodes: 3)
+        let base = Base.directory(masks.number)
+        try Files.makeDirectory("directory", mode: 0o755, at: base)
+        let mode: UInt32 = preparation.host.makesNodes ? 0o020666 : 0o100444
+        try Files.makeNode("file", mode: mode, major: 1, minor: 3, uid: 0, gid: 0, at: base)
+        if preparation.plan.hostDevices.isEmpty { try Tree.makeReadOnly(masks) }
+        try attach(masks, Self.masks, .directory(place), below: directory)
+    }
+
+    private static let masks = "masks"
+
+    /// - Parameter tree: a detached one. Nothing that is mounted below it goes back to the host.
     private mutating func attach(
         _ tree: consuming Descriptor, _ name: String, _ base: Base, below directory: String
     ) throws(SystemError) {
-        try Tree.becomeSlave(tree)
         if try tree.status().kind == .directory {
             try Files.makeDirectory(name, mode: 0o755, at: base)
         } else {
@@ -139,25 +162,35 @@ struct RestoreAssembly: ~Copyable {
         attachments.append(Attachment(tree: table.add(tree), path: "\(directory)/\(name)"))
     }
 
-    /// Processes in a user namespace read images with the ids that they have there. For them the images belong to the
-    /// container's root; for everybody else they are whose they are.
+    /// Processes in a user namespace read images as nobody before their ids are mapped, and with these afterwards: everybody
+    /// has to be able to search the directory. Where it is private, CRIU is given it with other permissions.
     private mutating func addImages(
-        _ preparation: Preparation, in place: Int32, below directory: String
-    ) throws(SystemError) {
-        let linux = preparation.spec.linux
-        guard linux.creates(.user), let uid = linux.uidMappings.hostID(of: 0),
-            let gid = linux.gidMappings.hostID(of: 0)
-        else { return }
-        let owner = try Files.status(imagePath)
-        let holder = try HeldUserNamespace()
-        try Files.writeExisting("/proc/\(holder.pid)/uid_map", "\(owner.uid) \(uid) 1\n")
-        try Files.writeExisting("/proc/\(holder.pid)/gid_map", "\(owner.gid) \(gid) 1\n")
-        let namespace = try holder.descriptor()
-        let tree = try Tree.copy(imagePath, recursive: false, noFollow: true)
-        // A file system that cannot do this has to let everybody read.
-        guard (try? Tree.mapIDs(of: tree.number, through: namespace, recursive: false)) != nil else { return }
-        try attach(tree, "images", .directory(place), below: directory)
-        imagePath = "\(directory)/images"
+        _ images: borrowing ImageDirectories, _ settings: CriuSettings, in place: Int32, below directory: String,
+        state: String
+    ) throws(RuntimeError) {
+        do throws(SystemError) {
+            let status = try Files.status(of: images.imageNumber)
+            if status.permissions & 0o001 != 0 || status.uid == user && status.uid == ThisProcess.effectiveUser {
+                return
+            }
+            // Where earlier images are is told from where these are; and pages that are used are taken out of the file.
+            if Files.exists("parent", at: .directory(images.imageNumber)) || settings.autoDedup {
+                throw SystemError("search", imagePath, .accessDenied)
+            }
+            let top = "\(state)/\(Entry.imagesName)"
+            try Files.makeDirectory(top, mode: 0o711)
+            try Files.changeMode(top, to: 0o711)
+            let upper = try Descriptor.open(top, [.path, .directory])
+            try attach(
+                try Tree.union(of: upper.number, and: images.imageNumber), Entry.imagesName, .directory(place),
+                below: directory)
+            imagePath = "\(directory)/\(Entry.imagesName)"
+        } catch {
+            throw .system(
+                error, field: "--image-path",
+                hint: "a container with a user namespace is restored by processes that are not root: chmod o+x"
+                    + " \(imagePath)")
+        }
     }
 
     /// Tells CRIU what the names stand for.
@@ -220,17 +253,7 @@ struct MountPoints {
 
     private func isDirectory(_ mount: Mount) throws(SystemError) -> Bool {
         guard mount.isBind, let source = mount.source else { return true }
-        let path = source.isAbsolute ? source : "\(preparation.host.bundle)/\(source)"
-        return try Files.status(path, follow: !mount.sourceNoFollow).kind == .directory
-    }
-}
-
-extension [IDMapping] {
-    /// The host's number of an id of the container; nil: it has none.
-    func hostID(of id: UInt32) -> UInt32? {
-        for mapping in self where id >= mapping.containerID && id - mapping.containerID < mapping.size {
-            return mapping.hostID + (id - mapping.containerID)
-        }
-        return nil
+        return try Files.status(source.absolute(in: preparation.host.bundle), follow: !mount.sourceNoFollow).kind
+            == .directory
     }
 }

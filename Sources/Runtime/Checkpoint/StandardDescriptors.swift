@@ -37,15 +37,21 @@ enum StandardDescriptors {
     private static func name(of number: Int, _ pid: Int32, _ table: MountTable) throws(SystemError) -> String {
         let path = "/proc/\(pid)/fd/\(number)"
         let link = try Files.readLink(path)
-        guard link.isAbsolute,
-            let mount = try ContainerRoot.mount(shownBy: "/proc/\(pid)/fdinfo/\(number)"), table[mount] == nil
+        guard link.isAbsolute, let mount = try mount(shownBy: "/proc/\(pid)/fdinfo/\(number)"), table[mount] == nil
         else { return link }
-        let status = try Files.status(path, follow: true)
+        // It may be of a file system of the container's that is mounted nowhere any more.
+        let status = try Files.knownStatus(path)
         if status.kind == .characterDevice, isTerminal(status) {
             // With --shell-job too: CRIU 4.2 cannot bring back a terminal that it has not been told of so.
             return "tty[\(hex(status.specialDevice)):\(hex(status.device))]"
         }
         return "file[\(hex(mount)):\(hex(status.inode))]"
+    }
+
+    /// The mount of what another process has open: the field `mnt_id` of a file of /proc/PID/fdinfo (proc_pid_fdinfo(5)).
+    private static func mount(shownBy path: String) throws(SystemError) -> UInt64? {
+        let line = try Files.readText(path).components(between: "\n").first { $0.begins(with: "mnt_id:") }
+        return line.flatMap { $0.components(between: "\t").last }.flatMap { UInt64($0) }
     }
 
     /// tty(4), console(4) and pts(4).

@@ -37,7 +37,8 @@ extension Lifecycle {
             worker.finish()
         } catch {
             worker.end()
-            _ = try? forget(found, destinations, of: &container.record, entry, change)  // The first error is the one to tell.
+            // The first error is the one to tell.
+            _ = try? forget(found, destinations, of: &container.record, entry, change)
             if let signal = termination.next() { throw .interrupted(signal: signal, error) }
             throw error
         }
@@ -170,9 +171,8 @@ struct MountJudge {
             return line.root == "/" && line.type.hasBytes(of: entry.type ?? "")
                 && (source.isEmpty || line.source.hasBytes(of: source))
         }
-        let given = entry.source ?? ""
-        let source = given.isAbsolute ? given : "\(bundle)/\(given)"
-        guard let status = try? Files.status(source, follow: !entry.sourceNoFollow) else { return false }
+        let source = BindSource(entry, bundle: bundle)
+        guard let status = try? Files.status(source.path, follow: !source.noFollow) else { return false }
         return status.inode == mount.place.inode && status.device == mount.place.device
     }
 }

@@ -40,6 +40,29 @@ struct MountTable {
     /// The mounts at a path, the one that is seen last.
     func mounts(at point: String) -> [Line] { lines.filter { $0.point.hasBytes(of: point) } }
 
+    /// The mount that is seen at a path, if something is mounted at just that: links on the way are not known here.
+    func mount(seenAt path: String) -> Line? {
+        // The first mount of a namespace is its own parent; that of another root is not listed.
+        guard
+            var seen = lines.first(where: { $0.point == "/" && (self[$0.parent] == nil || $0.parent == $0.id) })
+        else { return nil }
+        func cover(_ point: String) {
+            for _ in lines {
+                let above = lines.first {
+                    $0.parent == seen.id && $0.id != seen.id && $0.point.hasBytes(of: point)
+                }
+                guard let above else { return }
+                seen = above
+            }
+        }
+        cover("/")
+        for (index, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
+            cover(String(decoding: path.utf8.prefix(index), as: UTF8.self))
+        }
+        cover(path)
+        return seen.point.hasBytes(of: path) ? seen : nil
+    }
+
     /// Every mount that lies below a mount, and would go with it.
     func descendants(of id: UInt64) -> [Line] {
         // A mount is listed after its parent, unless it was moved: then it takes one more pass.
@@ -56,11 +79,7 @@ struct MountTable {
     /// Whether a mount protects something of the container: a mask, or a part of a file system that is mounted onto
     /// itself.
     func isProtection(_ line: Line) -> Bool {
-        if line.type == "tmpfs", line.root == "/file" || line.root == "/directory",
-            line.options.components(between: ",").contains(where: { $0 == "nr_inodes=3" })
-        {
-            return true
-        }
+        if line.mask != nil { return true }
         guard let parent = self[line.parent], parent.device == line.device else { return false }
         let rest = parent.point == "/" ? line.point : Self.rest(of: line.point, behind: parent.point)
         let below = parent.root == "/" ? rest : parent.root + rest
@@ -73,6 +92,19 @@ struct MountTable {
 }
 
 extension MountTable.Line {
+    /// What masks a path.
+    enum Mask {
+        case file, directory
+    }
+
+    /// What of the file system with the masks this is; nil: it is none.
+    var mask: Mask? {
+        guard type == "tmpfs", root == "/file" || root == "/directory",
+            options.components(between: ",").contains(where: { $0 == "nr_inodes=3" })
+        else { return nil }
+        return root == "/file" ? .file : .directory
+    }
+
     /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
     fileprivate init?(_ text: ArraySlice<UInt8>) {
         let fields = text.split(separator: UInt8(ascii: " "))

@@ -3,7 +3,7 @@ internal import Launch
 internal import OCI
 internal import Planner
 
-/// A process that changes a container's mounts, until it is done.
+/// A process that changes a container's mounts, or looks where its paths lead, until it is done.
 ///
 /// It is not in the container's pid namespace, nor in its cgroups: the container neither sees it nor holds it up by
 /// freezing.
@@ -74,6 +74,9 @@ struct MountWorker: ~Copyable {
         }
         return index
     }
+
+    /// Closes what has been received so far: for who only looks.
+    mutating func forget() { received = DescriptorTable() }
 
     /// The next meeting, and the borrowed descriptor that came along.
     mutating func next() throws(RuntimeError) -> (meeting: Meeting, descriptor: Int32?) {
