@@ -77,14 +77,20 @@ public enum CgroupLayout: Sendable, Equatable {
             let directory = parent(of: mount.mountPoint)
             if reached.contains(where: { $0.mount == mount.parent && $0.directory == directory }) { continue }
             // What cannot be looked at is not reached.
-            guard (try? Files.mountID(directory.isEmpty ? "/" : directory)) == mount.parent else { return false }
+            guard leads(directory.isEmpty ? "/" : directory, to: mount.parent) else { return false }
             reached.append((directory, mount.parent))
         }
         return true
     }
 
     /// Whether the path of a mount leads to it, and not to one that was mounted over it, or over what is above it.
-    static func isReachable(_ mount: LayoutParser.Mount) -> Bool { (try? Files.mountID(mount.mountPoint)) == mount.id }
+    static func isReachable(_ mount: LayoutParser.Mount) -> Bool { leads(mount.mountPoint, to: mount.id) }
+
+    /// Whether a path leads to a mount, or at least nothing says otherwise.
+    private static func leads(_ path: String, to mount: UInt64) -> Bool {
+        guard let found = try? Files.mountID(path) else { return false }
+        return found == mount || found == 0
+    }
 
     /// Reads no more than is needed: a part at a time, as the kernel gives it.
     private static func readMountinfo(into parser: inout LayoutParser) throws(SystemError) {

@@ -12,11 +12,7 @@ extension Cgroup {
                 && !mount.attributes.set.contains(.readOnly)
         }
         if !isWritable { return nil }
-        if spec.linux.uidMappings.isEmpty { return user }
-        for map in spec.linux.uidMappings where user >= map.containerID && user - map.containerID < map.size {
-            return map.hostID + (user - map.containerID)
-        }
-        return nil
+        return spec.linux.uidMappings.isEmpty ? user : spec.linux.uidMappings.hostID(of: user)
     }
 
     /// Gives the container's cgroup2 directory to a user, with the files that the kernel lists for it

@@ -6,10 +6,8 @@ extension CgroupLocation {
     public func problems(with resources: Resources) -> [Problem] {
         let cgroup = Cgroup(directories, made: [], isPermissive: isPermissive)
         let limits = Limits(cgroup, resources, .creation, "linux.resources")
-        var seen: [String] = []
         var problems: [Problem] = []
-        for name in limits.neededControllers() where !seen.contains(name) {
-            seen.append(name)
+        for name in limits.neededControllers() {
             if cgroup.v1(name == "io" ? "blkio" : name) != nil { continue }
             if let reason = obstacle(to: name) {
                 problems.append(
@@ -68,22 +66,22 @@ extension CgroupLocation {
                 }
             }
             if !assumes { continue }
+            var files = UnifiedFiles(of: directories)
             for entry in list.entries {
                 let field = "linux.resources.\(entry.setting.name)"
                 guard let directory = directories.first(where: { $0.path == entry.directory }) else { continue }
                 if let message = ControlValue(directory: directory).problem(with: entry.setting) {
                     problems.append(Problem(path: field, message: message))
-                } else if entry.setting.name.begins(with: "unified"), let message = missingFile(entry.setting.file) {
+                } else if entry.setting.name.begins(with: "unified"),
+                    let message = files.absence(of: entry.setting.file)
+                {
                     problems.append(Problem(path: field, message: message))
                 }
             }
             problems += combinedProblems(with: resources)
         }
-        var seen: [String] = []
-        return problems.filter { problem in
-            defer { seen.append(problem.path) }
-            return !seen.contains(problem.path)
-        }
+        var seen: Set<String> = []
+        return problems.filter { seen.insert($0.path).inserted }
     }
 
     /// Limits as they would be set in new directories.
@@ -112,16 +110,6 @@ extension CgroupLocation {
             return Problem(path: field, message: "there is no file \(name) on this kernel")
         default: return nil
         }
-    }
-
-    /// A file of cgroup2 that is neither known nor in any cgroup that could have it.
-    private func missingFile(_ name: String) -> String? {
-        if ControlValue.knownFiles.contains(name) || name.begins(with: "hugetlb.") { return nil }
-        let place = directories.last { $0.isUnified }
-        guard let place else { return nil }
-        let children = (try? Files.listDirectories(place.mountPoint)) ?? []
-        if children.contains(where: { Files.exists("\(place.mountPoint)/\($0)/\(name)") }) { return nil }
-        return "cgroup2 has no file \(name)"
     }
 
     /// Values that are right by themselves and wrong together, or with what the cgroups above have.
@@ -191,7 +179,7 @@ extension CgroupLocation {
     }
 
     private static func field(of controller: String, in resources: Resources) -> String {
-        if let entry = resources.unified.first(where: { $0.file.hasPrefix("\(controller).") }) {
+        if let entry = resources.unified.first(where: { $0.file.begins(with: "\(controller).") }) {
             return "linux.resources.unified[\"\(entry.file)\"]"
         }
         return switch controller {
@@ -200,5 +188,31 @@ extension CgroupLocation {
         case "hugetlb": "linux.resources.hugepageLimits"
         default: "linux.resources.\(controller)"
         }
+    }
+}
+
+/// The files that cgroups of the cgroup2 hierarchy have, which are looked up once and only if somebody asks.
+private struct UnifiedFiles {
+    private let mountPoint: String?
+    private var names: Set<String>?
+
+    init(of directories: [CgroupDirectory]) { mountPoint = directories.last { $0.isUnified }?.mountPoint }
+
+    /// What is to be said of a file that is neither known nor in any cgroup that could have it; nil of others.
+    mutating func absence(of name: String) -> String? {
+        if ControlValue.knownFiles.contains(name) || name.begins(with: "hugetlb.") { return nil }
+        guard let mountPoint else { return nil }
+        let names = self.names ?? Self.names(below: mountPoint)
+        self.names = names
+        return names.contains(name) ? nil : "cgroup2 has no file \(name)"
+    }
+
+    private static func names(below mountPoint: String) -> Set<String> {
+        var names: Set<String> = []
+        // A cgroup that is gone by now, or that may not be read, has none.
+        for child in (try? Files.listDirectories(mountPoint)) ?? [] {
+            names.formUnion((try? Files.list("\(mountPoint)/\(child)")) ?? [])
+        }
+        return names
     }
 }

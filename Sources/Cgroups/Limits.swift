@@ -274,6 +274,7 @@ struct Limits {
         }
     }
 
+    /// Each once.
     func neededControllers() -> [String] {
         var names: [String] = []
         if resources.memory?.given?.isLimited == true { names.append("memory") }
@@ -286,8 +287,13 @@ struct Limits {
         if !resources.hugepageLimits.isEmpty { names.append("hugetlb") }
         if !resources.rdma.isEmpty { names.append("rdma") }
         for entry in resources.unified {
-            names.append(String(decoding: entry.file.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self))
+            let name = String(decoding: entry.file.utf8.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
+            if name != "cgroup", !names.contains(name) { names.append(name) }
+            if names.count == Self.mostControllers { break }
         }
-        return names.filter { $0 != "cgroup" }
+        return names
     }
+
+    /// No kernel has as many: among so many there is one that fails, and the first of those is told.
+    private static var mostControllers: Int { 64 }
 }

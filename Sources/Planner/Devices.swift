@@ -19,10 +19,10 @@ extension PlanBuilder {
         where !spec.linux.devices.contains(where: { lexicallyClean($0.path) == device.path }) {
             makeDevice(device, origin, isDefault: true)
         }
+        let covered = spec.linux.devices.isEmpty ? [:] : mountsByDestination
         for (index, device) in spec.linux.devices.enumerated() where lexicallyClean(device.path) != "/dev/ptmx" {
             let origin = Origin.element("linux.devices", index)
-            let path = lexicallyClean(device.path)
-            if let mount = spec.mounts.firstIndex(where: { lexicallyClean($0.destination).hasBytes(of: path) }) {
+            if let mount = covered[Array(lexicallyClean(device.path).utf8)] {
                 plan.warnings.append("\(origin.text): not made, since mounts[\(mount)] is there")
             } else {
                 makeDevice(device, origin, from: host.devicePaths[index])
@@ -35,6 +35,16 @@ extension PlanBuilder {
         // What the configuration has mounted there stays.
         add(.remove(.devices, name: "ptmx"), origin, tolerating: [Tolerated.noEntry, Tolerated.busy])
         add(.makeLink(.devices, name: "ptmx", target: "pts/ptmx"), origin, tolerating: [Tolerated.exists])
+    }
+
+    /// The first entry of `mounts` that goes to each place.
+    private var mountsByDestination: [[UInt8]: Int] {
+        var first: [[UInt8]: Int] = [:]
+        for (index, mount) in spec.mounts.enumerated() {
+            let place = Array(lexicallyClean(mount.destination).utf8)
+            if first[place] == nil { first[place] = index }
+        }
+        return first
     }
 
     /// Whether the bundle brings a /dev of its own.
@@ -151,10 +161,7 @@ extension PlanBuilder {
     /// The host's number of an id of the container. One that is not mapped, or not by this configuration, is nobody's
     /// inside: the host's root stands for it.
     private static func outside(_ id: UInt32, _ mappings: [IDMapping]) -> UInt32 {
-        for mapping in mappings where id >= mapping.containerID && id - mapping.containerID < mapping.size {
-            return mapping.hostID + (id - mapping.containerID)
-        }
-        return 0
+        mappings.hostID(of: id) ?? 0
     }
 
     /// The host's root makes the nodes of a container in a user namespace, whose own they are then: with the owner and

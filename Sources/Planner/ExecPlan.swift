@@ -138,7 +138,10 @@ extension PlanBuilder {
         }
         for (index, limit) in process.rlimits.enumerated() {
             guard let early = Self.earlyExecLimit(limit) else { continue }
-            add(.setLimit(early), .element("process.rlimits", index))
+            // Where the hard limit is the caller's own already, one more may be too many: the limit itself comes inside.
+            add(
+                .setLimit(early), .element("process.rlimits", index),
+                tolerating: limit.kind == .nproc ? [Tolerated.notPermitted] : [])
         }
         setIOPriority(process)
         setPersonality()

@@ -106,10 +106,7 @@ extension PlanBuilder {
         return spec.mounts[..<index].last { $0.covers(path) }?.action == .new
     }
 
-    func bindSource(_ mount: Mount) -> BindSource {
-        BindSource(
-            path: absolute(mount.source ?? ""), isRecursive: mount.isRecursiveBind, noFollow: mount.sourceNoFollow)
-    }
+    func bindSource(_ mount: Mount) -> BindSource { BindSource(mount, bundle: host.bundle) }
 
     /// Copies a source that is detached into a slot. Ids are mapped by the host, which alone may do so.
     private mutating func openSource(_ source: BindSource, _ mount: Mount, _ index: Int) -> Slot {
@@ -385,8 +382,6 @@ extension PlanBuilder {
         if !isKernelView, !Mount.isReplaceable(mount.destination) { rules.insert(.notInProc) }
         return rules
     }
-
-    private func absolute(_ path: String) -> String { path.isAbsolute ? path : "\(host.bundle)/\(path)" }
 
     /// A path as its directory and its last component.
     static func split(_ path: String) -> (directory: String, name: String) {

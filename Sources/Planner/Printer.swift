@@ -1,20 +1,23 @@
 internal import OCI
+internal import Spelling
 
 // What a plan looks like to people. Golden texts under spec-fixtures/plans pin it.
 
 extension Plan {
-    /// The plan as text: the clone, what the host provides, and a line for each step and its origin.
+    /// The plan as text: the clone, what the host provides, and a line for each step and its origin. Whatever a
+    /// configuration has in its texts, each of these is one line.
     public func printed() -> String {
-        var text = "clone \(FlagNames.namespaces(cloneFlags))\(cloneTarget.map { " into cgroup \($0)" } ?? "")\n"
+        let target = cloneTarget.map { " into cgroup \($0)" } ?? ""
+        var text = Quoting.line("clone \(FlagNames.namespaces(cloneFlags))\(target)")
         for provision in provisions {
-            text += "give  \(provision.slot.name) \(provision.source)\(Self.pad(provision.origin))\n"
+            text += Quoting.line("give  \(provision.slot.name) \(provision.source)\(Self.pad(provision.origin))")
         }
         for (index, step) in steps.enumerated() {
-            if index == gate { text += "---- the gate: the steps from here on wait for `start`\n" }
+            if index == gate { text += Quoting.line("---- the gate: the steps from here on wait for `start`") }
             let number = String(index)
-            text += String(repeating: " ", count: max(0, 4 - number.count)) + number + "  \(step)\n"
+            text += Quoting.line(String(repeating: " ", count: max(0, 4 - number.count)) + number + "  \(step)")
         }
-        for warning in warnings { text += "note  \(warning)\n" }
+        for warning in warnings { text += Quoting.line("note  \(warning)") }
         return text
     }
 
@@ -72,7 +75,7 @@ extension Operation {
 
     /// Texts with quotes, so that it is seen where each ends.
     private static func list(_ texts: [String]) -> String {
-        "[" + texts.map { $0.debugDescription }.joined(separator: ", ") + "]"
+        "[" + texts.map(Quoting.quoted).joined(separator: ", ") + "]"
     }
 }
 
@@ -88,7 +91,7 @@ extension Operation: CustomStringConvertible {
         case .meet(let meeting, let send, _, let count):
             "meet \(meeting)\(send.map { " giving \($0.name)" } ?? "")"
                 + (count > 0 ? " taking \(count) descriptors" : "")
-        case .writeFile(let base, let path, let value): "write \(Self.place(base, path)) \(Self.quote(value))"
+        case .writeFile(let base, let path, let value): "write \(Self.place(base, path)) \(Quoting.quoted(value))"
         case .setDumpable(let isDumpable): "become \(isDumpable ? "dumpable" : "undumpable")"
         case .setGroups(let groups): "setgroups [\(groups.map { "\($0)" }.joined(separator: ", "))]"
         case .setGroup(let gid): "setresgid \(gid)"
@@ -104,7 +107,7 @@ extension Operation: CustomStringConvertible {
         case .configure(_, let setting): "fsconfig \(setting)"
         case .createMount(_, let attributes, let into): "fsmount \(FlagNames.attributes(attributes)) -> \(into.name)"
         case .mount(let source, let type, let data, let flags):
-            "mount \(type) \(Self.quote(source)) flags \(FlagNames.hex(flags)) \(Self.quote(data))"
+            "mount \(type) \(Quoting.quoted(source)) flags \(FlagNames.hex(flags)) \(Quoting.quoted(data))"
         case .setMountAttributes(let base, let path, let set, let clear, let propagation, let isRecursive):
             "mount_setattr \(Self.place(base, path))"
                 + FlagNames.change(set: set, clear: clear, propagation: propagation)
@@ -133,8 +136,8 @@ extension Operation: CustomStringConvertible {
         case .changeDirectory(let path): "chdir \(path)"
         case .retryDirectory(let path): "chdir \(path) if it was refused before"
         case .verifyDirectory: "verify that the working directory is inside the root"
-        case .setHostName(let name): "sethostname \(Self.quote(name))"
-        case .setDomainName(let name): "setdomainname \(Self.quote(name))"
+        case .setHostName(let name): "sethostname \(Quoting.quoted(name))"
+        case .setDomainName(let name): "setdomainname \(Quoting.quoted(name))"
         case .bringUpLoopback: "bring up lo"
         case .unlockTerminal(let slot): "unlock \(slot.name)"
         case .openPeer(let slot, let into): "open peer of \(slot.name) -> \(into.name)"
@@ -189,11 +192,6 @@ extension Operation: CustomStringConvertible {
     private static func place(_ base: Slot?, _ path: String) -> String {
         guard let base else { return path }
         return path.isEmpty ? base.name : "\(base.name):\(path)"
-    }
-
-    /// A text that may hold line ends.
-    private static func quote(_ text: String) -> String {
-        "\"\(text.map { $0 == "\n" ? "\\n" : String($0) }.joined())\""
     }
 }
 

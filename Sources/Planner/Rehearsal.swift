@@ -2,7 +2,8 @@ public import OCI
 
 /// What of a plan can be tried without anybody noticing: the steps that only change the process itself, namespaces that are
 /// made for it, and file systems and mounts that are detached. Nothing is attached, made in the root file system, written
-/// into a namespace that others are in, or run.
+/// into a namespace that others are in, or run. Who performs it gives no cgroups where it asks for some, but files that take
+/// any writing, such as /dev/null.
 ///
 /// So the kernel itself says what it thinks of the options of a file system, of a kernel parameter, a limit or an id, where
 /// the container would ask it.
@@ -112,6 +113,11 @@ public struct Rehearsal: Sendable {
         case .setHostName, .setDomainName: return spec.linux.creates(.uts) ? operation : nil
         case .joinNamespace(let slot, _), .close(let slot): return has(slot) ? operation : nil
         case .meet(.idMaps, _, _, _), .meet(.limits, _, _, _): return operation
+        case .meet(.cgroups, _, let first, let count):
+            // As many descriptors as in earnest, of files in which nothing happens.
+            for number in first.number..<(first.number + UInt16(count)) { filled.insert(number) }
+            return count > 0 ? operation : nil
+        case .joinCgroup(let slot): return has(slot) ? operation : nil
         case .writeFile(let slot, let path, _): return mayWrite(path, slot) ? operation : nil
         case .openPath(nil, _, _, let into):
             detached.remove(into.number)

@@ -212,6 +212,23 @@ public struct BindSource: Sendable, Equatable {
     public var isRecursive: Bool
     /// Take a link at the end of the path itself.
     public var noFollow: Bool
+
+    public init(path: String, isRecursive: Bool, noFollow: Bool) {
+        self.path = path
+        self.isRecursive = isRecursive
+        self.noFollow = noFollow
+    }
+
+    /// What a bind mount of a configuration takes.
+    ///
+    /// - Parameters:
+    ///   - mount: its entry.
+    ///   - bundle: where the path of one that is not absolute begins.
+    public init(_ mount: Mount, bundle: String) {
+        self.init(
+            path: (mount.source ?? "").absolute(in: bundle), isRecursive: mount.isRecursiveBind,
+            noFollow: mount.sourceNoFollow)
+    }
 }
 
 /// Points at which the host has something to do.

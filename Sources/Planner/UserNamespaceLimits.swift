@@ -35,7 +35,8 @@ extension PlanBuilder {
         guard hasNewUserNamespace, mount.action == .new else { return }
         for option in mount.data {
             for (key, maps) in [("uid", spec.linux.uidMappings), ("gid", spec.linux.gidMappings)] {
-                guard option.hasPrefix(key + "="), let id = UInt32(option.dropFirst(4)), !Self.maps(maps, id) else {
+                guard option.hasPrefix(key + "="), let id = UInt32(option.dropFirst(4)), maps.hostID(of: id) == nil
+                else {
                     continue
                 }
                 throw PlanError(
@@ -54,9 +55,5 @@ extension PlanBuilder {
         throw PlanError(
             field: "linux.namespaces",
             message: "a new user namespace in a pid namespace that is joined is for root of the host alone")
-    }
-
-    private static func maps(_ mappings: [IDMapping], _ id: UInt32) -> Bool {
-        mappings.contains { id >= $0.containerID && id - $0.containerID < $0.size }
     }
 }

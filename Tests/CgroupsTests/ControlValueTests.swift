@@ -22,6 +22,14 @@ import Testing
         #expect(problem(file, value) == nil)
     }
 
+    @Test func noMoreThanTheKernelTakesAtOnce() {
+        let text = String(repeating: "0-65535,", count: 100_000) + "0"
+        #expect(problem("cpuset.cpus", text)?.hasPrefix("800001 bytes, and the kernel takes ") == true)
+        #expect(problem("memory.max", String(repeating: "1", count: 70_000))?.hasPrefix("70000 bytes, and") == true)
+        #expect(problem("cpuset.cpus", String(repeating: "0,", count: 40)) == nil)
+        #expect(IndexText.indices(of: text).count == 65_536)
+    }
+
     @Test(arguments: [
         ("cpu.max", "999", "999 is below 1000 microseconds, which is the least"),
         ("cpu.max", "1000 999", "999 is out of range 1000...1000000"), ("cpu.max", "x", "\"x\" is no quota"),

@@ -75,6 +75,24 @@ import Testing
             ])
     }
 
+    /// What is not there is passed over.
+    @Test func aSearchPresentsWhatIsThere() {
+        let plan = Plan.findMounts(
+            at: [(2, "/a"), (5, "/b")], .minimal(), on: .plain(), options: PlanOptions(id: "box"),
+            entry: MountEntry(joinsUser: false))
+        #expect(
+            plan.lines == [
+                "open /proc/self/fd -> own-fds", "meet the host: going inside", "setns #24 mnt", "open / -> root",
+                "open root:/a -> target",
+                "meet the host to look at the place giving target",
+                "open root:/b -> target",
+                "meet the host to look at the place giving target", "meet the host: ready",
+            ])
+        let tolerant = plan.steps.filter { !$0.tolerated.isEmpty }
+        #expect(tolerant.map { $0.toleratedNames } == [["ENOENT", "ENOTDIR"], ["ENOENT", "ENOTDIR"]])
+        #expect(tolerant.map { $0.skip } == [1, 1])
+    }
+
     @Test func theLastOneIsTakenBackFirst() throws {
         let plan = Plan.takeMountsBack(
             2, .minimal(), on: .plain(), options: PlanOptions(id: "box"), entry: MountEntry(joinsUser: true))

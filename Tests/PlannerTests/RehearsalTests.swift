@@ -30,14 +30,14 @@ import Testing
         switch step.operation {
         case .moveMount, .pivotRoot, .detachMount, .detachOldRoot, .changeRoot, .enter, .changeDirectory, .mount,
             .makeLink,
-            .remove, .copyTree, .copyMode, .copyLink, .chooseMask, .runHook, .execute, .loadSeccomp, .joinCgroup,
+            .remove, .copyTree, .copyMode, .copyLink, .chooseMask, .runHook, .execute, .loadSeccomp,
             .joinSessionKeyring, .setOwner, .duplicate, .reopen, .waitAtGate, .handOver, .pickFileSystem:
             Issue.record("not harmless: \(text)")
         case .configure(_, .reconfigure): Issue.record("not harmless: \(text)")
         case .setMountAttributes(nil, _, _, _, _, _): #expect(spec.linux.creates(.mount), "\(text)")
         case .setHostName, .setDomainName: #expect(spec.linux.creates(.uts), "\(text)")
         case .bringUpLoopback: #expect(spec.linux.creates(.network), "\(text)")
-        case .meet(let meeting, _, _, _): #expect([.idMaps, .limits, .ready].contains(meeting), "\(text)")
+        case .meet(let meeting, _, _, _): #expect([.idMaps, .limits, .cgroups, .ready].contains(meeting), "\(text)")
         case .writeFile(_, let path, _) where path.hasPrefix("sys/"):
             let kind = spec.linux.sysctl.first { "sys/\($0.path ?? "")" == path }?.namespace
             #expect(kind.map { spec.linux.creates($0) } == true, "\(text)")
@@ -61,6 +61,10 @@ import Testing
                 expect(root, step)
                 filled.insert(into.number)
             case .openFileSystem(_, let into): filled.insert(into.number)
+            // What is joined there is no cgroup: the host gives other files.
+            case .meet(.cgroups, _, let first, let count):
+                for number in first.number..<(first.number + UInt16(count)) { filled.insert(number) }
+            case .joinCgroup(let slot): expect(slot, step)
             case .createMount(let from, _, let into):
                 expect(from, step)
                 filled.insert(into.number)

@@ -34,6 +34,16 @@ import Testing
         #expect(table.lines.filter(table.isProtection).map { $0.id } == [21, 23, 25, 30])
     }
 
+    /// What something else is mounted over is not seen.
+    @Test func whatIsSeenAtAPath() {
+        let seen = ["/", "/v", "/v/ro", "/v/secret", "/v/own/1", "/a b", "/a b/x", "/a", "/none"]
+        #expect(seen.map { table.mount(seenAt: $0)?.id } == [20, 30, nil, nil, nil, 24, 25, nil, nil])
+        let whole = MountTable(
+            Array("1 1 8:1 / / rw - ext4 a rw\n2 1 8:2 / / rw - ext4 b rw\n3 2 8:3 / /x rw - c d rw\n".utf8))
+        #expect(whole.mount(seenAt: "/")?.id == 2)
+        #expect(whole.mount(seenAt: "/x")?.id == 3)
+    }
+
     @Test func whatIsBelowAMountGoesWithIt() {
         #expect(table.descendants(of: 22).map { $0.id } == [23, 26, 27, 30, 28])
         #expect(table.descendants(of: 28).isEmpty)

@@ -14,7 +14,8 @@ public struct CgroupForecast: Sendable, Equatable {
 }
 
 extension CgroupLocation {
-    /// What limits become in the container's cgroup. Nothing is made, and nothing asked but which files cgroups have here.
+    /// What limits become in the container's cgroup. Nothing is made, nothing is written, and every file of a controller is
+    /// taken to be there. What is already at that place is read: a remark says where it is not what would be set.
     public func forecast(_ resources: Resources) -> CgroupForecast {
         let list = SettingList()
         let cgroup = Cgroup(directories, made: directories.map { $0.path }, isPermissive: isPermissive)

@@ -49,10 +49,13 @@ extension Cgroup {
     static func settings(
         _ resources: Resources, _ list: SettingList, _ notes: [Problem]
     ) -> [CgroupInspection.Setting] {
-        AskedSetting.all(of: resources).map { asked in
-            let entries = list.entries.filter { $0.setting.name == asked.field }
-            let notes = notes.filter { asked.field == $0.path || asked.field.hasPrefix("\($0.path).") }
-            return setting(asked, entries, notes.map { $0.message })
+        var entries: [String: [SettingList.Entry]] = [:]
+        for entry in list.entries { entries[entry.setting.name, default: []].append(entry) }
+        var remarks: [String: [Int]] = [:]
+        for (index, note) in notes.enumerated() { remarks[note.path, default: []].append(index) }
+        return AskedSetting.all(of: resources).map { asked in
+            let told = DocumentPlace.lineage(of: asked.field).flatMap { remarks[$0] ?? [] }.sorted()
+            return setting(asked, entries[asked.field] ?? [], told.map { notes[$0].message })
         }
     }
 

@@ -9,9 +9,30 @@ struct ControlValue {
 
     /// Why a file does not take a value; nil: it does, as far as can be told.
     func problem(with setting: ControlFiles.Setting) -> String? {
-        guard let form = Self.form(of: setting.file) else { return nil }
         let value = setting.value
+        let longest = Self.longestValue(of: setting.file)
+        if value.utf8.count > longest { return "\(value.utf8.count) bytes, and the kernel takes \(longest)" }
+        guard let form = Self.form(of: setting.file) else { return nil }
         return form.problem(with: value) ?? problem(above: setting)
+    }
+
+    /// How many bytes are taken at once (`atomic_write_len` in kernel/cgroup/cgroup.c, `max_write_len` in cpuset.c): the
+    /// largest page of the architecture, but for lists.
+    private static func longestValue(of file: String) -> Int {
+        switch file {
+        case "cpuset.cpus", "cpuset.cpus.exclusive":
+            // NR_CPUS; where that cannot be read, more than any kernel is built for.
+            let last = (try? Files.readText("/sys/devices/system/cpu/kernel_max")).flatMap { Int($0) } ?? 65_535
+            return 100 + 6 * (last + 1)
+        // MAX_NUMNODES is at most 1024, and nothing tells it.
+        case "cpuset.mems": return 100 + 6 * 1024
+        default:
+            #if arch(arm64)
+                return 65_536
+            #else
+                return 4096
+            #endif
+        }
     }
 
     // MARK: Forms
@@ -255,12 +276,24 @@ enum IndexText {
     }
 
     static func indices(of text: String) -> Set<UInt32> {
-        var all: Set<UInt32> = []
-        for part in parts(of: text) {
+        // Regions may overlap, and many of them: only where they begin and end is noted of each.
+        var changes = [Int](repeating: 0, count: Int(most) + 2)
+        for part in Set(parts(of: text)) {
             guard let (range, used, group) = region(part) else { continue }
-            for index in range where (index - range.lowerBound) % group < used { all.insert(index) }
+            // Without a pattern a region is a single run.
+            let step = Int(used >= group ? range.upperBound - range.lowerBound + 1 : group)
+            let length = used >= group ? step : Int(used)
+            for start in stride(from: Int(range.lowerBound), through: Int(range.upperBound), by: step) {
+                changes[start] += 1
+                changes[min(Int(range.upperBound) + 1, start + length)] -= 1
+            }
         }
-        return all
+        var depth = 0
+        return Set(
+            (0...most).filter { index in
+                depth += changes[Int(index)]
+                return depth > 0
+            })
     }
 
     private static func parts(of text: String) -> [String] {

@@ -1,3 +1,5 @@
+import Spelling
+
 /// The lines of a `schemata` file, such as `L3:0=ff;1=c0` and `MB:0=20;1=70`: for each resource, a value for each of
 /// its domains.
 enum Schemata {
@@ -36,7 +38,7 @@ enum Schemata {
             for part in parts[1].split(separator: ";") {
                 let words = part.split(separator: "=", maxSplits: 1)
                 guard words.count == 2 else { return nil }
-                domains.append((Self.number(words[0]), Self.number(words[1]).lowercased()))
+                domains.append((Self.number(words[0]), Self.number(words[1]).asciiLowercased))
             }
             self.domains = domains
         }

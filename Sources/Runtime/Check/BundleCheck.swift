@@ -15,10 +15,20 @@ public struct BundleCheck {
     let manager: CgroupManager
     /// The root file system, without links; nil as long as none was found.
     var rootfs: String?
-    /// Whether the kernel is asked, by a process of its own; otherwise only what can be looked at counts.
-    private let rehearses: Bool
-    /// What was told already.
+    /// A command has failed: the kernel, by a process of its own, is not asked any more, and nothing is waited for.
+    private let isAfterFailure: Bool
+    /// Whether the document's namespaces, and the ids in them, are right. Otherwise nothing is judged by them: it would be
+    /// told of what is only a consequence.
+    private(set) var knowsNamespaces = true
+    /// The container's root, who makes what is missing, and its process.
+    private(set) var rootIdentity = Identity(unknown: 0)
+    private(set) var processIdentity = Identity(unknown: 0)
+    /// The places and messages of what was told already.
     private var told: Set<[UInt8]> = []
+    /// The places at which the document itself is wrong.
+    private var wrongInDocument: Set<[UInt8]> = []
+    /// Places with an error, and what they lie in.
+    private var wrong: Set<String> = []
     /// How many findings of a severity are listed; whatever a document repeats without end, its check stays small.
     private static let most = 4096
     private var counts: [Finding.Severity: Int] = [:]
@@ -33,10 +43,11 @@ public struct BundleCheck {
     ///     names.
     ///   - manager: who makes the cgroups.
     ///   - rootless: whether the container goes without a cgroup where the caller may not make one.
-    ///   - rehearses: whether the kernel is asked what it says of what can be tried without a trace.
+    ///   - isAfterFailure: whether a command has failed that read the configuration: the kernel is not asked what it says of
+    ///     what can be tried without a trace, and nothing is found in what is no regular file. Of a pipe nothing is left.
     public static func findings(
         bundle: String, config: String? = nil, manager: CgroupManager = .cgroupfs, rootless: RootlessMode = .auto,
-        rehearses: Bool = true
+        isAfterFailure: Bool = false
     ) -> [Finding] {
         let given = BundlePath(bundle, config: config)
         let path: String
@@ -46,19 +57,19 @@ public struct BundleCheck {
                 Finding(.error, "bundle", "\(error)", hint: obstacle ?? "name the directory that holds config.json")
             ]
         }
-        var check = BundleCheck(path, manager, Rights(rootless), rehearses: rehearses)
+        var check = BundleCheck(path, manager, Rights(rootless), isAfterFailure: isAfterFailure)
         check.checkKernel()
-        check.checkDocument(given.config.isAbsolute ? given.config : "\(path)/\(given.config)")
+        check.checkDocument(given.config.absolute(in: path))
         check.tellUnlisted(.error)
         check.tellUnlisted(.warning)
         return check.findings
     }
 
-    private init(_ bundle: String, _ manager: CgroupManager, _ rights: Rights, rehearses: Bool) {
+    private init(_ bundle: String, _ manager: CgroupManager, _ rights: Rights, isAfterFailure: Bool) {
         self.bundle = bundle
         self.manager = manager
         self.rights = rights
-        self.rehearses = rehearses
+        self.isAfterFailure = isAfterFailure
         isRoot = ThisProcess.effectiveUser == 0
     }
 
@@ -68,7 +79,10 @@ public struct BundleCheck {
 
     private mutating func checkDocument(_ path: String) {
         let bytes: [UInt8]
-        do { bytes = try Files.read(path) } catch {
+        do {
+            bytes = isAfterFailure ? try Files.readRegular(path, follow: true) : try Files.read(path)
+        } catch {
+            if isAfterFailure, error.errno == .invalidArgument || error.errno == .tryAgain { return }
             return self.addError("config.json", "\(error)", "\"apus spec\" writes one to begin with")
         }
         let (spec, problems, warnings) = Spec.inspect(bytes)
@@ -79,12 +93,18 @@ public struct BundleCheck {
             addWarning(
                 "process", "is missing: the container can be created, and not be started", "add it, with args and cwd")
         }
-        let areMapsWrong = problems.contains { problem in
-            ["linux.namespaces", "linux.uidMappings", "linux.gidMappings"].contains { problem.path.hasPrefix($0) }
+        knowsNamespaces = !problems.contains { problem in
+            Self.aboutNamespaces.contains { problem.path.begins(with: $0) }
         }
-        if !areMapsWrong { complete(&spec) }
+        if knowsNamespaces { complete(&spec) }
         check(spec)
     }
+
+    /// What says which namespaces there are, and who is who in them.
+    private static let aboutNamespaces = [
+        "linux.namespaces", "linux.uidMappings", "linux.gidMappings", "process.user.uid", "process.user.gid",
+        "process.user.additionalGids",
+    ]
 
     /// Says what `create` adds, and looks at the configuration as it is then.
     private mutating func complete(_ spec: inout Spec) {
@@ -93,6 +113,7 @@ public struct BundleCheck {
                 addWarning(note.path, note.message, "apus spec --rootless writes a configuration with all of it")
             }
         } catch {
+            knowsNamespaces = false
             guard case .plan(let problem) = error else { return }
             addError(problem.field, problem.message, "map it, or choose another id")
         }
@@ -101,12 +122,17 @@ public struct BundleCheck {
     /// The order is that of the configuration; what the kernel says comes last.
     private mutating func check(_ spec: Spec) {
         rootfs = checkRoot(spec)
+        if knowsNamespaces {
+            rootIdentity = Identity(rootOf: spec.linux)
+            if let process = spec.process { processIdentity = Identity(process, spec.linux) }
+        } else {
+            processIdentity = Identity(unknown: spec.process?.user.uid ?? 0)
+        }
         let places = rootfs.flatMap { try? Places(root: $0) }
         if let process = spec.process {
-            checkIdentity(process, spec.linux)
             checkRlimits(process, spec.linux)
             checkScheduling(process, spec)
-            checkCapabilities(process)
+            checkCapabilities(process, spec.linux)
             checkSecurity(process)
         }
         checkMounts(spec, places)
@@ -123,14 +149,15 @@ public struct BundleCheck {
         checkCgroup(spec)
         checkSysctls(spec)
         checkSeccomp(spec)
-        guard let (planned, plan) = checkPlan(spec), rehearses, rootfs != nil else { return }
+        guard knowsNamespaces, let (planned, plan) = checkPlan(spec), !isAfterFailure, rootfs != nil else { return }
         rehearse(planned, plan)
     }
 
     // MARK: Findings
 
-    /// One problem is told once for a place: what the document has wrong, the host need not say again.
+    /// Tells of what is wrong on this host. Where the document itself is wrong, the host need not say so again.
     mutating func addError(_ field: String, _ message: String, _ hint: String = "") {
+        if wrongInDocument.contains(Array(field.utf8)) { return }
         add(Finding(.error, field, message, hint: hint))
     }
 
@@ -139,6 +166,7 @@ public struct BundleCheck {
     }
 
     private mutating func add(_ problem: Problem, _ severity: Finding.Severity) {
+        if severity == .error { wrongInDocument.insert(Array(problem.path.utf8)) }
         add(
             Finding(
                 severity, problem.path, problem.message, hint: Remedy.text(for: problem), place: problem.place,
@@ -153,10 +181,12 @@ public struct BundleCheck {
         addWarning(parts?.0 ?? "", parts?.1 ?? text)
     }
 
+    /// The same message is told once for a place; a place may have several.
     private mutating func add(_ finding: Finding) {
         if counts[finding.severity, default: 0] < Self.most {
             guard told.insert(Array("\(finding.field)\n\(finding.message)".utf8)).inserted else { return }
             findings.append(finding)
+            if finding.severity == .error { wrong.formUnion(DocumentPlace.lineage(of: finding.field)) }
         }
         counts[finding.severity, default: 0] += 1
     }
@@ -177,15 +207,11 @@ public struct BundleCheck {
         }
     }
 
-    func has(_ field: String) -> Bool { findings.contains { $0.field == field && $0.severity == .error } }
-
     /// Whether there is an error at a place, or in it.
-    func hasWithin(_ field: String) -> Bool {
-        findings.contains { $0.severity == .error && ($0.field == field || $0.field.begins(with: "\(field).")) }
-    }
+    func isWrong(_ field: String) -> Bool { wrong.contains(field) }
 
     /// An absolute path for one that may be relative to the bundle.
-    func absolute(_ path: String) -> String { path.isAbsolute ? path : "\(bundle)/\(path)" }
+    func absolute(_ path: String) -> String { path.absolute(in: bundle) }
 }
 
 /// What helps against a problem of the document, where its message does not say so.
@@ -203,6 +229,8 @@ enum Remedy {
         if message.hasPrefix("not absolute") { return "begin the path with a slash" }
         if message.hasPrefix("unknown "), !message.hasSuffix("?") { return "check the spelling" }
         if message.hasPrefix("given twice") { return "leave one of the two out" }
+        if message.hasPrefix("this kernel does not know CAP_") { return "leave it out" }
+        if message.hasPrefix("apus itself may not have") { return "run apus with that capability in its bounding set" }
         if message.hasPrefix("is missing") || message == "missing" { return "add it" }
         return ""
     }

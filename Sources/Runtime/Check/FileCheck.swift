@@ -32,8 +32,8 @@ extension BundleCheck {
 
     /// Those of the last kind run in the container, from its root.
     private mutating func checkInside(_ hook: Hook, _ field: String, _ spec: Spec, _ places: Places?) {
-        guard let places, let process = spec.process else { return }
-        tell(ProgramSearch(places, Identity(process, spec.linux)).judge(hook.path), field)
+        guard let places, spec.process != nil else { return }
+        tell(ProgramSearch(places, processIdentity).judge(hook.path), field)
     }
 
     private mutating func tell(_ outcome: ProgramSearch.Outcome, _ field: String) {
@@ -47,9 +47,10 @@ extension BundleCheck {
     // MARK: Devices
 
     mutating func checkDevices(_ spec: Spec, _ places: Places?) {
-        let devices = spec.linux.devices
+        let usuals = Plan.defaultDevices
+        let covered = Set(spec.mounts.map { Array(lexicallyClean($0.destination).utf8) })
         var known: [[UInt8]: Int] = [:]
-        for (index, device) in devices.enumerated() {
+        for (index, device) in spec.linux.devices.enumerated() {
             let path = lexicallyClean(device.path)
             let field = "linux.devices[\(index)]"
             let earlier = known[Array(path.utf8)]
@@ -58,7 +59,7 @@ extension BundleCheck {
                 addError(
                     "\(field).path", "\(path) is the path of linux.devices[\(earlier)] too", "leave one of the two out")
             }
-            if let usual = Plan.defaultDevices.first(where: { $0.path == path }),
+            if let usual = usuals.first(where: { $0.path.hasBytes(of: path) }),
                 (device.major, device.minor) != (usual.major, usual.minor)
             {
                 let message =
@@ -71,32 +72,32 @@ extension BundleCheck {
                 }
             }
             // What is mounted there stays, and ptmx is that of devpts.
-            let isMade =
-                path != "/dev/ptmx" && !spec.mounts.contains { lexicallyClean($0.destination).hasBytes(of: path) }
+            let isMade = path != "/dev/ptmx" && !covered.contains(Array(path.utf8))
             if isMade, device.kind != .fifo, !Preparation.makesNodes(rights: rights) {
                 checkHostDevice(device, path, field)
             }
         }
-        if let places { checkNodes(spec, places) }
+        if let places { checkNodes(spec, covered, places) }
     }
 
     /// Where the nodes go, once everything is mounted.
-    private mutating func checkNodes(_ spec: Spec, _ places: Places) {
+    ///
+    /// - Parameter covered: destinations of mounts.
+    private mutating func checkNodes(_ spec: Spec, _ covered: Set<[UInt8]>, _ places: Places) {
         // Where the bundle brings a /dev of its own nothing is made.
         if spec.mounts.contains(where: { $0.isBind && lexicallyClean($0.destination) == "/dev" }) { return }
-        let target = TargetSearch(places, Identity(rootOf: spec.linux))
+        let target = TargetSearch(places, rootIdentity)
         if case .bad(let obstacle) = target.find("/dev", isDirectory: true) {
             return addError("linux.devices", obstacle.message, obstacle.hint)
         }
-        for device in Plan.defaultDevices { _ = target.find(device) }
+        let usuals = Plan.defaultDevices
+        for device in usuals { _ = target.find(device) }
         // A user namespace gets its devices as mounts, which go onto what is there.
-        let areBound = spec.linux.separates(.user) || !Preparation.makesNodes(rights: rights)
+        let areBound = !knowsNamespaces || spec.linux.separates(.user) || !Preparation.makesNodes(rights: rights)
         for (index, device) in spec.linux.devices.enumerated() {
             let path = lexicallyClean(device.path)
-            let isElsewhere = path == "/dev/ptmx" || Plan.defaultDevices.contains { $0.path == path }
-            if isElsewhere || spec.mounts.contains(where: { lexicallyClean($0.destination).hasBytes(of: path) }) {
-                continue
-            }
+            let isElsewhere = path == "/dev/ptmx" || usuals.contains { $0.path.hasBytes(of: path) }
+            if isElsewhere || covered.contains(Array(path.utf8)) { continue }
             let outcome =
                 areBound && device.kind != .fifo ? target.find(path, isDirectory: false) : target.find(device)
             if case .bad(let obstacle) = outcome {

@@ -7,32 +7,49 @@ struct Identity {
     let uid: UInt32
     /// As the host numbers them; nil for an id that has no number there.
     private let user: UInt32?
-    private let groups: [UInt32?]
+    private let groups: Set<UInt32>
     /// Whether it may read, write and search whatever the mode says (CAP_DAC_OVERRIDE), and whether search at least
     /// (CAP_DAC_READ_SEARCH).
     private let overrides: Bool
     private let searchesAll: Bool
     /// What a user namespace gives power over: files of ids that are mapped in it.
     private let linux: Linux
+    /// Whether nobody knows who that is on the host: nothing is to be said of its rights then.
+    private let isUnknown: Bool
 
     /// The container's process.
     init(_ process: OCI.Process, _ linux: Linux) {
         uid = process.user.uid
         user = Self.onHost(process.user.uid, linux.uidMappings, linux)
-        groups = ([process.user.gid] + process.user.additionalGids).map { Self.onHost($0, linux.gidMappings, linux) }
+        groups = Set(
+            ([process.user.gid] + process.user.additionalGids).compactMap { Self.onHost($0, linux.gidMappings, linux) })
         overrides = process.capabilities?.effective.contains(.dacOverride) == true
         searchesAll = overrides || process.capabilities?.effective.contains(.dacReadSearch) == true
         self.linux = linux
+        // A user namespace that is joined has mappings that the configuration does not tell.
+        isUnknown = linux.namespace(.user)?.path != nil
     }
 
     /// Root of the container, who makes what is missing.
     init(rootOf linux: Linux) {
         uid = 0
         user = Self.onHost(0, linux.uidMappings, linux)
-        groups = [Self.onHost(0, linux.gidMappings, linux)]
+        groups = Set([Self.onHost(0, linux.gidMappings, linux)].compactMap { $0 })
         overrides = true
         searchesAll = true
         self.linux = linux
+        isUnknown = linux.namespace(.user)?.path != nil
+    }
+
+    /// Somebody of whom the configuration does not rightly tell who he is on the host.
+    init(unknown uid: UInt32) {
+        self.uid = uid
+        user = nil
+        groups = []
+        overrides = false
+        searchesAll = false
+        linux = Linux()
+        isUnknown = true
     }
 
     /// Whoever runs apus, on the host.
@@ -43,14 +60,11 @@ struct Identity {
         overrides = ThisProcess.capabilities & 1 << 1 != 0
         searchesAll = overrides || ThisProcess.capabilities & 1 << 2 != 0
         linux = Linux()
+        isUnknown = false
     }
 
     private static func onHost(_ id: UInt32, _ mappings: [IDMapping], _ linux: Linux) -> UInt32? {
-        guard linux.separates(.user) else { return id }
-        for mapping in mappings where id >= mapping.containerID && id - mapping.containerID < mapping.size {
-            return mapping.hostID &+ (id - mapping.containerID)
-        }
-        return nil
+        linux.separates(.user) ? mappings.hostID(of: id) : id
     }
 
     /// Rights, with the bits that they have in a mode.
@@ -62,10 +76,9 @@ struct Identity {
 
     /// Whether it has a right to a file or directory. To execute a file takes an x for somebody, whoever asks.
     func has(_ right: Right, to file: FileStatus) -> Bool {
-        // A user namespace that is joined has mappings that the configuration does not tell.
-        if linux.namespace(.user)?.path != nil { return true }
         let isDirectory = file.kind == .directory
         if right == .execute, !isDirectory, file.permissions & 0o111 == 0 { return false }
+        if isUnknown { return true }
         if overrides || (searchesAll && isDirectory && right != .write), governs(file) { return true }
         let shift: UInt32 = user == file.uid ? 6 : groups.contains(file.gid) ? 3 : 0
         return file.permissions >> shift & right.rawValue != 0

@@ -26,11 +26,11 @@ extension BundleCheck {
         }
     }
 
-    /// A score below the caller's own, and a real-time policy in a group that has no real time.
+    /// A score that the caller may not give, and a real-time policy in a group that has no real time.
     mutating func checkScheduling(_ process: OCI.Process, _ spec: Spec) {
         let mayLower = ThisProcess.capabilities & 1 << 24 != 0  // CAP_SYS_RESOURCE
         if let score = process.oomScoreAdj, !mayLower, let own = try? Files.readText("/proc/self/oom_score_adj"),
-            let own = Int32(own), score < own
+            let own = Int32(own), score < own, !Self.mayScore(score, insteadOf: own)
         {
             addError("process.oomScoreAdj", "\(score) is below the caller's own, \(own)", Rights.scoreHint)
         }
@@ -41,6 +41,15 @@ extension BundleCheck {
         addError(
             "process.scheduler", "the container's cgroup has no real time to give",
             "set linux.resources.cpu.realtimeRuntime")
+    }
+
+    /// Whether this process may have a score below its own. The bound is what it was given last by somebody with
+    /// CAP_SYS_RESOURCE (`oom_score_adj_min`), which the kernel does not show: it is tried, and taken back at once, for a
+    /// score may always be raised.
+    private static func mayScore(_ score: Int32, insteadOf own: Int32) -> Bool {
+        let path = "/proc/self/oom_score_adj"
+        do { try Files.writeExisting(path, "\(score)") } catch { return error.errno != .accessDenied }
+        return (try? Files.writeExisting(path, "\(own)")) != nil
     }
 
     // MARK: Cgroups
@@ -82,7 +91,7 @@ extension BundleCheck {
         }
         checkHugePages(resources)
         checkProcessors(resources)
-        for problem in location.problems(with: resources) where !hasWithin(problem.path) {
+        for problem in location.problems(with: resources) where !isWrong(problem.path) {
             let hint = problem.message.holds("controller is not") ? "leave the limit out, or enable the controller" : ""
             addError(problem.path, problem.message, hint)
         }
@@ -143,6 +152,7 @@ extension BundleCheck {
         // Devices, and with them parameters, may come into a network namespace before its parameters are set.
         let mayCome =
             Self.hasEarlyHooks(spec) || !spec.linux.netDevices.isEmpty || spec.linux.namespace(.network)?.path != nil
+            || !knowsNamespaces
         for sysctl in spec.linux.sysctl {
             let field = "linux.sysctl[\"\(sysctl.key)\"]"
             guard let path = sysctl.path, !Files.exists("/proc/sys/\(path)") else { continue }

@@ -8,37 +8,26 @@ extension BundleCheck {
     /// - Parameter places: nil where there is no root file system that could be looked into.
     mutating func checkMounts(_ spec: Spec, _ places: Places?) {
         let known = KernelFileSystems()
+        let names = RootNames([lexicallyClean(absolute(spec.root.path)), rootfs ?? "/"])
         for (index, mount) in Plan.mounts(of: spec, for: rights.caller).enumerated() {
-            let destination = inside(mount.destination, spec)
+            let destination = names.inside(mount.destination) ?? mount.destination
             switch mount.action {
-            case .bind, .recursiveBind: checkBind(mount, destination, index, spec, places)
-            case .new: checkNew(mount, destination, index, known, spec, places)
+            case .bind, .recursiveBind: checkBind(mount, destination, index, names, places)
+            case .new: checkNew(mount, destination, index, known, places)
             case .remount, .bindRemount: checkRemount(destination, index, places)
             }
         }
     }
 
-    /// A destination that is written as a path of the host below the root file system is one inside.
-    private func inside(_ destination: String, _ spec: Spec) -> String {
-        let clean = lexicallyClean(destination)
-        for root in [lexicallyClean(absolute(spec.root.path)), rootfs ?? "/"]
-        where root != "/" && clean.begins(with: root) {
-            let rest = String(decoding: clean.utf8.dropFirst(root.utf8.count), as: UTF8.self)
-            if rest.isEmpty { return "/" }
-            if rest.isAbsolute { return rest }
-        }
-        return destination
-    }
-
     // MARK: Bind mounts
 
     private mutating func checkBind(
-        _ mount: Mount, _ destination: String, _ index: Int, _ spec: Spec, _ places: Places?
+        _ mount: Mount, _ destination: String, _ index: Int, _ names: RootNames, _ places: Places?
     ) {
         guard let source = mount.source else { return }
         let path = absolute(source)
         // What an entry before has mounted below the root file system is not there yet.
-        let isOfContainer = places != nil && inside(path, spec) != path && index > 0
+        let isOfContainer = places != nil && index > 0 && names.inside(path) != nil
         let status: FileStatus
         do { status = try Files.status(path, follow: !mount.sourceNoFollow) } catch {
             if isOfContainer { return }
@@ -48,9 +37,9 @@ extension BundleCheck {
         // A link is made again as a link, or bound as one.
         if mount.copySymlink, (try? Files.status(path))?.kind == .symbolicLink { return }
         let isDirectory = status.kind == .directory
-        guard let place = findTarget(mount, destination, index, isDirectory: isDirectory, spec, places) else { return }
+        guard let place = findTarget(mount, destination, index, isDirectory: isDirectory, places) else { return }
         // What cannot be looked into now is told of above, or by the kernel.
-        guard let (content, _) = try? places.open(path, noFollow: mount.sourceNoFollow) else { return }
+        guard let content = try? places.content(path, noFollow: mount.sourceNoFollow) else { return }
         places.mount(content, at: place, isDirectory: isDirectory, rights: Self.rights(of: mount))
     }
 
@@ -74,7 +63,7 @@ extension BundleCheck {
     // MARK: New file systems
 
     private mutating func checkNew(
-        _ mount: Mount, _ destination: String, _ index: Int, _ known: KernelFileSystems, _ spec: Spec, _ places: Places?
+        _ mount: Mount, _ destination: String, _ index: Int, _ known: KernelFileSystems, _ places: Places?
     ) {
         guard let type = mount.type else { return }
         if type != "cgroup" {
@@ -84,9 +73,9 @@ extension BundleCheck {
                     "correct the type, or load its kernel module; a bind mount has the option \"bind\"")
             }
             if kind == .device { checkDeviceSource(mount, index) }
-            if type == "overlay" { checkOverlay(mount, index) }
+            if type == "overlay" { checkOverlay(OverlayOptions(mount.data), "mounts[\(index)].options") }
         }
-        guard let places, let place = findTarget(mount, destination, index, isDirectory: true, spec, places) else {
+        guard let places, let place = findTarget(mount, destination, index, isDirectory: true, places) else {
             return
         }
         let content = content(of: mount, type, at: place, index, places)
@@ -108,8 +97,8 @@ extension BundleCheck {
             return places.content(of: place)
         case "tmpfs", "ramfs", "devpts", "mqueue": return .empty
         // Each is the same wherever it is mounted, as far as anybody looks for something in it.
-        case "proc": return (try? places.open("/proc", noFollow: true))?.content ?? .unknown
-        case "sysfs": return (try? places.open("/sys", noFollow: true))?.content ?? .unknown
+        case "proc": return (try? places.content("/proc", noFollow: true)) ?? .unknown
+        case "sysfs": return (try? places.content("/sys", noFollow: true)) ?? .unknown
         default: return .unknown
         }
     }
@@ -129,42 +118,45 @@ extension BundleCheck {
         }
     }
 
-    private mutating func checkOverlay(_ mount: Mount, _ index: Int) {
-        var devices: [(key: String, device: UInt64)] = []
-        for (position, option) in mount.data.enumerated() {
-            for key in ["lowerdir=", "upperdir=", "workdir="] where option.begins(with: key) {
-                for path in Self.layers(of: option, behind: key) where path.isAbsolute {
-                    do {
-                        let status = try Files.status(path, follow: true)
-                        if key != "lowerdir=" { devices.append((key, status.device)) }
-                        if status.kind == .directory { continue }
-                        addError("mounts[\(index)].options[\(position)]", "\(path) is no directory", "name a directory")
-                    } catch {
-                        failure(
-                            "mounts[\(index)].options[\(position)]", error, "make the directory, or correct the path")
-                    }
+    private mutating func checkOverlay(_ options: OverlayOptions, _ field: String) {
+        var seen: Set<[UInt64]> = []
+        // A relative path counts from where apus is called, and is left to the kernel.
+        for layer in options.named where layer.path.isAbsolute {
+            do {
+                let status = try Files.status(layer.path, follow: true)
+                guard status.kind == .directory else {
+                    addError(field, "\(layer.path) is no directory", "name a directory")
+                    continue
                 }
+                if layer.kind == .work || !options.isInEffect(layer) { continue }
+                if !seen.insert([status.device, status.inode]).inserted {
+                    addError(field, "\(layer.path) is a layer already", "leave one of the two out")
+                }
+            } catch {
+                failure(field, error, "make the directory, or correct the path")
             }
         }
-        let field = "mounts[\(index)].options"
-        func has(_ key: String) -> Bool { mount.data.contains { $0.begins(with: key) } }
-        if !has("lowerdir="), !has("lowerdir+="), !has("datadir+=") {
-            addError(field, "an overlay needs lowerdir", "add lowerdir=DIRECTORY")
+        guard options.hasLower else { return addError(field, "an overlay needs lowerdir", "add lowerdir=DIRECTORY") }
+        guard let upper = options.upper else {
+            if options.lower.count == 1, !isWrong(field) {
+                addError(
+                    field, "an overlay without upperdir needs two lower directories",
+                    "add upperdir and workdir, or use a bind mount")
+            }
+            return
         }
-        if has("upperdir="), !has("workdir=") {
-            addError(
+        guard let work = options.work else {
+            return addError(
                 field, "an overlay with upperdir needs workdir",
                 "add workdir=DIRECTORY, an empty directory of the same file system")
         }
-        if devices.count == 2, devices[0].device != devices[1].device {
+        // What is not there has been told of.
+        let devices = [upper, work].compactMap { path in
+            path.isAbsolute ? (try? Files.status(path, follow: true))?.device : nil
+        }
+        if devices.count == 2, devices[0] != devices[1] {
             addError(field, "upperdir and workdir are not in the same file system", "move one of them")
         }
-    }
-
-    private static func layers(of option: String, behind key: String) -> [String] {
-        let value = option.utf8.dropFirst(key.utf8.count)
-        if key != "lowerdir=" { return [String(Substring(value))] }
-        return value.split(separator: UInt8(ascii: ":")).map { String(Substring($0)) }
     }
 
     // MARK: Remounts
@@ -190,11 +182,11 @@ extension BundleCheck {
     /// Where an entry goes, without links; nil if it cannot go there, or only the kernel knows. What is missing on the way
     /// is made.
     private mutating func findTarget(
-        _ mount: Mount, _ destination: String, _ index: Int, isDirectory: Bool, _ spec: Spec, _ places: Places
+        _ mount: Mount, _ destination: String, _ index: Int, isDirectory: Bool, _ places: Places
     ) -> String? {
         let isKernelView = mount.action == .new && (mount.type == "proc" || mount.type == "sysfs")
         let target = TargetSearch(
-            places, Identity(rootOf: spec.linux), followsLast: !mount.destinationNoFollow, hasLinks: !isKernelView,
+            places, rootIdentity, followsLast: !mount.destinationNoFollow, hasLinks: !isKernelView,
             isInProcAllowed: isKernelView || Mount.isReplaceable(mount.destination))
         switch target.find(destination, isDirectory: isDirectory) {
         case .good(let path): return path
@@ -206,47 +198,21 @@ extension BundleCheck {
     }
 }
 
-/// What this kernel can mount (/proc/filesystems, and modules that it would load).
-struct KernelFileSystems {
-    enum Kind {
-        /// Lives on a device.
-        case device
-        case other
-        /// In a module that the kernel loads when it is asked for.
-        case module
-    }
+/// Names that the host has for the container's root.
+struct RootNames {
+    private let names: [String]
 
-    private var kinds: [(name: String, kind: Kind)] = []
-    private var modules: [UInt8] = []
+    /// `names`: clean.
+    init(_ names: [String]) { self.names = names.filter { $0 != "/" } }
 
-    init() {
-        // Without procfs nothing is known, and the kernel decides.
-        guard let text = try? Files.readText("/proc/filesystems") else { return }
-        for line in text.split(separator: "\n") {
-            let words = line.split(whereSeparator: { $0 == "\t" || $0 == " " })
-            if words.count == 2 { kinds.append((String(words[1]), .other)) }
-            if words.count == 1 { kinds.append((String(words[0]), .device)) }
+    /// The path in the container of one of the host that lies in its root; nil of any other.
+    func inside(_ path: String) -> String? {
+        let clean = lexicallyClean(path)
+        for name in names where clean.begins(with: name) {
+            let rest = String(decoding: clean.utf8.dropFirst(name.utf8.count), as: UTF8.self)
+            if rest.isEmpty { return "/" }
+            if rest.isAbsolute { return rest }
         }
-        if let release = try? ThisProcess.kernelRelease() {
-            // A kernel without modules has no list of them.
-            modules = (try? Files.read("/lib/modules/\(release)/modules.dep", limit: 8 << 20)) ?? []
-        }
-    }
-
-    /// nil: unknown. A subtype (`fuse.sshfs`) is that of its type.
-    func kind(of type: String) -> Kind? {
-        if kinds.isEmpty { return .other }
-        let name = String(type.prefix { $0 != "." })
-        if let known = kinds.first(where: { $0.name == type || $0.name == name }) { return known.kind }
-        return hasModule(name) ? .module : nil
-    }
-
-    private func hasModule(_ name: String) -> Bool {
-        let file = "\(name).ko"
-        return modules.split(separator: UInt8(ascii: "\n")).contains { line in
-            let path = line.prefix { $0 != UInt8(ascii: ":") }
-            let base = path.split(separator: UInt8(ascii: "/")).last ?? []
-            return base.starts(with: file.utf8)
-        }
+        return nil
     }
 }

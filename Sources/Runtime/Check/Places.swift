@@ -8,12 +8,21 @@ internal import OCI
 final class Places {
     /// What shows itself below a mount point.
     enum Content {
-        /// A tree of the host; the descriptor of its directory, or of the file that it is.
-        case tree(Int32)
+        case tree(Tree)
         /// A new file system in memory.
         case empty
         /// A file system of which only the kernel knows what is in it.
         case unknown
+    }
+
+    /// A directory of the host with all that is in it, or a file. It is named and not kept open: there may be more of them
+    /// than a process may have descriptors.
+    struct Tree {
+        fileprivate let source: String
+        fileprivate let noFollow: Bool
+        /// Below the source, without links; empty for the source itself.
+        fileprivate let relative: String
+        fileprivate let status: FileStatus
     }
 
     /// Something that is mounted.
@@ -61,7 +70,9 @@ final class Places {
         case failed(Errno, at: Place)
     }
 
-    private var table = DescriptorTable()
+    /// Nearly everything is looked for in there.
+    private let root: Descriptor
+    private let rootPath: String
     private var covers: [[UInt8]: Cover] = [:]
     /// Directories and files that are made on the way, and the mount that they are made in.
     private var made: [[UInt8]: (isDirectory: Bool, serial: Int)] = [:]
@@ -69,21 +80,25 @@ final class Places {
 
     /// - Parameter root: the root file system on the host, or the root directory of a process.
     init(root: String) throws(SystemError) {
-        let number = table.add(try Descriptor.open(root, [.path, .directory]))
-        covers[Array("/".utf8)] = Cover(content: .tree(number), serial: 0, isDirectory: true, rights: [])
+        self.root = try Descriptor.open(root, [.path, .directory])
+        rootPath = root
+        let tree = Tree(source: root, noFollow: false, relative: "", status: try self.root.status())
+        covers[Array("/".utf8)] = Cover(content: .tree(tree), serial: 0, isDirectory: true, rights: [])
     }
 
-    /// Opens a tree of the host for ``mount(_:at:isDirectory:rights:)``, and says whether it is a directory.
-    func open(_ source: String, noFollow: Bool) throws(SystemError) -> (content: Content, kind: FileStatus.Kind) {
+    /// A tree of the host for ``mount(_:at:isDirectory:rights:)``.
+    func content(_ source: String, noFollow: Bool) throws(SystemError) -> Content {
         let descriptor = try Descriptor.open(source, noFollow ? [.path, .noFollow] : [.path])
-        let kind = try descriptor.status().kind
-        return (.tree(table.add(descriptor)), kind)
+        return .tree(Tree(source: source, noFollow: noFollow, relative: "", status: try descriptor.status()))
     }
 
     /// What a directory shows, as the content of a mount: what is copied from it looks like it.
     func content(of place: Place) -> Content {
-        guard let descriptor = open(place) else { return .empty }
-        return .tree(table.add(descriptor))
+        guard let status = place.status, case .tree(let tree) = place.content else { return .empty }
+        return .tree(
+            Tree(
+                source: tree.source, noFollow: tree.noFollow, relative: Self.path(place.relative, in: tree),
+                status: status))
     }
 
     /// The names in a directory; none where it is not one of the host.
@@ -95,11 +110,11 @@ final class Places {
     /// Whether something is mounted at a place itself, or was on the host.
     func isMountPoint(_ place: Place) -> Bool {
         if place.relative.isEmpty { return place.status != nil || place.kind == .directory }
-        guard case .tree(let number) = place.content, let descriptor = open(place),
+        guard case .tree(let tree) = place.content, let descriptor = open(place), let above = try? open("", in: tree),
             let own = try? Files.mountID("/proc/self/fd/\(descriptor.number)"),
-            let above = try? Files.mountID("/proc/self/fd/\(number)")
+            let other = try? Files.mountID("/proc/self/fd/\(above.number)")
         else { return true }
-        return own != above
+        return own != other
     }
 
     // MARK: What changes
@@ -178,10 +193,10 @@ final class Places {
         switch directory.content {
         case .empty: return .missing(below: directory, [name])
         case .unknown: return .unknown
-        case .tree(let number):
+        case .tree(let tree):
             let relative = directory.relative.isEmpty ? name : "\(directory.relative)/\(name)"
             do {
-                let status = try Self.open(relative, below: number, [.path, .noFollow]).status()
+                let status = try open(relative, in: tree).status()
                 return .found(
                     Place(
                         path: path, kind: status.kind, status: status, serial: directory.serial,
@@ -195,16 +210,15 @@ final class Places {
 
     /// What a mount shows at its own place.
     private func root(of cover: Cover, at path: String) -> Outcome {
-        guard case .tree(let number) = cover.content else {
+        guard case .tree(let tree) = cover.content else {
             return .found(
                 Place(
                     path: path, kind: cover.isDirectory ? .directory : .regular, status: nil, serial: cover.serial,
                     content: cover.content, relative: "", rights: cover.rights))
         }
-        guard let status = try? Files.status(of: number) else { return .unknown }
         return .found(
             Place(
-                path: path, kind: status.kind, status: status, serial: cover.serial, content: cover.content,
+                path: path, kind: tree.status.kind, status: tree.status, serial: cover.serial, content: cover.content,
                 relative: "", rights: cover.rights))
     }
 
@@ -221,16 +235,14 @@ final class Places {
     }
 
     private func target(of link: Place) -> String? {
-        guard case .tree(let number) = link.content else { return nil }
-        guard let descriptor = try? Self.open(link.relative, below: number, [.path, .noFollow]) else { return nil }
+        guard let descriptor = open(link) else { return nil }
         return try? Files.readLink("", at: .directory(descriptor.number))
     }
 
-    /// The first bytes of a regular file; nothing else is opened, and nil where it is none of the host.
-    func head(of place: Place, atMost size: Int) -> [UInt8]? {
+    /// A regular file for reading; nothing else is opened, and nil where it is none of the host, or may not be read.
+    func reader(of place: Place) -> Descriptor? {
         guard let descriptor = open(place), (try? descriptor.status())?.kind == .regular else { return nil }
-        // Where it may not be read there is nothing to say about it.
-        return try? Descriptor.open("/proc/self/fd/\(descriptor.number)", [.readOnly, .nonBlocking]).read(atMost: size)
+        return try? Descriptor.open("/proc/self/fd/\(descriptor.number)", [.readOnly, .nonBlocking])
     }
 
     /// Whether the caller may write in a directory, or execute a file: where that depends on the file system and not on
@@ -245,15 +257,27 @@ final class Places {
     enum Right { case write, execute }
 
     private func open(_ place: Place) -> Descriptor? {
-        guard place.status != nil, case .tree(let number) = place.content else { return nil }
-        if place.relative.isEmpty { return try? Descriptor.open("/proc/self/fd/\(number)", [.path]) }
-        return try? Self.open(place.relative, below: number, [.path, .noFollow])
+        guard place.status != nil, case .tree(let tree) = place.content else { return nil }
+        return try? open(place.relative, in: tree)
     }
 
-    private static func open(
-        _ relative: String, below number: Int32, _ flags: OpenFlags
-    ) throws(SystemError) -> Descriptor {
-        try Descriptor.open(relative, flags, at: .directory(number), resolve: [.inRoot, .noMagicLinks])
+    /// - Parameter relative: without links.
+    private func open(_ relative: String, in tree: Tree) throws(SystemError) -> Descriptor {
+        let path = Self.path(relative, in: tree)
+        if tree.source.hasBytes(of: rootPath) { return try Self.open(path, below: root) }
+        let base = try Descriptor.open(tree.source, tree.noFollow ? [.path, .noFollow] : [.path])
+        return path.isEmpty ? base : try Self.open(path, below: base)
+    }
+
+    private static func open(_ path: String, below base: borrowing Descriptor) throws(SystemError) -> Descriptor {
+        if path.isEmpty { return try base.duplicate() }
+        return try Descriptor.open(
+            path, [.path, .noFollow], at: .directory(base.number), resolve: [.inRoot, .noMagicLinks])
+    }
+
+    private static func path(_ relative: String, in tree: Tree) -> String {
+        if tree.relative.isEmpty || relative.isEmpty { return tree.relative + relative }
+        return "\(tree.relative)/\(relative)"
     }
 
     static func join(_ directory: String, _ name: String) -> String {

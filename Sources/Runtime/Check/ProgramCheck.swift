@@ -7,7 +7,7 @@ extension BundleCheck {
     mutating func checkProgram(_ process: OCI.Process, _ spec: Spec, _ places: Places) {
         checkDirectory(process, spec, places)
         let field = "process.args[0]"
-        let outcome = ProgramSearch(places, Identity(process, spec.linux)).find(process)
+        let outcome = ProgramSearch(places, processIdentity, directory: process.cwd).find(process)
         switch outcome {
         case .runs: break
         case .unknown:
@@ -33,8 +33,8 @@ extension BundleCheck {
     /// The directory is made where it is missing, and entered, by the container's root first, and then by the process itself.
     private mutating func checkDirectory(_ process: OCI.Process, _ spec: Spec, _ places: Places) {
         let field = "process.cwd"
-        let root = Identity(rootOf: spec.linux)
-        let identity = Identity(process, spec.linux)
+        let root = rootIdentity
+        let identity = processIdentity
         func mayEnter(_ place: Places.Place) -> Bool {
             place.status.map { root.has(.execute, to: $0) || identity.has(.execute, to: $0) } ?? true
         }
@@ -73,11 +73,16 @@ struct ProgramSearch {
     private let identity: Identity
     /// Where it looks, in words.
     private let ground: String
+    /// Where it runs: a relative interpreter is looked for there.
+    private let directory: String
 
-    init(_ places: Places, _ identity: Identity, ground: String = "in the root file system") {
+    init(
+        _ places: Places, _ identity: Identity, ground: String = "in the root file system", directory: String = "/"
+    ) {
         self.places = places
         self.identity = identity
         self.ground = ground
+        self.directory = directory
     }
 
     struct Failure {
@@ -98,7 +103,7 @@ struct ProgramSearch {
         guard let name = process.args.first else { return .unknown }
         var denied: Failure?
         for candidate in Plan.programCandidates(of: process) {
-            let path = candidate.isAbsolute ? candidate : "\(process.cwd)/\(candidate)"
+            let path = candidate.absolute(in: process.cwd)
             switch look(path) {
             case .found(let place):
                 guard let reason = refusal(place) else { return judge(place, path, depth: 0) }
@@ -189,22 +194,32 @@ struct ProgramSearch {
 
     // MARK: What is in the file
 
-    /// The kernel follows so many interpreters of interpreters (BINPRM_MAX_RECURSION).
-    private static var mostInterpreters: Int { 4 }
+    /// The kernel goes from a script to its interpreter so many times (exec_binprm() of fs/exec.c, Linux 5.8 and later).
+    private static var mostInterpreters: Int { 5 }
 
     /// An interpreter or a dynamic loader that is missing makes exec say "no such file" of a program that is there.
+    ///
+    /// - Parameter depth: of how many scripts it is the interpreter, one through the other.
     private func judge(_ place: Places.Place, _ path: String, depth: Int) -> Outcome {
+        if depth > Self.mostInterpreters {
+            return .fails(
+                Failure(
+                    message: "\(path) is reached through \(depth) scripts, each the interpreter of the one before, "
+                        + "and the kernel follows \(Self.mostInterpreters): too many levels of symbolic links",
+                    hint: "name a program as the interpreter"))
+        }
         // A file that its user alone may read is none of the check's business.
-        guard let head = places.head(of: place, atMost: 4096) else { return .unknown }
-        guard let format = ProgramFormat(head) else {
+        guard let file = places.reader(of: place), let head = try? file.read(atMost: 256, from: 0) else {
+            return .unknown
+        }
+        guard let format = ProgramFormat(head, of: file) else {
             return Self.foreign("\(path) is neither an ELF program nor a script with #!", "exec will refuse it")
         }
         if let machine = format.foreignMachine {
-            return Self.foreign(
-                "\(path) is for another processor (ELF machine \(machine))", "use an image for this machine")
+            return Self.foreign("\(path) is for another processor, \(machine)", "use an image for this machine")
         }
-        guard let needed = format.interpreter, depth < Self.mostInterpreters else { return .runs }
-        switch look(needed.isAbsolute ? needed : "/\(needed)") {
+        guard let needed = format.interpreter else { return .runs }
+        switch look(needed.isAbsolute ? needed : "\(directory)/\(needed)") {
         case .found(let interpreter):
             if let reason = refusal(interpreter), format.isScript {
                 return .fails(

@@ -157,6 +157,7 @@ private enum Tryout {
             }
             switch request {
             case .meeting(.ready, _): return .good
+            case .meeting(.cgroups, _): try givePlaceholders(child, plan)
             case .meeting(let meeting, let numbers):
                 for number in numbers { _ = Descriptor(owning: number) }
                 try keep(meeting, child, plan, spec, rights)
@@ -166,6 +167,22 @@ private enum Tryout {
             case .ended:
                 let position = Int(child.currentReport().step)
                 return .failed(child.failure(child.kill()), position: position)
+            }
+        }
+    }
+
+    /// Answers with as many descriptors as the container's process gets for its cgroups. What is written to
+    /// them goes nowhere.
+    private static func givePlaceholders(_ child: borrowing Child, _ plan: Plan) throws(RuntimeError) {
+        var table = DescriptorTable()
+        var numbers: [Int32] = []
+        for step in plan.steps {
+            guard case .meet(.cgroups, _, _, let count) = step.operation else { continue }
+            do {
+                for _ in 0..<count { numbers.append(table.add(try Descriptor.open("/dev/null", [.writeOnly]))) }
+                try child.reply(descriptors: numbers)
+            } catch {
+                if !error.isEndOfPeer { throw .system(error, field: step.origin.text) }
             }
         }
     }

@@ -5,33 +5,10 @@ internal import Planner
 internal import Seccomp
 
 extension BundleCheck {
-    mutating func checkCapabilities(_ process: OCI.Process) {
-        guard let capabilities = process.capabilities else { return }
-        let last = Host.lastCapability
-        let bounding = Self.boundingSet
-        for (name, set) in [
-            ("bounding", capabilities.bounding), ("effective", capabilities.effective),
-            ("inheritable", capabilities.inheritable), ("permitted", capabilities.permitted),
-            ("ambient", capabilities.ambient),
-        ] {
-            for capability in set.members {
-                let field = "process.capabilities.\(name)"
-                if capability.rawValue > last {
-                    addWarning(field, "this kernel does not know \(capability.name)", "leave it out")
-                } else if isRoot, let bounding, bounding & 1 << UInt64(capability.rawValue) == 0 {
-                    addWarning(
-                        field, "apus itself may not have \(capability.name), so the container cannot get it",
-                        "run apus with that capability in its bounding set")
-                }
-            }
+    mutating func checkCapabilities(_ process: OCI.Process, _ linux: Linux) {
+        for problem in UngrantedCapabilities.warnings(process.capabilities, linux, last: Host.lastCapability) {
+            addWarning(problem.path, problem.message, Remedy.text(for: problem))
         }
-    }
-
-    /// The capabilities that this process could ever have: `CapBnd` of /proc/self/status.
-    private static var boundingSet: UInt64? {
-        guard let status = try? Files.readText("/proc/self/status") else { return nil }
-        let line = status.split(separator: "\n").first { $0.hasPrefix("CapBnd:") }
-        return line?.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }
     }
 
     mutating func checkSecurity(_ process: OCI.Process) {
