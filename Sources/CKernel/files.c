@@ -69,6 +69,22 @@ int ck_stat(int dir, const char *path, int flags, struct ck_status *result) {
     return 0;
 }
 
+int ck_known_status(const char *path, struct ck_status *result) {
+    struct statx st;
+    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st) < 0) return -errno;
+    *result = (struct ck_status){
+        .device = makedev(st.stx_dev_major, st.stx_dev_minor),
+        .inode = st.stx_ino,
+        .special_device = makedev(st.stx_rdev_major, st.stx_rdev_minor),
+        .size = (int64_t)st.stx_size,
+        .mode = st.stx_mode,
+        .uid = st.stx_uid,
+        .gid = st.stx_gid,
+        .links = st.stx_nlink,
+    };
+    return 0;
+}
+
 int64_t ck_filesystem_type(int fd) {
     struct statfs st;
     return fstatfs(fd, &st) < 0 ? -errno : (int64_t)(uint32_t)st.f_type;

@@ -52,6 +52,26 @@ static int configure_tmpfs(int context, unsigned inodes, const char **call) {
     return mount < 0 ? FAILED("fsmount") : mount;
 }
 
+static int configure_union(int context, int upper, int lower, const char **call) {
+    // The descriptors stand for the paths, in which a colon would have a meaning.
+    char directories[64];
+    snprintf(directories, sizeof directories, "/proc/self/fd/%d:/proc/self/fd/%d", upper, lower);
+    if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "lowerdir", directories, 0) < 0
+        || syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return FAILED("fsconfig");
+    unsigned attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    int mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
+    return mount < 0 ? FAILED("fsmount") : mount;
+}
+
+int ck_union(int upper, int lower, const char **call) {
+    int context = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+    if (context < 0) return FAILED("fsopen");
+    int mount = configure_union(context, upper, lower, call);
+    close(context);
+    return mount;
+}
+
 int ck_temporary_file_system(unsigned inodes, const char **call) {
     int context = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
     if (context < 0) return FAILED("fsopen");

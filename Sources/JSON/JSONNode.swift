@@ -57,7 +57,7 @@ public enum JSONKind: Sendable {
     public func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(JSONMismatch) -> Value {
         let (value, negative) = try readInteger()
         guard let value = negative == 0 ? Value(exactly: value) : Value(exactly: negative) else {
-            throw .outOfRange(lower: "\(Value.min)", upper: "\(Value.max)")
+            throw .outOfRange(lower: Value.min.description, upper: Value.max.description)
         }
         return value
     }
@@ -126,7 +126,8 @@ public enum JSONKind: Sendable {
             var members: [JSONMember] = []
             unsafe forEachEntry(of: object) { name, value in
                 let node = unsafe value.map { unsafe JSONNode(document: document, object: $0) }
-                members.append(JSONMember(name: name, value: node))
+                unsafe members.append(JSONMember(name: String(cString: name), value: node))
+                return true
             }
             return members
         }
@@ -137,27 +138,36 @@ public enum JSONKind: Sendable {
     /// Where in the document this value is, such as `linux.namespaces[2].type`; empty for the root.
     ///
     /// Searches the document, so it is for messages only.
-    public var path: String {
-        guard let root = document.root else { return "" }
-        return unsafe read { object in
-            var path = ""
-            _ = unsafe Self.search(for: object, in: root.object, &path)
-            return path
-        }
-    }
+    public var path: String { String(decoding: pathBytes, as: UTF8.self) }
 
     /// The path of a member of this object, whether it exists or not.
     public func path(of name: String) -> String {
-        var path = path
-        appendMember(name, to: &path)
-        return path
+        var path = pathBytes
+        PathBytes.append(name: name.utf8, to: &path)
+        return String(decoding: path, as: UTF8.self)
     }
 
     /// The path of an element of this array.
     public func path(of index: Int) -> String {
-        var path = path
-        appendIndex(index, to: &path)
-        return path
+        var path = pathBytes
+        PathBytes.append(index: index, to: &path)
+        return String(decoding: path, as: UTF8.self)
+    }
+
+    private var pathBytes: [UInt8] {
+        guard let root = document.root else { return [] }
+        return unsafe read { object in
+            var steps: [PathStep] = []
+            _ = unsafe Self.search(for: object, in: root.object, &steps)
+            var path: [UInt8] = []
+            for step in steps.reversed() {
+                switch step {
+                case .member(let name): PathBytes.append(name: name.utf8, to: &path)
+                case .element(let index): PathBytes.append(index: index, to: &path)
+                }
+            }
+            return path
+        }
     }
 
     /// The value as JSON, for messages: numbers as they are written, strings cut after 80 bytes, `[...]` and `{...}`.
@@ -174,22 +184,29 @@ public enum JSONKind: Sendable {
         }
     }
 
-    /// Depth-first search for an object by identity: every value has its own address.
-    private static func search(for wanted: OpaquePointer, in tree: OpaquePointer, _ path: inout String) -> Bool {
+    /// What leads from a value to one in it.
+    private enum PathStep {
+        case member(String)
+        case element(Int)
+    }
+
+    /// Depth-first search for an object by identity: every value has its own address. Texts are made only of what leads to
+    /// it, the last step first.
+    private static func search(for wanted: OpaquePointer, in tree: OpaquePointer, _ steps: inout [PathStep]) -> Bool {
         guard unsafe tree != wanted else { return true }
-        let before = path
-        var isFound = false
         for index in unsafe 0..<(json_object_get_type(tree) == json_type_array ? json_object_array_length(tree) : 0) {
-            guard !isFound, let element = unsafe json_object_array_get_idx(tree, index) else { continue }
-            appendIndex(Int(index), to: &path)
-            isFound = unsafe search(for: wanted, in: element, &path)
-            if !isFound { path = before }
+            guard let element = unsafe json_object_array_get_idx(tree, index) else { continue }
+            if unsafe search(for: wanted, in: element, &steps) {
+                steps.append(.element(Int(index)))
+                return true
+            }
         }
+        var isFound = false
         unsafe forEachEntry(of: tree) { name, value in
-            guard !isFound, let value = unsafe value else { return }
-            appendMember(name, to: &path)
-            isFound = unsafe search(for: wanted, in: value, &path)
-            if !isFound { path = before }
+            guard let value = unsafe value, unsafe search(for: wanted, in: value, &steps) else { return true }
+            unsafe steps.append(.member(String(cString: name)))
+            isFound = true
+            return false
         }
         return isFound
     }
@@ -202,16 +219,17 @@ public struct JSONMember {
     public let value: JSONNode?
 }
 
-/// Calls back for each member of an object in the document's order; for anything else never.
-private func forEachEntry(of object: OpaquePointer, _ body: (String, OpaquePointer?) -> Void) {
+/// Calls back for each member of an object in the document's order, until it is told false; for anything else never. The
+/// name lives as long as the object.
+private func forEachEntry(of object: OpaquePointer, _ body: (UnsafePointer<CChar>, OpaquePointer?) -> Bool) {
     guard unsafe json_object_get_type(object) == json_type_object, let table = unsafe json_object_get_object(object)
     else { return }
     // The list of a table that nobody changes; keys are C strings, values are objects or null pointers.
     var entry = unsafe table.pointee.head
     while let current = unsafe entry {
         if let key = unsafe current.pointee.k {
-            let name = unsafe String(cString: key.assumingMemoryBound(to: CChar.self))
-            unsafe body(name, current.pointee.v.map { OpaquePointer($0) })
+            let value = unsafe current.pointee.v.map { OpaquePointer($0) }
+            guard unsafe body(key.assumingMemoryBound(to: CChar.self), value) else { return }
         }
         unsafe entry = current.pointee.next
     }

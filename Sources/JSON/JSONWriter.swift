@@ -36,7 +36,7 @@ public struct JSONWriter: Sendable {
 
     public mutating func string(_ value: String) {
         beginValue()
-        Self.appendQuoted(value, to: &bytes)
+        Self.appendQuoted(value.utf8, to: &bytes)
     }
 
     public mutating func integer(_ value: some FixedWidthInteger) {
@@ -78,7 +78,7 @@ public struct JSONWriter: Sendable {
     /// The name of a member; exactly one value has to follow.
     public mutating func name(_ name: String) {
         beginValue()
-        Self.appendQuoted(name, to: &bytes)
+        Self.appendQuoted(name.utf8, to: &bytes)
         bytes.append(UInt8(ascii: ":"))
         if layout != .compact { bytes.append(UInt8(ascii: " ")) }
         followsName = true
@@ -129,11 +129,23 @@ public struct JSONWriter: Sendable {
     }
 
     private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
+        begin(open)
+        body(&self)
+        end(close)
+    }
+
+    // Functions of their own: `nest` is copied to wherever an object is written.
+
+    @inline(never)
+    private mutating func begin(_ open: UInt8) {
         beginValue()
         bytes.append(open)
         depth += 1
         needsComma = false
-        body(&self)
+    }
+
+    @inline(never)
+    private mutating func end(_ close: UInt8) {
         depth -= 1
         if needsComma { newLine() }
         bytes.append(close)
@@ -157,7 +169,7 @@ public struct JSONWriter: Sendable {
     /// A text as a JSON string, quotes included.
     public static func quoted(_ text: String) -> String {
         var bytes: [UInt8] = []
-        appendQuoted(text, to: &bytes)
+        appendQuoted(text.utf8, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -173,33 +185,49 @@ public struct JSONWriter: Sendable {
         return quoted(cut + "...")
     }
 
-    /// RFC 8259, section 7: `"`, `\` and what is below U+0020 is escaped; DEL too, for the terminals.
-    private static func appendQuoted(_ text: String, to bytes: inout [UInt8]) {
+    /// RFC 8259, section 7: `"`, `\` and what is below U+0020 is escaped; for the terminals DEL and U+0080 to U+009F too.
+    ///
+    /// - Parameters:
+    ///   - text: UTF-8.
+    ///   - isEscaped: whether the text is what stands between the quotes of a document: its escapes stay.
+    ///   - bytes: what it is appended to.
+    static func appendQuoted(_ text: some Collection<UInt8>, isEscaped: Bool = false, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         // Most texts are taken over as they are, and as a whole.
-        let plain = text.utf8.allSatisfy { byte in
+        let plain = text.allSatisfy { byte in
             byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != 0x7F
+                && byte != leadOfControls
         }
-        if plain { bytes.append(contentsOf: text.utf8) } else { appendEscaped(text, to: &bytes) }
+        if plain { bytes.append(contentsOf: text) } else { appendEscaped(text, isEscaped, to: &bytes) }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private static func appendEscaped(_ text: String, to bytes: inout [UInt8]) {
-        for byte in text.utf8 {
+    /// The first byte of U+0080 to U+00BF, of which the second byte says whether it is a control character.
+    private static var leadOfControls: UInt8 { 0xC2 }
+
+    private static func appendEscaped(_ text: some Collection<UInt8>, _ isEscaped: Bool, to bytes: inout [UInt8]) {
+        for byte in text {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
+                if !isEscaped { bytes.append(UInt8(ascii: "\\")) }
                 bytes.append(byte)
+            case 0x80..<0xA0 where bytes.last == leadOfControls:
+                bytes.removeLast()
+                appendEscape(byte, to: &bytes)
             case 0x0A: bytes += "\\n".utf8
             case 0x0D: bytes += "\\r".utf8
             case 0x09: bytes += "\\t".utf8
-            case 0..<0x20, 0x7F:
-                bytes += "\\u00".utf8
-                bytes.append(hexDigit(byte >> 4))
-                bytes.append(hexDigit(byte & 15))
+            case 0..<0x20, 0x7F: appendEscape(byte, to: &bytes)
             default: bytes.append(byte)
             }
         }
+    }
+
+    /// `\u001f`, of a code point up to U+00FF.
+    private static func appendEscape(_ value: UInt8, to bytes: inout [UInt8]) {
+        bytes += "\\u00".utf8
+        bytes.append(hexDigit(value >> 4))
+        bytes.append(hexDigit(value & 15))
     }
 
     private static func hexDigit(_ value: UInt8) -> UInt8 {

@@ -267,14 +267,36 @@ struct SyntaxMistake {
 
         var omission: SyntaxMistake? {
             guard let byte, let before, !open.isEmpty else { return nil }
-            if reason == .missingComma, byte != UInt8(ascii: "}"), byte != UInt8(ascii: "]") {
-                return SyntaxMistake(before + 1, "a comma is missing here")
+            if lacksComma, byte != UInt8(ascii: "}"), byte != UInt8(ascii: "]") {
+                return wrong(instead: ",") ?? SyntaxMistake(before + 1, "a comma is missing here")
             }
             if reason == .missingKey { return SyntaxMistake(offset, "a name in quotes belongs here") }
             if reason == .missingColon {
-                return SyntaxMistake(before + 1, "a colon is missing between the name and its value")
+                return wrong(instead: ":")
+                    ?? SyntaxMistake(before + 1, "a colon is missing between the name and its value")
             }
             return nil
+        }
+
+        /// Whether a value is followed by something else than a comma or an end. Behind a number the parser calls that a bad
+        /// number.
+        private var lacksComma: Bool {
+            if reason == .missingComma { return true }
+            return reason == .badNumber && token?.upperBound == offset
+        }
+
+        /// The character at the place, if it begins no value: it was written instead of a comma or a colon.
+        private func wrong(instead wanted: Character) -> SyntaxMistake? {
+            guard let byte else { return nil }
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "-"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                return nil
+            default: if Self.isLetter(byte) { return nil }
+            }
+            let length = 1 + bytes[(offset + 1)...].prefix(3).prefix { $0 & 0xC0 == 0x80 }.count
+            let found = String(decoding: bytes[offset..<(offset + length)], as: UTF8.self)
+            return SyntaxMistake(offset, "\(JSONWriter.quoted(found)), where \"\(wanted)\" belongs")
         }
     }
 }

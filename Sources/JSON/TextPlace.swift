@@ -23,11 +23,13 @@ public enum TextPlaces {
         let chains = paths.map { ancestry(of: Array($0.utf8)) }
         var places: [[UInt8]: TextPlace?] = [:]
         for path in chains.joined() { places[path] = .some(nil) }
+        let longest = paths.reduce(0) { max($0, $1.utf8.count) }
         var counter = LineCounter(bytes)
         var walk = TextWalk(bytes)
         while let value = walk.next() {
             // Of two members of one name the last one counts, here as in the parser.
-            if !value.isRepeated, places[walk.path] != nil { places[walk.path] = counter.place(of: value.offset) }
+            guard walk.path.count <= longest, places[walk.path] != nil else { continue }
+            places[walk.path] = counter.place(of: value.offset)
         }
         return chains.map { chain in chain.lazy.compactMap { places[$0] ?? nil }.first }
     }
@@ -116,7 +118,7 @@ private struct TextWalk {
     }
 
     mutating func next() -> Value? {
-        if isInNewArray { path += "[0]".utf8 }
+        if isInNewArray { PathBytes.append(index: 0, to: &path) }
         isInNewArray = false
         while position < bytes.count {
             let start = position
@@ -164,16 +166,14 @@ private struct TextWalk {
         expectsName = level.isObject
         if level.isObject { return }
         levels[levels.count - 1].index += 1
-        path += "[\(level.index + 1)]".utf8
+        PathBytes.append(index: level.index + 1, to: &path)
     }
 
     private mutating func take(name: ArraySlice<UInt8>) {
         expectsName = false
         if levels.isEmpty { return }
         if collectsNames { isRepeated = !levels[levels.count - 1].names.insert(Array(name)).inserted }
-        var text = String(decoding: path, as: UTF8.self)
-        appendMember(String(decoding: name, as: UTF8.self), to: &text)
-        path = Array(text.utf8)
+        PathBytes.append(name: name, isEscaped: true, to: &path)
     }
 
     /// What is between the quotes; moves from behind the opening one behind the closing one.

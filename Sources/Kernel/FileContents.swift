@@ -11,10 +11,17 @@ extension Files {
     }
 
     /// The same of a file that may be anything: one that is no regular file is an error (EINVAL), and is not waited for.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - base: what the path is relative to.
+    ///   - limit: bytes at most; a longer file is an error (EFBIG).
+    ///   - follow: whether the last component may be a symbolic link; otherwise that is an error (ELOOP).
     public static func readRegular(
-        _ path: String, at base: Base = .workingDirectory, limit: Int = 16 << 20
+        _ path: String, at base: Base = .workingDirectory, limit: Int = 16 << 20, follow: Bool = false
     ) throws(SystemError) -> [UInt8] {
-        let flags: OpenFlags = [.readOnly, .noFollow, .nonBlocking, .noControllingTerminal]
+        var flags: OpenFlags = [.readOnly, .nonBlocking, .noControllingTerminal]
+        if !follow { flags.insert(.noFollow) }
         let file = try Descriptor.open(path, flags, at: base)
         do throws(SystemError) {
             guard try file.status().kind == .regular else { throw SystemError("open", path, .invalidArgument) }

@@ -15,6 +15,14 @@ public enum Files {
         return FileStatus(result)
     }
 
+    /// What the kernel knows of what a path leads to, by links of /proc as well: no server, such as that of FUSE, is asked
+    /// (statx(2), `AT_STATX_DONT_SYNC`). Sizes and times may be old; what it is, and which, is not.
+    public static func knownStatus(_ path: String) throws(SystemError) -> FileStatus {
+        var result = ck_status()
+        _ = try check(unsafe ck_known_status(path, &result), "statx", path)
+        return FileStatus(result)
+    }
+
     /// Whether something is at `path` (links are not followed).
     public static func exists(_ path: String, at base: Base = .workingDirectory) -> Bool {
         var result = ck_status()
@@ -25,11 +33,31 @@ public enum Files {
         try check(unsafe ck_filesystem_type_at(path), "statfs", path)
     }
 
-    /// The id, as /proc/self/mountinfo has it, of the mount that a path leads to (statx(2), `STATX_MNT_ID`).
+    /// The id, as /proc/self/mountinfo has it, of the mount that a path leads to (statx(2), `STATX_MNT_ID`); 0 where it is
+    /// not told, as by user-mode QEMU.
     public static func mountID(_ path: String) throws(SystemError) -> UInt64 {
         var result: UInt64 = 0
         _ = try check(unsafe ck_mount_id(path, &result), "statx", path)
         return result
+    }
+
+    /// Makes a directory with its parents, as `mkdir -p` does; what is there stays as it is.
+    ///
+    /// - Parameters:
+    ///   - path: what is made.
+    ///   - mode: its permissions.
+    ///   - parents: the permissions of parents that are made.
+    public static func makeDirectories(_ path: String, mode: UInt32, parents: UInt32) throws(SystemError) {
+        for (index, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
+            try makeIfMissing(String(decoding: path.utf8.prefix(index), as: UTF8.self), mode: parents)
+        }
+        try makeIfMissing(path, mode: mode)
+    }
+
+    private static func makeIfMissing(_ path: String, mode: UInt32) throws(SystemError) {
+        // A parent that others own, or that cannot be written to, is not asked to be made.
+        if exists(path) { return }
+        do { try makeDirectory(path, mode: mode) } catch { if error.errno != .exists { throw error } }
     }
 
     public static func makeDirectory(

@@ -33,6 +33,19 @@ public enum Tree {
             owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "fsmount", "tmpfs"))
     }
 
+    /// A detached mount, read-only, of what two directories hold together (overlayfs): the permissions to enter it are those of
+    /// the first one, whoever may enter the second.
+    ///
+    /// - Parameters:
+    ///   - upper: a borrowed descriptor of the directory that is looked into first.
+    ///   - lower: a borrowed descriptor of the other one.
+    public static func union(of upper: Int32, and lower: Int32) throws(SystemError) -> Descriptor {
+        var call: UnsafePointer<CChar>?
+        let result = unsafe ck_union(upper, lower, &call)
+        return Descriptor(
+            owning: try check(result, unsafe call.map { unsafe String(cString: $0) } ?? "fsmount", "overlay"))
+    }
+
     /// The id of the mount that `path` leads to, unique where the kernel has unique ones (Linux 6.8).
     ///
     /// - Parameters:

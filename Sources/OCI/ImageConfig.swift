@@ -11,7 +11,8 @@ public struct ImageConfig: Sendable, Equatable {
     public var workingDirectory: String
     /// `nil`: the image names nobody.
     public var user: User?
-    /// Absolute paths whose content is not to be written to the root file system.
+    /// Absolute paths whose content is not to be written to the root file system: without `..`, none twice, none of a place
+    /// that is the kernel's in every container.
     public var volumes: [String]
     /// The labels, and what conversion.md makes an annotation of; sorted by key.
     public var annotations: [Annotation]

@@ -66,6 +66,16 @@ public struct IDMapping: Sendable, Equatable {
     }
 }
 
+extension [IDMapping] {
+    /// The host's number of an id of the container; nil: it has none.
+    public func hostID(of id: UInt32) -> UInt32? {
+        for mapping in self where id >= mapping.containerID && id - mapping.containerID < mapping.size {
+            return mapping.hostID &+ (id - mapping.containerID)
+        }
+        return nil
+    }
+}
+
 /// Offsets of the two clocks that a time namespace shifts (time_namespaces(7)).
 public struct TimeOffsets: Sendable, Equatable {
     public var boottime: TimeOffset?

@@ -10,6 +10,9 @@ extension StringProtocol {
 }
 
 extension String {
+    /// A path as it is, or if it is relative, below a directory.
+    public func absolute(in directory: String) -> String { isAbsolute ? self : "\(directory)/\(self)" }
+
     /// Whether the bytes of a text begin with those of another one.
     public func begins(with prefix: String) -> Bool {
         let bytes = utf8.span

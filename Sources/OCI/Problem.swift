@@ -65,3 +65,22 @@ public struct SpecError: Error, Sendable, Equatable, CustomStringConvertible {
         return text
     }
 }
+
+/// A place in a document, as text: `linux.resources.unified["memory.max"]`.
+public enum DocumentPlace {
+    /// The places that one lies in, from the outermost, and itself: `a`, `a.b[3]` and `a.b[3].c` of `a.b[3].c`. What
+    /// stands in quotes is one name.
+    public static func lineage(of place: String) -> [String] {
+        var all: [String] = []
+        var isQuoted = false
+        let bytes = place.utf8
+        for index in bytes.indices where all.count < deepest {
+            if bytes[index] == UInt8(ascii: "\"") { isQuoted.toggle() }
+            if bytes[index] == UInt8(ascii: "."), !isQuoted { all.append(String(Substring(bytes[..<index]))) }
+        }
+        return all + [place]
+    }
+
+    /// No property of the specification lies as deep: how long the answer is does not depend on the document.
+    private static var deepest: Int { 16 }
+}

@@ -56,6 +56,15 @@ public struct ErrorDetails: Sendable, Equatable {
     public init() {}
 }
 
+/// Makes a failed call an error of the runtime.
+///
+/// - Parameter field: what it was for.
+func attempt<Result: ~Copyable>(
+    _ field: String, _ body: () throws(SystemError) -> Result
+) throws(RuntimeError) -> Result {
+    do { return try body() } catch { throw .system(error, field: field) }
+}
+
 extension RuntimeError: CustomStringConvertible {
     /// One self-sufficient line, unless a configuration has several problems.
     public var description: String {

@@ -1,6 +1,7 @@
 import CSeccomp
 import Kernel
 import OCI
+import Spelling
 
 /// An architecture as libseccomp numbers it.
 struct Architecture: Equatable {
@@ -24,7 +25,7 @@ struct Architecture: Equatable {
 
     /// SCMP_ARCH_X86_64 is x86_64 to seccomp_arch_resolve_name(3); 0: unknown.
     private static func token(of architecture: SeccompArchitecture) -> UInt32 {
-        let name = architecture.rawValue.dropFirst("SCMP_ARCH_".utf8.count).lowercased()
+        let name = architecture.rawValue.dropFirst("SCMP_ARCH_".utf8.count).asciiLowercased
         return unsafe seccomp_arch_resolve_name(name)
     }
 

@@ -2,6 +2,7 @@ internal import CommandLineInterface
 internal import Kernel
 internal import OCI
 internal import Runtime
+internal import Spelling
 
 /// Where messages go: to what `--log` names, and to standard error.
 struct Log: Sendable {
@@ -86,10 +87,10 @@ struct Log: Sendable {
                 try SystemLogs.send(datagram, to: SystemLogs.systemLog)
             }
         } catch {
-            Output.standardError("--log: \(error)\n")
+            Output.standardError(Quoting.line("--log: \(error)"))
         }
         // It may quote what a container has said.
-        if level == .error { Output.standardError(Quoting.plainLines(message) + "\n") }
+        if level == .error { Output.standardError(Quoting.lines(message)) }
     }
 
     /// So many problems of one configuration are told.
@@ -107,7 +108,7 @@ struct Log: Sendable {
         let lines = record.message.split(separator: "\n")
         let first = LogRecord(record.level, lines.first.map(String.init) ?? "", record.fields)
         return first.forTerminal(colour: Output.hasColour(2))
-            + lines.dropFirst().map { "  \(Quoting.plain(String($0)))\n" }.joined()
+            + lines.dropFirst().map { "  " + Quoting.line(String($0)) }.joined()
     }
 
     private func append(_ line: String, to path: String) throws(SystemError) {

@@ -1,4 +1,5 @@
 import Foundation
+import Spelling
 import Testing
 
 @testable import CommandLineInterface
@@ -52,6 +53,18 @@ import Testing
     ])
     func quotingAsGo(text: String, quoted: String) {
         #expect(Quoting.word(text) == quoted)
+    }
+
+    @Test(arguments: [
+        ("", "\n"), ("a b\\n\"", "a b\\n\"\n"), ("a\nb\u{1B}", "a\\nb\\x1b\n"), ("é\r\n\u{9B}", "é\\r\\n\\u009b\n"),
+    ])
+    func aLineIsOneLine(text: String, line: String) {
+        #expect(Quoting.line(text) == line)
+    }
+
+    @Test func linesBehindTheFirstAreIndented() {
+        #expect(Quoting.lines("a\nerror: b\u{1B}\r\n\u{301}c") == "a\n  error: b\\x1b\\r\n  \u{301}c\n")
+        #expect(Quoting.lines("") == "\n")
     }
 
     @Test func terminal() {

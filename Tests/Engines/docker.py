@@ -13,14 +13,14 @@ writes what a Docker of the host has there, and dies, with all that it started, 
 import argparse
 import glob
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+
+from sidebyside import HANGS, Answer, Case, ask, normal
 
 RUN = "docker run --rm --network none --runtime RT"
 START = "docker run --detach --network none --runtime RT"
@@ -28,13 +28,7 @@ MEMORY = "/sys/fs/cgroup/memory/memory"
 LOOP = "trap 'echo got TERM; exit 3' TERM; while :; do sleep 0.1; done"
 
 
-@dataclass
-class Case:
-    name: str
-    # RT stands for the runtime, NAME for a container of it that runs meanwhile.
-    command: str
-
-
+# RT stands for the runtime, NAME for a container of it that runs meanwhile.
 CASES = [
     Case("output", f"{RUN} box echo hello"),
     Case("input", f"echo hello | {RUN} --interactive box cat"),
@@ -111,8 +105,6 @@ CASES = [
          " docker rm NAME"),
 ]
 
-HANGS = -1
-
 # What the shell does in the daemon's mount namespace; $0 is the working directory.
 PRIVATE = """
 mount -t tmpfs -o mode=755 none /run
@@ -121,10 +113,6 @@ mount -t overlay -o "lowerdir=/etc,upperdir=$0/etc/upper,workdir=$0/etc/work" no
 exec "$@"
 """
 
-# What runc says before the cause, in Docker's message; names that Docker makes up; what script(1) adds.
-WORDS = re.compile(r"(runc create failed: |exec failed: )?unable to start container process: (error during container init: )?"
-                   r"|is a directory: (?=permission denied)")
-IDS = re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{12})\b")
 LINKS = "sh sleep cat ls echo id env hostname head tail dd grep touch stat nproc wc sort cut seq stty tty readlink true"
 
 
@@ -161,7 +149,7 @@ class Docker:
 
     def start(self) -> None:
         deadline = time.monotonic() + 60
-        while self.shell("docker version")[0] != 0:
+        while self.shell("docker version").code != 0:
             if time.monotonic() > deadline or self.daemon.poll() is not None:
                 with open(f"{self.work}/log") as log:
                     sys.exit(f"FAILED the daemon does not start: {log.read()[-2000:]}")
@@ -177,24 +165,16 @@ class Docker:
             os.symlink("busybox", f"{image}/bin/{name}")
         with open(f"{image}/etc/passwd", "w") as file:
             file.write("root:x:0:0:root:/root:/bin/sh\nbob:x:1000:1000:bob:/tmp:/bin/sh\n")
-        code, output = self.shell(f"tar -C {image} -c . | docker import - box")
-        assert code == 0, output
+        imported = self.shell(f"tar -C {image} -c . | docker import - box")
+        assert imported.code == 0, imported.output
 
-    def shell(self, command: str) -> tuple[int, str]:
-        """The exit code and all that is printed; HANGS is the code of a command that does not end."""
-        command = command.replace("WORK", self.work)
-        try:
-            done = subprocess.run(
-                ["bash", "-c", command], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, timeout=60)
-        except subprocess.TimeoutExpired:
-            return HANGS, "it hangs"
-        return done.returncode, done.stdout.decode(errors="replace")
+    def shell(self, command: str) -> Answer:
+        """What a command prints, and how it ends."""
+        return ask(command.replace("WORK", self.work), self.environment)
 
-    def answer(self, case: Case, runtime: str) -> tuple[int, str]:
-        code, output = self.shell(case.command.replace("RT", runtime).replace("NAME", f"of-{runtime}"))
-        output = IDS.sub("ID", WORDS.sub("", output))
-        return code, output.replace("\0", "").replace("^@", "").replace(f"of-{runtime}", "NAME")
+    def answer(self, case: Case, runtime: str) -> Answer:
+        given = self.shell(case.command.replace("RT", runtime).replace("NAME", f"of-{runtime}"))
+        return Answer(given.code, normal(given.output, runtime, self.work))
 
     def __exit__(self, *_) -> None:
         self.shell("docker ps -aq | xargs -r docker rm -f")
@@ -235,11 +215,11 @@ def main() -> int:
             expected, seen = docker.answer(case, "runc"), docker.answer(case, "apus")
             if docker.daemon.poll() is not None:
                 sys.exit("FAILED the daemon is gone")
-            if expected == seen and seen[0] != HANGS:
+            if expected == seen and seen.code != HANGS:
                 print(f"ok {case.name}", flush=True)
             else:
                 failures += 1
-                print(f"FAILED {case.name}: apus: {seen}, runc: {expected}", flush=True)
+                print(f"FAILED {case.name}: apus: {seen}; runc: {expected}", flush=True)
     print("done")
     return 1 if failures else 0
 

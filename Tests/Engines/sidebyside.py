@@ -18,6 +18,10 @@ NORMAL = [
     (re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{12})\b"), "ID"),
     (re.compile(r"(runc create failed: |exec failed: )?unable to start container process: "
                 r"(error during container init: )?"), ""),
+    # What apus says beyond the cause: where it looked, or what to do.
+    (re.compile(r"(executable file not found in \$PATH|permission denied|no such file or directory|exec format error)"
+                r" \([^()]*\)"), r"\1"),
+    (re.compile(r"is a directory: (?=permission denied)"), ""),
     (re.compile(r"\x00|\^@"), ""),
     # runc says now and then that it could not kill what is ending without it.
     (re.compile(r'time="[^"]*" level=warning msg="failed to kill all processes[^\n]*\n'), ""),

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 
 extension Guest {
     /// What a script and its arguments print in the virtual machine, which sees the directories that they are in.
@@ -15,10 +15,10 @@ extension Guest {
         let files = ([script] + arguments).filter { $0.hasPrefix("/") }
         for path in Set(files.map { Files.parent(of: $0) }).sorted() { words += ["--share", path] }
         words += ["--", "bash", script] + arguments
-        let names: [String] = ["PATH", "HOME", "APUS_VM_CACHE"]
-        let environment = names.compactMap { (name: String) -> String? in
-            getenv(name).map { "\(name)=\(String(cString: $0))" }
-        }
+        // What the machine's program goes by, such as which system it starts.
+        let environment = ProcessInfo.processInfo.environment.filter { entry in
+            ["PATH", "HOME"].contains(entry.key) || entry.key.hasPrefix("APUS_VM_")
+        }.map { "\($0.key)=\($0.value)" }
         return try Command(
             arguments: words, environment: environment, directory: directory, output: "\(directory)/out",
             errors: "\(directory)/err"

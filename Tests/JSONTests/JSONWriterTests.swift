@@ -61,8 +61,9 @@ import Testing
     }
 
     @Test func escapesWhatHasTo() {
-        let text = "a\"\\/\n\r\t\u{0}\u{1f}\u{7f}é😀<&>"
-        #expect(JSONWriter.quoted(text) == #""a\"\\/\n\r\t\u0000\u001f\u007fé😀<&>""#)
+        let text = "a\"\\/\n\r\t\u{0}\u{1f}\u{7f}\u{80}\u{9b}\u{9f}\u{a0}°é😀<&>"
+        #expect(
+            JSONWriter.quoted(text) == #""a\"\\/\n\r\t\u0000\u001f\u007f\u0080\u009b\u009f"# + "\u{a0}°é😀<&>\"")
     }
 
     @Test func whatIsWrittenIsReadBack() throws {

@@ -235,6 +235,23 @@ extension Containers {
             #expect(seen.affinity == [1])
         }
 
+        /// Whoever makes the process counts for a moment; where the caller has no more himself, that is not asked for.
+        @Test func `the caller's own limit on processes can be given`() throws {
+            func limits(_ text: String) -> [Substring] {
+                let line = text.split(separator: "\n").first { $0.hasPrefix("Max processes") } ?? ""
+                return Array(line.split(separator: " ").dropFirst(2).prefix(2))
+            }
+            let hard = try #require(limits(Files.read("/proc/self/limits") ?? "").last)
+            let bundle = try Bundle.running()
+            var process = bundle.config.process
+            process.args = ["/bin/cat", "/proc/self/limits"]
+            let value = Value.number(hard == "unlimited" ? "\(UInt64.max)" : String(hard))
+            process.rlimits = [["type": "RLIMIT_NPROC", "soft": value, "hard": value]]
+            try Files.write("\(process)", to: "\(bundle.directory)/process.json")
+            let said = try bundle.executing([], ["--process", "\(bundle.directory)/process.json"]).run().ok().output
+            #expect(limits(said) == [hard, hard])
+        }
+
         @Test(.enabled(if: Host.hierarchies["cpu"] != nil, "real-time limits are cgroup v1's"))
         func `a deadline can be given`() throws {
             let bundle = try Bundle.running()

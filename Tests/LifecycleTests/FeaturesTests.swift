@@ -96,6 +96,8 @@ extension Containers {
         @Test func `capabilities`() throws {
             try expectAll(try features().linux.capabilities, andNot: "CAP_MOON") { config, name in
                 config.process.capabilities = ["bounding": [name], "permitted": [name], "effective": [name]]
+                // There every one of them can be given, whatever the caller itself may have.
+                config.mapUsers()
             }
         }
 

@@ -56,7 +56,7 @@ extension Containers {
         {
             let bundle = try bundle(
                 passwd: "root:x:0:0::/:/bin/sh\nweb:x:1000:1001::/srv:/bin/sh\n",
-                group: "root:x:0:\nwww:x:1001:\nlog:x:44:root,web\nother:x:45:webber\n")
+                group: "root:x:0:\nwww:x:1001:web\nlog:x:44:root,web\nother:x:45:webber\nagain:x:44:web\n")
             try Files.makeDirectory("\(bundle.rootfs)/srv")
             let image = try image(
                 bundle,
@@ -107,13 +107,38 @@ extension Containers {
                     "/etc/group has no group \"www\""
                 ),
                 ("{\"Cmd\": [\"true\"], \"User\": \"4294967295\"}", [], "config.User: 4294967295 is no id"),
+                ("{\"Cmd\": [\"true\"], \"User\": \"4294967296:0\"}", [], "config.User: 4294967296 is no id"),
+                ("{\"Cmd\": [\"true\"], \"User\": \"0:4294967295\"}", [], "config.User: 4294967295 is no id"),
+                (
+                    "{\"Cmd\": [\"true\"], \"User\": \"+5\"}", [],
+                    "config.User: the user \"+5\" is a name: give --rootfs"
+                ),
+                ("{\"Cmd\": [\"true\"], \"User\": \"5:-0\"}", [], "config.User: the group \"-0\" is a name"),
+                (
+                    "{\"Cmd\": [\"true\"], \"User\": \"+5\"}", ["--rootfs", "rootfs"],
+                    "/etc/passwd has no user \"+5\""
+                ),
+                (
+                    "{\"Cmd\": [\"true\"], \"User\": \"odd\"}", ["--rootfs", "rootfs"],
+                    "/etc/passwd has no ids for \"odd\""
+                ),
+                (
+                    "{\"Cmd\": [\"true\"], \"User\": \"joe\"}", ["--rootfs", "rootfs"],
+                    "/etc/group has no id for \"all\""
+                ),
+                (
+                    "{\"Cmd\": [\"true\"], \"Volumes\": {\"/proc\": {}}}", [],
+                    "config.Volumes[\"/proc\"]: every container"
+                ),
+                ("{\"Cmd\": [\"\"]}", [], "config.Cmd[0]: empty: give a program behind --"),
                 ("{\"Env\": [\"A=b\"]}", [], "the image names no program: give one behind --"),
                 ("{\"Cmd\": \"true\"}", [], "config.Cmd: not an array: \"true\""),
             ] as [(String, [String], String)])
         func `what cannot be taken over is refused, and nothing is written`(
             config: String, flags: [String], message: String
         ) throws {
-            let bundle = try bundle(passwd: "root:x:0:0::/:/bin/sh\n")
+            let bundle = try bundle(
+                passwd: "root:x:0:0::/:/bin/sh\nodd:x:+7:0:::\njoe:x:9:9:::\n", group: "all:x:4294967295:joe\n")
             let image = try image(bundle, config)
             expectFailure(try spec(bundle, flags + ["--from-image-config", image]), saying: message)
             #expect(!Files.exists("\(bundle.directory)/config.json"))

@@ -40,15 +40,22 @@ def clang_format() -> list[str] | None:
     return result.stderr.splitlines() if result.returncode != 0 else []
 
 
+# Pages that name files, and the folders that their names may leave out.
+PAGES = {"README.md": [], "Sources/README.md": ["Sources"], "Sources/SECURITY.md": ["Sources", "Tests/Safety", "Tests/Safety/holes"],
+         "Tests/Bench/README.md": ["Sources", "Tests/Bench"]}
+
+
 def tour() -> list[str]:
-    """Every file and folder that the tour of the house names is there, and every module is named."""
-    text = (TREE / "Sources/README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:Sources|Tests|spec-fixtures)/[^`\s*]*)`", text))
-    problems = [f"Sources/README.md: there is no {name}" for name in sorted(named) if not (TREE / name).exists()]
-    # Inside Sources the tour leaves that word out.
-    for name in sorted(set(re.findall(r"`([A-Za-z-]+/[A-Za-z0-9_/.-]+\.(?:swift|c|h|py|sh|ld))`", text)) - named):
-        if not (TREE / "Sources" / name).exists() and not (TREE / name).exists():
-            problems.append(f"Sources/README.md: there is no {name}")
+    """Every file and folder that the pages of the house name is there."""
+    problems = []
+    for page, folders in PAGES.items():
+        text = (TREE / page).read_text(encoding="utf-8")
+        named = set(re.findall(r"`((?:Sources|Tests|spec-fixtures)/[^`\s*]*)`", text))
+        named |= set(re.findall(r"`([A-Za-z-]+/[A-Za-z0-9_/.-]+\.(?:swift|c|h|py|sh|ld))`", text))
+        problems += [f"{page}: there is no {name}" for name in sorted(named)
+                     if not any((TREE / folder / name).exists() for folder in ["", *folders])]
+        links = set(re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", text))
+        problems += [f"{page}: there is no {link}" for link in sorted(links) if not ((TREE / page).parent / link).exists()]
     return problems
 
 

@@ -51,6 +51,7 @@ import Testing
 
     @Test(arguments: [
         (#"{"config": {"Env": ["=x"]}}"#, "config.Env[0]: not of the form NAME=value: \"=x\""),
+        (#"{"config": {"Entrypoint": [""], "Cmd": ["sh"]}}"#, "config.Entrypoint[0]: empty"),
         (#"{"config": {"Cmd": "sh"}}"#, "config.Cmd: not an array: \"sh\""),
         (#"{"config": {"WorkingDir": "home"}}"#, "config.WorkingDir: not absolute: \"home\""),
         (#"{"config": {"Volumes": {"data": {}}}}"#, "config.Volumes.data: not an absolute path"),
@@ -81,6 +82,29 @@ import Testing
     func whatIsWrongIsToldWithItsPlace(document: String, message: String) {
         let error = #expect(throws: SpecError.self) { try decoded(document) }
         #expect(error?.description == message)
+    }
+
+    /// As Docker takes them; what is in memory already needs nothing.
+    @Test(arguments: [
+        (#"{"/b": {}, "/b/": {}, "/b/../b": {}, "/./b//": {}}"#, ["/b"]),
+        (#"{"/b/c": {}, "/x/../a": {}, "/b/": {}}"#, ["/a", "/b", "/b/c"]),
+        (#"{"/dev/shm/": {}, "/dev/mqueue": {}, "/device": {}, "/system": {}}"#, ["/device", "/system"]),
+    ])
+    func volumesAreDirectoriesEachOnce(volumes: String, paths: [String]) throws {
+        #expect(try decoded(#"{"config": {"Volumes": \#(volumes)}}"#).volumes == paths)
+    }
+
+    @Test(arguments: [
+        ("/", "the root file system itself is no volume"), ("/b/..", "the root file system itself is no volume"),
+        ("/proc", "every container has a file system of its own at /proc, whose content is not the image's"),
+        ("/proc/sys/", "every container has a file system of its own at /proc, whose content is not the image's"),
+        ("/x/../dev", "every container has a file system of its own at /dev, whose content is not the image's"),
+        ("/dev/pts", "every container has a file system of its own at /dev, whose content is not the image's"),
+        ("/sys/fs/cgroup", "every container has a file system of its own at /sys, whose content is not the image's"),
+    ])
+    func aVolumeOfTheKernelsIsRefused(path: String, message: String) {
+        let error = #expect(throws: SpecError.self) { try decoded(#"{"config": {"Volumes": {"\#(path)": {}}}}"#) }
+        #expect(error?.description == #"config.Volumes["\#(path)"]: \#(message)"#)
     }
 
     @Test func theTemplateTakesTheImageOver() throws {

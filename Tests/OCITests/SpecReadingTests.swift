@@ -191,6 +191,7 @@ import Testing
             document["linux"] = [
                 "namespaces": [["type": "user", "path": "/proc/1/ns/user"], ["type": "mount"]],
                 "uidMappings": [["containerID": 0, "hostID": 5, "size": 1]],
+                "gidMappings": [["containerID": 0, "hostID": 5, "size": 1]],
             ]
         }
         #expect(

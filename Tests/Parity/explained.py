@@ -116,6 +116,9 @@ MOUNT_RULES = [
     MountRule("crun", "propagation options take effect one after the other; crun 1.8 hands them to the kernel together",
               lambda d: d.what == "state" and d.theirs == "refused"
               and sum(option in PROPAGATION or option.removeprefix("r") in PROPAGATION for option in d.options) > 1),
+    MountRule("crun", "without mappings, idmap changes nothing on a new file system; crun 1.8 refuses it in a user namespace",
+              lambda d: d.what == "state" and d.theirs == "refused" and d.is_new and d.is_mapped
+              and bool({"idmap", "ridmap"} & set(d.options))),
     # What only one of them has.
     MountRule("runc", "id-mapped mounts, which runc 1.1 does not have", lambda d: d.what == "idmapped"),
     MountRule("crun", "ridmap; crun 1.8 does not have it", lambda d: d.what == "idmapped"),

@@ -86,6 +86,11 @@ def user_namespace(config: dict, size: int) -> None:
     config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = half
 
 
+def few_users(config: dict, size: int) -> None:
+    """As many ranges as the kernel takes."""
+    user_namespace(config, min(size, 20_000))
+
+
 def path_and_program(config: dict, size: int) -> None:
     """Each directory of PATH with the name of the program: a product of two lengths. Both have the largest size that
     execve(2) takes (MAX_ARG_STRLEN, 128 KB)."""
@@ -220,6 +225,7 @@ CONFIGURATIONS: dict[str, Change] = {
     "device rules, one many times": filled("linux.resources.devices", lambda index: {"allow": False, "access": "rwm"}),
     "cpu.cpus, long": put("linux.resources.cpu.cpus", lambda size: "0," * (size // 2) + "0"),
     "cpu.cpus, ranges": put("linux.resources.cpu.cpus", lambda size: "0-1," * (size // 4) + "0"),
+    "cpu.cpus, ranges that overlap": put("linux.resources.cpu.cpus", lambda size: "0-65535," * (size // 8) + "0"),
     "cpu.cpus, a large range": put("linux.resources.cpu.cpus", lambda size: "0-" + "9" * size),
     "cpu.mems, long": put("linux.resources.cpu.mems", lambda size: "0," * (size // 2) + "0"),
     "hugepageLimits, many": filled("linux.resources.hugepageLimits", lambda index: {
@@ -231,6 +237,7 @@ CONFIGURATIONS: dict[str, Change] = {
     "network.priorities, many": filled("linux.resources.network.priorities", lambda index: {
         "name": f"eth{index}", "priority": 1}),
     "unified, many": mapped("linux.resources.unified", lambda index: (f"memory.x{index}", "1")),
+    "unified, each of another controller": mapped("linux.resources.unified", lambda index: (f"c{index}.max", "1")),
     "unified, a long value": put("linux.resources.unified", lambda size: {"memory.max": "1" * size}),
     "rdma, many": mapped("linux.resources.rdma", lambda index: (f"mlx{index}", {"hcaHandles": 1})),
     "seccomp, rules for one call": seccomp(lambda size: many(lambda index: rule("mkdir", index), size)),
@@ -278,6 +285,12 @@ CONFIGURATIONS: dict[str, Change] = {
     "linux.readonlyPaths and maskedPaths": both(
         filled("linux.maskedPaths", lambda index: f"/nowhere/{index}"),
         filled("linux.readonlyPaths", lambda index: f"/nowhere/{index}")),
+    "linux.uidMappings and mounts": both(few_users, MOUNTS),
+    "linux.uidMappings and hooks.startContainer": both(
+        few_users, filled("hooks.startContainer", lambda index: {"path": f"/bin/{index}"})),
+    "root.path and mounts": both(MOUNTS, long("root.path", "rootfs/", "./")),
+    "mounts, binds of the root file system": more_mounts(lambda index: {
+        "destination": f"/tmp/{index}", "type": "bind", "source": "rootfs/etc", "options": ["bind"]}),
     "additionalGids and linux.gidMappings": both(
         user_namespace, filled("process.user.additionalGids", lambda index: index)),
     "linux.sysctl and linux.namespaces": both(
@@ -314,6 +327,13 @@ TEXTS: dict[str, Callable[[str, int], str]] = {
     "escapes": lambda text, size: text[:-1] + ',"x":"' + "\\u0041" * (size // 6) + '"}',
     "an error on the last of many lines": lambda text, size: "\n" * size + text[:-1],
     "a long key": lambda text, size: text[:-1] + f',"{"k" * size}":1}}',
+    "a long name around many members": lambda text, size: text[:-1] + (
+        f',"annotations":{{"{"k" * (size // 2)}":{{') + ",".join(f'"m{each}":1' for each in range(size // 20)) + "}}}",
+    "a long name around unknown members": lambda text, size: text[:-1] + (
+        f',"linux":{{"netDevices":{{"{"k" * (size // 2)}":{{') + ",".join(
+            f'"m{index}":1' for index in range(size // 20)) + "}}}}",
+    "a long name around one member many times": lambda text, size: text[:-1] + (
+        f',"x":{{"{"k" * (size // 2)}":{{') + ",".join('"m":1' for _ in range(size // 12)) + "}}}",
     "empty lists": lambda text, size: text[:-1] + ',"x":[' + "[]," * (size // 3) + "[]]}",
 }
 

@@ -3,7 +3,6 @@
 
 // No _GNU_SOURCE here: the same headers would then look different in another module.
 #include <fcntl.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +28,8 @@ ssize_t ck_read(int fd, void *buffer, size_t size);
 ssize_t ck_pread(int fd, void *buffer, size_t size, off_t offset);
 ssize_t ck_write(int fd, const void *buffer, size_t size);
 int ck_stat(int dir, const char *path, int flags, struct ck_status *result);
+/// The same of what `path` leads to, without asking a server of the file system.
+int ck_known_status(const char *path, struct ck_status *result);
 int64_t ck_filesystem_type(int fd);
 int64_t ck_filesystem_type_at(const char *path);
 int ck_mount_id(const char *path, uint64_t *result);
@@ -205,6 +206,8 @@ int ck_tree_restrict(int tree);
 int ck_tree_read_only(int tree);
 /// A detached tmpfs with room for `inodes` (its own root among them), nosuid and noexec. `*call` is the call that failed.
 int ck_temporary_file_system(unsigned inodes, const char **call);
+/// Mounts, detached and read-only, what two directories hold together; the first one has the permissions.
+int ck_union(int upper, int lower, const char **call);
 /// A place among the mounts.
 struct ck_mount_place {
     uint64_t id;          ///< of the mount, as in mountinfo

@@ -1,3 +1,5 @@
+internal import Spelling
+
 /// How much a line of the log matters, the most important first.
 public enum LogLevel: Int, CaseIterable, Comparable, Sendable {
     case error, warning, info, debug
@@ -108,8 +110,7 @@ public struct LogRecord: Equatable, Sendable {
         let end = " (\(hint))"
         let isInMessage = !hint.isEmpty && message.hasSuffix(end)
         let shown = isInMessage ? String(decoding: message.utf8.dropLast(end.utf8.count), as: UTF8.self) : message
-        return "\(on)\(level.name):\(off) \(Quoting.plain(shown))\n"
-            + (hint.isEmpty ? "" : "hint: \(Quoting.plain(hint))\n")
+        return "\(on)\(level.name):\(off) " + Quoting.line(shown) + (hint.isEmpty ? "" : Quoting.line("hint: \(hint)"))
     }
 
     private var colourCode: Int {

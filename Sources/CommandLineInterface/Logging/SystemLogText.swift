@@ -1,3 +1,5 @@
+internal import Spelling
+
 /// Messages as the logs of the system take them.
 extension LogRecord {
     /// The priority of syslog(3): 3 error, 4 warning, 6 information, 7 debugging.
@@ -26,7 +28,7 @@ extension LogRecord {
         Self.append("PRIORITY", "\(priority)", to: &bytes)
         Self.append("SYSLOG_IDENTIFIER", identifier, to: &bytes)
         for field in fields {
-            Self.append("\(programName.uppercased())_\(field.key.rawValue.uppercased())", field.value, to: &bytes)
+            Self.append("\(programName.asciiUppercased)_\(field.key.rawValue.asciiUppercased)", field.value, to: &bytes)
         }
         return bytes
     }

@@ -30,9 +30,15 @@ extension Chapter {
                     """),
                 .text(
                     """
-                    The processes of a new user namespace read images before their ids are mapped, when they are nobody: \
-                    for a container with a user namespace everybody has to be able to search the directory of the images \
-                    (`chmod 711`), which `checkpoint` makes for its owner alone.
+                    A network namespace of the container's own is saved with its devices, addresses, routes and firewall; \
+                    `--empty-ns network`, for both commands, leaves it to hooks, and shortens the pause.
+                    """),
+                .text(
+                    """
+                    The processes of a new user namespace read images before their ids are mapped, when they are nobody. \
+                    The directory of the images, which `checkpoint` makes for its owner alone, is therefore given to CRIU \
+                    as an overlay that everybody may search; images that follow earlier ones, and `--auto-dedup`, need \
+                    `chmod o+x` on it instead.
                     """),
                 .heading("What cannot be saved"),
                 .text(

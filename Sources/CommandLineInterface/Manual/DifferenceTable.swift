@@ -163,6 +163,11 @@ struct Difference {
                 apus: "it is beside the images",
                 why: "it says what went wrong"),
             Difference(
+                "`checkpoint` of a network namespace of the container's own",
+                runc: "saves nothing of it: after `restore` even `lo` is down",
+                apus: "saves and restores it; `--empty-ns network` does as runc",
+                why: "what runs on needs its addresses"),
+            Difference(
                 "masked files",
                 runc: "the container's `/dev/null`",
                 apus: """

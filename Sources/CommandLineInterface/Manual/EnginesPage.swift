@@ -90,11 +90,12 @@ extension Chapter {
                 .heading("What was tried"),
                 .text(
                     """
-                    Docker 20.10 was driven through more than fifty commands with apus and with runc, and gave the same \
-                    answers, but for runc's own words in front of an error; so did Podman 4.3, as root and as an ordinary \
-                    user. With the lines above, Docker 28.5, containerd 2.1 by `ctr` and Podman 5.8 ran containers; \
-                    containerd took both forms of its configuration, and its CRI plugin started with it. The lines for \
-                    CRI-O, k3s and Nomad, and the RuntimeClass, were only checked against the documentation.
+                    Docker 20.10 and 28.5 were driven through more than fifty commands with apus and with runc, and gave \
+                    the same answers, but for runc's own words in front of an error and apus's hint behind it; so did \
+                    Podman 4.3 and 5.8, as root and as an ordinary user, containerd 1.6 and 2.1 by `ctr`, containerd 2.1 \
+                    and CRI-O 1.37 by `crictl` (pods with a user namespace among them), and CRI-O on cgroup v2 with \
+                    systemd too. The lines for k3s and Nomad, and the RuntimeClass, were only checked against the \
+                    documentation.
                     """),
             ])
     }

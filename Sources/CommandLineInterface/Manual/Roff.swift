@@ -1,3 +1,5 @@
+import Spelling
+
 /// Text in the macros of man(7). A test has groff look for warnings in all of it.
 enum Roff {
     /// Text as it is: backslashes, dashes and quotes as themselves, and no line that looks like a request.
@@ -30,10 +32,10 @@ enum Roff {
     static func header(_ name: String, section: Int, version: String) -> String {
         let manual = section == 8 ? "System administration" : "Miscellaneous information"
         return
-            ".TH \(escaped(name.uppercased())) \(section) \"\" \"\(escaped("\(programName) \(version)"))\" \"\(manual)\"\n"
+            ".TH \(escaped(name.asciiUppercased)) \(section) \"\" \"\(escaped("\(programName) \(version)"))\" \"\(manual)\"\n"
     }
 
-    static func heading(_ title: String) -> String { ".SH \(escaped(title.uppercased()))\n" }
+    static func heading(_ title: String) -> String { ".SH \(escaped(title.asciiUppercased))\n" }
 
     static func paragraph(_ text: String) -> String { ".PP\n\(marked(text))\n" }
 
@@ -58,7 +60,7 @@ enum Roff {
         return heading("See also") + lines.joined(separator: " ,\n") + "\n"
     }
 
-    static func capitalised(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() }
+    static func capitalised(_ text: String) -> String { text.prefix(1).asciiUppercased + text.dropFirst() }
 }
 
 /// A page on a subject: section 7 of the manual.

@@ -1,3 +1,5 @@
+internal import Spelling
+
 /// The output of `list`, laid out as runc's.
 public enum ContainerTable {
     /// One container.

@@ -1,3 +1,5 @@
+internal import Spelling
+
 /// A timeline as text: for a trace viewer, or for people.
 public enum TimelineText {
     /// A part of a command; times are nanoseconds of one clock.
@@ -43,7 +45,7 @@ public enum TimelineText {
             let remark = (span.pid == own ? "" : " [\(span.pid)]") + (span.end == nil ? " (failed)" : "")
             text +=
                 padded(milliseconds(span.start - origin), 13) + padded(milliseconds((span.end ?? now) - span.start), 10)
-            text += "  \(Quoting.plain(span.name))\(remark)\n"
+            text += Quoting.line("  \(span.name)\(remark)")
         }
         return text
     }

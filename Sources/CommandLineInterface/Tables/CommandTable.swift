@@ -112,7 +112,8 @@ extension CommandEntry {
             """,
             """
             With --from-image-config it runs what the image says: Entrypoint, Cmd (which COMMAND replaces), Env, \
-            WorkingDir and User; Volumes become file systems in memory, and Labels, StopSignal and ExposedPorts \
+            WorkingDir and User; Volumes become file systems in memory (one of /, or in /dev, /proc or /sys, is \
+            refused, but for /dev/shm and /dev/mqueue, which are in memory already), and Labels, StopSignal and ExposedPorts \
             annotations (image-spec, conversion.md). The root file system can be written to then. Names of users and \
             groups are looked up in ROOTFS, and refused without --rootfs. Labels that would mean something to the \
             runtime are left out, and a warning names them. Capabilities and namespaces are those of every spec. With \

@@ -23,7 +23,7 @@ public enum SignalTable {
     /// - Throws: ``UsageError`` with runc's words for an unknown signal.
     public static func number(of text: String) throws(UsageError) -> Int32 {
         if let number = Int32(text), number >= 0, number <= lastRealTime { return number }
-        var name = text.uppercased()
+        var name = text.asciiUppercased
         if name.hasPrefix("SIG") { name.removeFirst(3) }
         if let known = names.first(where: { $0.name == name }) { return known.number }
         if let realTime = realTime(name) { return realTime }

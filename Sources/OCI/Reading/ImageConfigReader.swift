@@ -21,6 +21,9 @@ extension Reader {
         if let config = object(root, "config") {
             image.entrypoint = boundedStrings(config, "Entrypoint")
             image.command = boundedStrings(config, "Cmd")
+            if image.entrypoint.first?.isEmpty == true, let program = config["Entrypoint"]?[0] {
+                report(program, "empty")
+            }
             image.environment = environment(config, "Env")
             image.workingDirectory = absolutePath(config, "WorkingDir") ?? "/"
             image.user = text(config, "User").flatMap { imageUser(config, $0) }
@@ -85,13 +88,32 @@ extension Reader {
         return ImageConfig.User(user: parts[0], group: parts.count == 2 ? parts[1] : nil)
     }
 
-    /// The names of an object's members, which are paths.
+    /// The names of an object's members, which are paths: each directory once, as Docker takes them, and an outer one before
+    /// what is in it.
     private mutating func volumes(_ config: JSONNode) -> [String] {
-        map(config, "Volumes") { reader, name, node in
-            if name.isAbsolute, name.utf8.count <= 4095 { return name }
-            reader.report(node, "not an absolute path")
-            return nil
+        let paths = map(config, "Volumes") { reader, name, node -> String? in
+            guard name.isAbsolute, name.utf8.count <= 4095 else {
+                reader.report(node, "not an absolute path")
+                return nil
+            }
+            let path = lexicallyClean(name)
+            if let obstacle = Self.obstacle(to: path) {
+                reader.report(node, obstacle)
+                return nil
+            }
+            // What is in memory already needs nothing else.
+            return SpecTemplate.writablePlaces.contains { path.hasBytes(of: $0) } ? nil : path
         }
+        var seen: Set<[UInt8]> = []
+        return paths.filter { seen.insert(Array($0.utf8)).inserted }.sorted()
+    }
+
+    /// Why there can be no volume at a place.
+    private static func obstacle(to path: String) -> String? {
+        if path.hasBytes(of: "/") { return "the root file system itself is no volume" }
+        if SpecTemplate.writablePlaces.contains(where: { path.hasBytes(of: $0) }) { return nil }
+        let taken = ["/dev", "/proc", "/sys"].first { path.hasBytes(of: $0) || path.begins(with: $0 + "/") }
+        return taken.map { "every container has a file system of its own at \($0), whose content is not the image's" }
     }
 }
 

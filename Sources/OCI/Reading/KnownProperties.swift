@@ -88,6 +88,19 @@ enum KnownProperties {
         return table
     }()
 
+    /// The places in which there are places of the table: what is in any other one is not looked at.
+    private static let outer: Set<String> = {
+        var outer: Set<String> = []
+        for entry in names {
+            let place = "\(entry.place)"
+            for (index, byte) in zip(place.utf8.indices, place.utf8)
+            where byte == UInt8(ascii: ".") || byte == UInt8(ascii: "[") {
+                outer.insert(String(place[..<index]))
+            }
+        }
+        return outer
+    }()
+
     /// The places of all of them, such as `mounts[].options`.
     static var places: [String] {
         names.flatMap { entry in
@@ -105,6 +118,8 @@ enum KnownProperties {
     }
 
     private static func look(at node: JSONNode, place: String, _ reader: inout Reader) {
+        // Names that are data make places of any length and number: of those the table has none.
+        guard table[place] != nil || outer.contains(place) else { return }
         for index in 0..<node.count {
             if let element = node[index] { look(at: element, place: "\(place)[]", &reader) }
         }

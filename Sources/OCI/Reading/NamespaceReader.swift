@@ -12,7 +12,7 @@ extension Reader {
         guard problemCount == before else { return read }
         namespaces = read
         checkMappings(linux, "uidMappings", read.uidMappings, read)
-        checkMappings(linux, "gidMappings", read.gidMappings, read)
+        checkMappings(linux, "gidMappings", read.gidMappings, read, isToldAlready: !read.uidMappings.isEmpty)
         return read
     }
 
@@ -62,12 +62,15 @@ extension Reader {
         return mapping
     }
 
+    /// Mappings without a user namespace to be made. Engines give the mappings of the one that is joined as well, both
+    /// lists: one warning is enough.
     private mutating func checkMappings(
-        _ linux: JSONNode, _ name: StaticString, _ mappings: [IDMapping], _ namespaces: Linux
+        _ linux: JSONNode, _ name: StaticString, _ mappings: [IDMapping], _ namespaces: Linux,
+        isToldAlready: Bool = false
     ) {
         if !namespaces.separates(.user), !mappings.isEmpty {
             report(linux, name, "needs a user namespace")
-        } else if !namespaces.creates(.user), !mappings.isEmpty {
+        } else if !namespaces.creates(.user), !mappings.isEmpty, !isToldAlready {
             warn(linux, name, "ignored, the user namespace that is joined has its own")
         }
     }

@@ -19,8 +19,8 @@ extension Spec {
 extension Process {
     /// Reads and checks a document that holds a process only, as `exec --process` gets it.
     ///
-    /// What depends on the container's namespaces is not checked. Unknown names and names that are given twice are among
-    /// the warnings.
+    /// What depends on the container's namespaces is not checked. Unknown names are among the warnings; for names that are
+    /// given twice the text would have to be read twice.
     public static func decode(_ bytes: [UInt8]) throws(SpecError) -> (process: Process, warnings: [Problem]) {
         do throws(SpecError) {
             let (process, reader) = try Reader.read(bytes) { reader, root in
@@ -28,7 +28,7 @@ extension Process {
                 KnownProperties.warn(about: root, as: "process", &reader)
                 return process
             }
-            return (process: try reader.finish(process), warnings: reader.warnings + Reader.repetitions(in: bytes))
+            return (process: try reader.finish(process), warnings: reader.warnings)
         } catch {
             throw error.located(in: bytes)
         }
@@ -39,7 +39,7 @@ extension Resources {
     /// Reads and checks a document that holds resources only, as `update --resources` gets it.
     public static func decode(_ bytes: [UInt8]) throws(SpecError) -> Resources { try inspect(bytes).resources }
 
-    /// The same, and what has no effect: unknown names, and names that are given twice.
+    /// The same, and what has no effect: unknown names.
     public static func inspect(_ bytes: [UInt8]) throws(SpecError) -> (resources: Resources, warnings: [Problem]) {
         do throws(SpecError) {
             let (resources, reader) = try Reader.read(bytes) { reader, root in
@@ -47,7 +47,7 @@ extension Resources {
                 KnownProperties.warn(about: root, as: "linux.resources", &reader)
                 return resources
             }
-            return (try reader.finish(resources), reader.warnings + Reader.repetitions(in: bytes))
+            return (try reader.finish(resources), reader.warnings)
         } catch {
             throw error.located(in: bytes)
         }

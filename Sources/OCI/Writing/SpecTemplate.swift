@@ -132,6 +132,9 @@ public struct SpecTemplate: Sendable, Equatable {
 
     // MARK: Mounts
 
+    /// Where every container has a file system in memory that its programs may write to.
+    static var writablePlaces: [String] { ["/dev/shm", "/dev/mqueue"] }
+
     private struct TemplateMount {
         var destination: String
         var type: String

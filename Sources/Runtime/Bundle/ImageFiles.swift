@@ -1,5 +1,6 @@
 internal import Kernel
 public import OCI
+internal import Spelling
 
 /// What `spec` reads of an image: its configuration, and who its users are.
 public enum ImageFiles {
@@ -37,9 +38,9 @@ public enum ImageFiles {
         return path
     }
 
-    /// Who an image's user is, in numbers (image-spec, config.md and conversion.md): numbers are taken as they are, names are
-    /// looked up in the image's own files. Without a group it is the one that the user has, and for a name those that it is
-    /// a member of too.
+    /// Who an image's user is, in numbers (image-spec, config.md and conversion.md): what has digits only is a number, and
+    /// everything else a name, which is looked up in the image's own files. Without a group it is the one that the user has,
+    /// and for a name those that it is a member of too, each once.
     ///
     /// - Parameters:
     ///   - user: who the image says.
@@ -65,31 +66,57 @@ public enum ImageFiles {
     }
 
     private static func identity(of user: ImageConfig.User, _ files: UserFiles?) throws(Unresolved) -> User {
-        let number = UInt32(user.user)
+        let number = try ID.number(in: user.user)
         let entry: (uid: UInt32, gid: UInt32)? =
             if let files {
-                try files.user { number == nil ? $0[0].hasBytes(of: user.user) : UInt32($0[2]) == number }
+                try files.user { number == nil ? $0[0].hasBytes(of: user.user) : ID.value(of: $0[2]) == number }
             } else { nil }
         if number == nil, entry == nil { throw missing("user", user.user, files, "etc/passwd") }
         var result = User(uid: number ?? entry?.uid ?? 0, gid: entry?.gid ?? 0)
         if let group = user.group {
-            guard let gid = UInt32(group) ?? files?.groups({ $0[0].hasBytes(of: group) }).first else {
-                throw missing("group", group, files, "etc/group")
-            }
-            result.gid = gid
+            result.gid = try id(ofGroup: group, files)
         } else if number == nil, let files {
-            let others = files.groups { line in
+            let others = try files.groups { line in
                 line.count > 3 && line[3].components(between: ",").contains { $0.hasBytes(of: user.user) }
             }
-            result.additionalGids = others.filter { $0 != result.gid }
+            var seen: Set<UInt32> = [result.gid]
+            result.additionalGids = others.filter { seen.insert($0).inserted }
+            // NGROUPS_MAX, setgroups(2).
+            guard result.additionalGids.count <= 65_536 else {
+                throw Unresolved(
+                    reason: "\(files.root)/etc/group has \(Quoting.quoted(user.user)) in more than 65536 groups")
+            }
         }
-        // The kernel reads the last number as "unchanged".
-        guard result.uid != .max, result.gid != .max else { throw Unresolved(reason: "4294967295 is no id") }
         return result
     }
 
+    private static func id(ofGroup group: String, _ files: UserFiles?) throws(Unresolved) -> UInt32 {
+        if let number = try ID.number(in: group) { return number }
+        if let files, let number = try files.groups({ $0[0].hasBytes(of: group) }).first { return number }
+        throw missing("group", group, files, "etc/group")
+    }
+
+    /// Ids as texts have them.
+    private enum ID {
+        /// The number of an id, if a text has digits only; nil for any other text. One that the kernel does not have is an
+        /// error: it reads the last number of 32 bits as "unchanged".
+        static func number(in text: String) throws(Unresolved) -> UInt32? {
+            guard !text.isEmpty, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
+                return nil
+            }
+            guard let number = value(of: text) else { throw Unresolved(reason: "\(text.prefix(40)) is no id") }
+            return number
+        }
+
+        /// The same; nil for what is no id as well.
+        static func value(of text: String) -> UInt32? {
+            guard text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { return nil }
+            return UInt32(text).flatMap { $0 == .max ? nil : $0 }
+        }
+    }
+
     private static func missing(_ kind: String, _ name: String, _ files: UserFiles?, _ file: String) -> Unresolved {
-        let quoted = "\"\(name)\""
+        let quoted = Quoting.quoted(name)
         guard let files else {
             return Unresolved(
                 reason: "the \(kind) \(quoted) is a name: give --rootfs, in whose /\(file) it is looked up")
@@ -113,15 +140,22 @@ public enum ImageFiles {
         /// The first user that a line says so of: passwd(5).
         func user(_ isMeant: ([String]) -> Bool) throws(Unresolved) -> (uid: UInt32, gid: UInt32)? {
             guard let line = passwd.first(where: { $0.count >= 4 && isMeant($0) }) else { return nil }
-            guard let uid = UInt32(line[2]), let gid = UInt32(line[3]) else {
-                throw Unresolved(reason: "\(root)/etc/passwd has no numbers for \"\(line[0])\"")
+            guard let uid = ID.value(of: line[2]), let gid = ID.value(of: line[3]) else {
+                throw Unresolved(reason: "\(root)/etc/passwd has no ids for \(Quoting.quoted(line[0]))")
             }
             return (uid, gid)
         }
 
         /// The numbers of the groups that a line says so of: group(5).
-        func groups(_ isMeant: ([String]) -> Bool) -> [UInt32] {
-            group.filter { $0.count >= 3 && isMeant($0) }.compactMap { UInt32($0[2]) }
+        func groups(_ isMeant: ([String]) -> Bool) throws(Unresolved) -> [UInt32] {
+            var numbers: [UInt32] = []
+            for line in group where line.count >= 3 && isMeant(line) {
+                guard let number = ID.value(of: line[2]) else {
+                    throw Unresolved(reason: "\(root)/etc/group has no id for \(Quoting.quoted(line[0]))")
+                }
+                numbers.append(number)
+            }
+            return numbers
         }
 
         private static func lines(of name: String, in root: String) throws(Unresolved) -> [[String]] {

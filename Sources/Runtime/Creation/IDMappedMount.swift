@@ -122,7 +122,7 @@ struct IDMappedMount {
         guard mount.isBind, let source = mount.source else { return mount.type }
         // What the configuration has mounted in there is not what the host sees there.
         if lexicallyClean(source).begins(with: host.rootfs) { return nil }
-        guard let place = try? Descriptor.open(source.isAbsolute ? source : "\(host.bundle)/\(source)", [.path]),
+        guard let place = try? Descriptor.open(source.absolute(in: host.bundle), [.path]),
             let mount = try? Tree.place(of: place.number), let table = try? MountTable(of: ThisProcess.pid)
         else { return nil }
         return table[mount.id]?.type

@@ -83,12 +83,15 @@ public struct Preparation {
         let rights = isOnlyPlanned ? rights.planning(spec) : rights
         addsUserNamespace = rights.needsUserNamespace(spec)
         spec.warnings += try DefaultMappings.complete(&spec, addsNamespace: addsUserNamespace)
+        let lastCapability = Host.lastCapability
+        spec.warnings += UngrantedCapabilities.warnings(
+            spec.process?.capabilities, spec.linux, last: lastCapability)
         let annotations = CrunAnnotations(spec.annotations)
         pidfdReceiver =
             request.pidfdSocket.map { ($0, "--pidfd-socket") }
             ?? annotations.pidfdReceiver.map { ($0, CrunAnnotations.pidfdReceiverField) }
         if annotations.failsOnUnknownCalls { try Self.requireKnownCalls(spec) }
-        let root = spec.root.path.isAbsolute ? spec.root.path : "\(bundle)/\(spec.root.path)"
+        let root = spec.root.path.absolute(in: bundle)
         let rootfs = try Self.rootfs(root, isOnlyPlanned: isOnlyPlanned, &spec.warnings)
         self.spec = spec
         self.document = document
@@ -106,7 +109,7 @@ public struct Preparation {
             throw .cgroup(error)
         }
         var host = HostFacts(
-            bundle: bundle, rootfs: rootfs, cgroups: CgroupFacts(location), lastCapability: Host.lastCapability,
+            bundle: bundle, rootfs: rootfs, cgroups: CgroupFacts(location), lastCapability: lastCapability,
             hasAppArmor: spec.process?.apparmorProfile != nil && Host.hasAppArmor,
             hasSELinux: (spec.process?.selinuxLabel != nil || spec.linux.mountLabel != nil) && Host.hasSELinux,
             hasCore: Files.exists("/proc/kcore"), caller: rights.caller)
@@ -166,7 +169,7 @@ public struct Preparation {
     }
 
     private static func readSpec(bundle: String, config: String) throws(RuntimeError) -> (Spec, [UInt8]) {
-        let path = config.isAbsolute ? config : "\(bundle)/\(config)"
+        let path = config.absolute(in: bundle)
         let bytes: [UInt8]
         do { bytes = try Files.read(path) } catch { throw .system(error, field: "") }
         do { return (try Spec.decode(bytes), bytes) } catch { throw .config(path: path, error) }

@@ -39,10 +39,11 @@ struct ExecPreparation: ~Copyable {
         let hierarchies = cgroup.directories.filter { !$0.isUnified }.map { directory in
             CgroupFacts.Hierarchy(name: directory.label, options: [], directory: directory.path)
         }
+        let lastCapability = Host.lastCapability
         var host = HostFacts(
             bundle: container.record.bundle, rootfs: container.record.rootfs,
             cgroups: CgroupFacts(hierarchies: hierarchies, unified: cgroup.unified),
-            lastCapability: Host.lastCapability, hasAppArmor: made.process.apparmorProfile != nil && Host.hasAppArmor,
+            lastCapability: lastCapability, hasAppArmor: made.process.apparmorProfile != nil && Host.hasAppArmor,
             hasSELinux: made.process.selinuxLabel != nil && Host.hasSELinux, caller: Rights.caller())
         host.nullStreams = NullStreams.ofCaller(host.caller)
         let listened = try Preparation.listenDescriptors()
@@ -75,7 +76,11 @@ struct ExecPreparation: ~Copyable {
         self.cgroup = cgroup
         process = made.process
         self.target = target
-        warnings = made.warnings
+        warnings =
+            made.warnings
+            + UngrantedCapabilities.warnings(made.process.capabilities, spec.linux, last: lastCapability).map {
+                "\($0)"
+            }
     }
 
     private static func broken(_ container: Container, _ reason: String) -> RuntimeError {

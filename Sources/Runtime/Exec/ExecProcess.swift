@@ -6,10 +6,17 @@ struct ExecProcess {
     var process: OCI.Process
     var warnings: [String] = []
 
-    init(_ request: ExecRequest, in container: OCI.Process) throws(RuntimeError) {
+    /// Makes the process.
+    ///
+    /// - Parameters:
+    ///   - request: what the caller asks for.
+    ///   - container: the container's own process.
+    ///   - isAgain: whether `--process` was read before: what is no regular file is an error then (EINVAL), for there is
+    ///     nothing left to be read, or no end of waiting.
+    init(_ request: ExecRequest, in container: OCI.Process, isAgain: Bool = false) throws(RuntimeError) {
         if let path = request.processFile {
             process = container
-            try read(path, in: container)
+            try read(path, in: container, isAgain)
         } else {
             process = container
             try adjust(request)
@@ -20,9 +27,11 @@ struct ExecProcess {
 
     /// The file's process. Of its rights, and of how it is scheduled, what it leaves out is as the container's process
     /// has it; limits that it leaves out are the caller's, as in runc.
-    private mutating func read(_ path: String, in container: OCI.Process) throws(RuntimeError) {
+    private mutating func read(_ path: String, in container: OCI.Process, _ isAgain: Bool) throws(RuntimeError) {
         let bytes: [UInt8]
-        do { bytes = try Files.read(path) } catch { throw .system(error, field: "--process") }
+        do {
+            bytes = isAgain ? try Files.readRegular(path, follow: true) : try Files.read(path)
+        } catch { throw .system(error, field: "--process") }
         do {
             let read = try OCI.Process.decode(bytes)
             process = read.process

@@ -26,6 +26,9 @@ public enum Subject {
 
 /// After a failure: what `check` knows about its place, which container may have been meant, what in a container keeps a
 /// program from being executed. All of it costs time, and none is spent before something has failed.
+///
+/// A file that the command was given is read once more for that, if it is a regular one. Of a pipe nothing is left, or it
+/// never ends.
 extension Lifecycle {
     /// The same error, with what helps.
     public func explained(_ error: RuntimeError, _ subject: Subject) -> RuntimeError {
@@ -101,7 +104,7 @@ extension Lifecycle {
             var spec = try? container.configuration(Spec.decodeForExec)
         else { return "" }
         guard let own = spec.process ?? (request.processFile == nil ? nil : OCI.Process(args: [])),
-            let process = try? ExecProcess(request, in: own).process
+            let process = try? ExecProcess(request, in: own, isAgain: true).process
         else { return "" }
         if container.record.hasAddedUserNamespace { spec.linux.namespaces.append(Namespace(.user)) }
         let identity = Identity(process, spec.linux)
@@ -124,7 +127,7 @@ private struct Checkup {
     init(_ request: CreateRequest, _ rootless: RootlessMode) {
         findings = BundleCheck.findings(
             bundle: request.bundle, config: request.config, manager: request.cgroupManager, rootless: rootless,
-            rehearses: false
+            isAfterFailure: true
         ).filter { $0.severity == .error }
     }
 

@@ -1,6 +1,7 @@
 public import Cgroups
 internal import JSON
 public import OCI
+internal import Spelling
 
 /// What the host does for a container, beside the steps of its first process: its cgroup, and the hooks that run outside.
 public struct HostSide: Sendable {
@@ -33,7 +34,7 @@ public struct HostSide: Sendable {
             lines.append(("note    the rules for devices go to \(cgroup.deviceEnforcement)", "linux.resources.devices"))
         }
         for (field, hook) in hooks { lines.append(("hook    \(Self.text(hook))", field)) }
-        return "---- the host: what it does beside\n" + lines.map { "\($0.0)    [\($0.1)]\n" }.joined()
+        return "---- the host: what it does beside\n" + lines.map { Quoting.line("\($0.0)    [\($0.1)]") }.joined()
     }
 
     /// What the words of a plan mean.
@@ -53,7 +54,7 @@ public struct HostSide: Sendable {
     }
 
     static func text(_ hook: Hook) -> String {
-        let arguments = hook.args.isEmpty ? "" : " [" + hook.args.map(JSONWriter.quoted).joined(separator: ", ") + "]"
+        let arguments = hook.args.isEmpty ? "" : " [" + hook.args.map(Quoting.quoted).joined(separator: ", ") + "]"
         return hook.path + arguments + (hook.timeout.map { " for at most \($0) s" } ?? "")
     }
 

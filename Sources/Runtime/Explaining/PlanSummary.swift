@@ -1,8 +1,8 @@
 internal import Cgroups
-internal import JSON
 internal import Kernel
 internal import OCI
 internal import Planner
+internal import Spelling
 
 /// What a container gets, on one screen: `plan --summary`.
 public struct PlanSummary {
@@ -19,8 +19,15 @@ public struct PlanSummary {
         summary.describe()
         let width = 14
         return summary.lines.map { title, text in
-            title + String(repeating: " ", count: width - title.utf8.count) + text + "\n"
+            let line = title + String(repeating: " ", count: width - title.utf8.count) + text
+            return Quoting.line(String(decoding: line.utf8.map { $0 == 0 ? 0x20 : $0 }, as: UTF8.self))
         }.joined()
+    }
+
+    /// A text of the configuration, or one that quotes it: no line is broken at its blanks, so that none begins with what
+    /// somebody else wrote. They are NUL bytes until then, which no text of a configuration has.
+    private static func whole(_ text: String) -> String {
+        String(decoding: text.utf8.map { $0 == 0x20 ? 0 : $0 }, as: UTF8.self)
     }
 
     private init(_ preparation: Preparation) {
@@ -37,13 +44,13 @@ public struct PlanSummary {
         describeRights()
         describeLimits()
         describeHooks()
-        add("masked", spec.linux.maskedPaths.joined(separator: " "))
-        add("read-only", spec.linux.readonlyPaths.joined(separator: " "))
-        add("sysctl", spec.linux.sysctl.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
-        list("note", preparation.plan.warnings + spec.warnings.map { "\($0)" })
+        add("masked", spec.linux.maskedPaths.map(Self.whole).joined(separator: " "))
+        add("read-only", spec.linux.readonlyPaths.map(Self.whole).joined(separator: " "))
+        add("sysctl", spec.linux.sysctl.map { Self.whole("\($0.key)=\($0.value)") }.joined(separator: " "))
+        list("note", preparation.plan.warnings.map(Self.whole) + spec.warnings.map { Self.whole("\($0)") })
     }
 
-    /// A line; nothing where there is nothing to say. Long lists go on below.
+    /// A line; nothing where there is nothing to say. Long lists go on below: what is not ``whole(_:)`` is broken at blanks.
     private mutating func add(_ title: String, _ text: String) {
         if text.isEmpty { return }
         var line = ""
@@ -73,13 +80,13 @@ public struct PlanSummary {
         guard let process = spec.process else {
             return lines.append(("process", "none: it can be created, not started"))
         }
-        lines.append(("process", process.args.map(JSONWriter.quoted).joined(separator: " ")))
+        lines.append(("process", process.args.map(Quoting.quoted).joined(separator: " ")))
         let user = process.user
         let groups =
             user.additionalGids.isEmpty ? "" : " groups \(user.additionalGids.map { "\($0)" }.joined(separator: ","))"
         add(
             "",
-            "user \(user.uid):\(user.gid)\(groups), in \(process.cwd), \(process.terminal ? "with a" : "without a") terminal"
+            "user \(user.uid):\(user.gid)\(groups), in \(Self.whole(process.cwd)), \(process.terminal ? "with a" : "without a") terminal"
         )
     }
 
@@ -89,12 +96,12 @@ public struct PlanSummary {
         let shared = NamespaceKind.allCases.filter { !linux.separates($0) }.map { $0.rawValue }
         add("namespaces", made.isEmpty ? "" : "new: \(made.joined(separator: " "))")
         for namespace in linux.namespaces {
-            if let path = namespace.path { add("", "joined: \(namespace.kind.rawValue) \(path)") }
+            if let path = namespace.path { add("", "joined: \(namespace.kind.rawValue) \(Self.whole(path))") }
         }
         add(made.isEmpty ? "namespaces" : "", shared.isEmpty ? "" : "the host's: \(shared.joined(separator: " "))")
         add("user ids", Self.text(linux.uidMappings))
         add("group ids", Self.text(linux.gidMappings))
-        if linux.separates(.uts), let name = spec.hostname { add("hostname", name) }
+        if linux.separates(.uts), let name = spec.hostname { add("hostname", Self.whole(name)) }
     }
 
     private static func text(_ mappings: [IDMapping]) -> String {
@@ -108,7 +115,7 @@ public struct PlanSummary {
 
     private mutating func describeMounts() {
         list("mounts", spec.mounts.map(Self.text))
-        let devices = spec.linux.devices.map { "\($0.path) \($0.kind.rawValue) \($0.major):\($0.minor)" }
+        let devices = spec.linux.devices.map { "\(Self.whole($0.path)) \($0.kind.rawValue) \($0.major):\($0.minor)" }
         let usual = Plan.defaultDevices.map { String($0.path.dropFirst(5)) }.joined(separator: " ")
         add("devices", "in /dev: \(usual)")
         list("", devices)
@@ -120,15 +127,15 @@ public struct PlanSummary {
         ]
         var options = names.filter { mount.attributes.set.contains($0.0) }.map { $0.1 }
         if mount.superblock.set.contains(.readOnly), !options.contains("ro") { options.insert("ro", at: 0) }
-        options += mount.data
+        options += mount.data.map(whole)
         let what =
             switch mount.action {
-            case .new: mount.type ?? "none"
-            case .bind: "the host's \(mount.source ?? "")"
-            case .recursiveBind: "the host's \(mount.source ?? "") with all below it"
+            case .new: whole(mount.type ?? "none")
+            case .bind: "the host's \(whole(mount.source ?? ""))"
+            case .recursiveBind: "the host's \(whole(mount.source ?? "")) with all below it"
             case .remount, .bindRemount: "mounted anew"
             }
-        return "\(mount.destination): \(what)" + (options.isEmpty ? "" : " (\(options.joined(separator: ",")))")
+        return "\(whole(mount.destination)): \(what)" + (options.isEmpty ? "" : " (\(options.joined(separator: ",")))")
     }
 
     // MARK: What it may do
@@ -153,8 +160,8 @@ public struct PlanSummary {
             "new rights", process?.noNewPrivileges == true ? "none by execve (no_new_privs)" : "by set-user-ID programs"
         )
         add("seccomp", seccomp)
-        add("AppArmor", process?.apparmorProfile ?? "")
-        add("SELinux", process?.selinuxLabel ?? "")
+        add("AppArmor", Self.whole(process?.apparmorProfile ?? ""))
+        add("SELinux", Self.whole(process?.selinuxLabel ?? ""))
     }
 
     private static func text(_ set: CapabilitySet) -> String {
@@ -179,20 +186,25 @@ public struct PlanSummary {
     private mutating func describeLimits() {
         var entries: [String] = []
         for setting in host.cgroup.settings {
-            let files = setting.files.map { "\($0.path) \($0.set)" }
-            let remarks = setting.remarks.isEmpty ? "" : " (\(setting.remarks.joined(separator: "; ")))"
+            let files = setting.files.map { Self.whole("\($0.path) \($0.set)") }
+            let remarks =
+                setting.remarks.isEmpty ? "" : " (\(setting.remarks.map(Self.whole).joined(separator: "; ")))"
             entries.append(
-                "\(setting.asked.field): \(files.isEmpty ? "nothing" : files.joined(separator: ", "))\(remarks)")
+                "\(Self.whole(setting.asked.field)): \(files.isEmpty ? "nothing" : files.joined(separator: ", "))\(remarks)"
+            )
         }
         list("limits", entries)
         if entries.isEmpty { add("limits", "none") }
-        if let unit = host.cgroup.unit { add("", "of \(unit), which systemd makes") }
-        list("cgroup", host.cgroup.directories.isEmpty ? ["the caller's own"] : host.cgroup.directories)
+        if let unit = host.cgroup.unit { add("", "of \(Self.whole(unit)), which systemd makes") }
+        list(
+            "cgroup",
+            host.cgroup.directories.isEmpty ? ["the caller's own"] : host.cgroup.directories.map(Self.whole))
         let rules = spec.linux.resources?.devices.count ?? 0
         if host.cgroup.deviceRules.isEmpty {
             add("device rules", "none")
         } else {
-            add("device rules", "\(rules) of the configuration, and the usual ones: \(host.cgroup.deviceEnforcement)")
+            let enforcement = Self.whole(host.cgroup.deviceEnforcement)
+            add("device rules", "\(rules) of the configuration, and the usual ones: \(enforcement)")
         }
         add(
             "rlimits",
@@ -207,7 +219,9 @@ public struct PlanSummary {
         var entries: [String] = []
         for kind in HookKind.allCases {
             let place = kind == .createContainer || kind == .startContainer ? "inside" : "host"
-            for hook in spec.hooks[kind] { entries.append("\(kind.rawValue) (\(place)): \(HostSide.text(hook))") }
+            for hook in spec.hooks[kind] {
+                entries.append("\(kind.rawValue) (\(place)): \(Self.whole(HostSide.text(hook)))")
+            }
         }
         list("hooks", entries)
     }

@@ -54,17 +54,7 @@ public struct Store: Sendable {
         } catch {
             if error.errno == .exists { return }
             guard error.errno == .noEntry else { throw error }
-            for (index, byte) in root.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
-                let parent = String(decoding: root.utf8.prefix(index), as: UTF8.self)
-                if !Files.exists(parent) { try Self.makeIfMissing(parent, mode: 0o755) }
-            }
-            try Self.makeIfMissing(root, mode: 0o700)
-        }
-    }
-
-    private static func makeIfMissing(_ path: String, mode: UInt32) throws(SystemError) {
-        do { try Files.makeDirectory(path, mode: mode) } catch {
-            if error.errno != .exists { throw error }
+            try Files.makeDirectories(root, mode: 0o700, parents: 0o755)
         }
     }
 
@@ -199,7 +189,8 @@ struct Entry: ~Copyable {
     static func isContainers(_ directory: borrowing Descriptor) throws(SystemError) -> Bool {
         try Files.list(".", at: .directory(directory.number)).allSatisfy { name in
             isAttempt(name)
-                || [gateName, markerName, configName, Record.fileName, NotifySocket.directoryName].contains(name)
+                || [gateName, markerName, configName, imagesName, Record.fileName, NotifySocket.directoryName]
+                    .contains(name)
         }
     }
 
@@ -211,6 +202,8 @@ struct Entry: ~Copyable {
     /// container's own, which is in its own root. With a gate this is the gate's socket, which nobody knows yet.
     static let markerName = "gate.new"
     static let configName = "config.json"
+    /// An empty directory, during a restore.
+    static let imagesName = "images"
 
     var gatePath: String { "\(path)/\(Self.gateName)" }
 
@@ -243,6 +236,11 @@ struct Entry: ~Copyable {
         }
     }
 
+    /// Removes the directory that a restore may have made.
+    borrowing func removeImages() {
+        try? Files.removeDirectory(Self.imagesName, at: .directory(directory.number))  // Usually there is none.
+    }
+
     /// The set-up is over: the process executes its program.
     borrowing func unmark() throws(RuntimeError) {
         do { try Files.remove(Self.markerName, at: .directory(directory.number)) } catch {
@@ -250,8 +248,8 @@ struct Entry: ~Copyable {
         }
     }
 
-    /// Removes the directory with everything in it; what is gone already is fine. There is at most one directory, that of
-    /// the notify socket, which a container may have filled if it may mount.
+    /// Removes the directory with everything in it; what is gone already is fine. Among it may be the directory
+    /// of the notify socket, which a container may have filled if it may mount.
     borrowing func remove() throws(RuntimeError) {
         do {
             _ = try directory.removeContent(.everything)

@@ -1,6 +1,8 @@
 internal import Cgroups
 internal import JSON
 internal import Kernel
+internal import OCI
+internal import Spelling
 
 extension Lifecycle {
     /// The processes of a container as the host numbers them, in ascending order; none when it has stopped.
@@ -32,15 +34,16 @@ extension Lifecycle {
 public enum ProcessTable {
     /// The header and the lines whose column `PID` holds one of the process ids; nil if there is no such column.
     static func lines(of text: String, about pids: Set<Int32>) -> String? {
-        let lines = text.split(separator: "\n")
-        guard let header = lines.first, let column = header.split(separator: " ").firstIndex(of: "PID") else {
-            return nil
-        }
-        var result = "\(header)\n"
+        let lines = text.components(between: "\n")
+        guard let header = lines.first,
+            let column = header.components(between: " ").firstIndex(where: { $0.hasBytes(of: "PID") })
+        else { return nil }
+        var result = Quoting.line(header)
         for line in lines.dropFirst() {
-            let fields = line.split(separator: " ")
+            let fields = line.components(between: " ")
             guard fields.count > column, let pid = Int32(fields[column]), pids.contains(pid) else { continue }
-            result += "\(line)\n"
+            // What a process calls itself: not every ps(1) makes it harmless.
+            result += Quoting.line(line)
         }
         return result
     }

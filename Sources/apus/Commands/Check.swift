@@ -2,6 +2,7 @@ internal import Cgroups
 internal import CommandLineInterface
 internal import OCI
 internal import Runtime
+internal import Spelling
 
 extension Command {
     /// `check`: everything that is wrong with a bundle on this host; 1 if there is an error.
@@ -16,11 +17,12 @@ extension Command {
         case .text:
             var text = ""
             for finding in findings {
-                text += "\(Quoting.plain(Excerpt.of("\(finding)")))\n"
-                for line in finding.excerpt.components(between: "\n") { text += "\(Quoting.plain(line))\n" }
+                text += Quoting.line(Excerpt.of("\(finding)"))
+                for line in finding.excerpt.components(between: "\n") { text += Quoting.line(line) }
             }
             if errors == 0 {
-                text += "\(options.bundle): good on this host" + (findings.isEmpty ? "\n" : ", with warnings\n")
+                text += Quoting.line(
+                    "\(options.bundle): good on this host" + (findings.isEmpty ? "" : ", with warnings"))
             }
             try Output.standard(text)
         }

@@ -11,7 +11,7 @@ extension Command {
         let given = BundlePath(options.bundle, config: options.config)
         let request = CreateRequest(id: "plan", bundle: given.bundle, config: given.config, cgroupManager: manager)
         let preparation = try lifecycle.plan(request)
-        if options.summary { return try Output.standard(Quoting.plainLines(PlanSummary.text(of: preparation))) }
+        if options.summary { return try Output.standard(PlanSummary.text(of: preparation)) }
         let (plan, host) = (preparation.plan, HostSide(preparation))
         switch options.format {
         case .text: try Output.standard(plan.printed() + host.printed() + HostSide.legend)

@@ -1,13 +1,13 @@
-/// Texts in log lines. Whatever a container or a file name puts into a message, a log line stays one line and a
-/// terminal is not commanded by it.
+/// Texts of others in lines of ours: of a log, of a plan, of a table. Whatever a configuration, a container or a file name
+/// puts into one, a line stays one line and a terminal is not commanded by it.
 public enum Quoting {
     /// As logrus writes a value: bare if it holds only letters, digits and `-._/@^+`, else quoted as Go does.
-    static func word(_ text: String) -> String {
-        text.utf8.allSatisfy(isBare) ? text : "\"" + escaped(text, quote: true) + "\""
+    public static func word(_ text: String) -> String {
+        text.utf8.allSatisfy(isBare) ? text : quoted(text)
     }
 
     /// A JSON string (RFC 8259), control characters and line separators escaped.
-    static func json(_ text: String) -> String {
+    public static func json(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -24,12 +24,25 @@ public enum Quoting {
         return result + "\""
     }
 
-    /// Bare text in which everything that is not printable is escaped as Go does; backslashes stay as they are.
-    public static func plain(_ text: String) -> String { escaped(text, quote: false) }
+    /// A text in quotes, as Go quotes it: everybody sees where it ends.
+    public static func quoted(_ text: String) -> String { "\"" + escaped(text, quote: true) + "\"" }
 
-    /// The same, but that lines stay lines.
-    public static func plainLines(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { plain(String($0)) }.joined(separator: "\n")
+    /// Bare text in which everything that is not printable is escaped as Go does; backslashes stay as they are.
+    public static func plain(_ text: String) -> String {
+        text.utf8.allSatisfy { 0x20..<0x7F ~= $0 } ? text : escaped(text, quote: false)
+    }
+
+    /// A line of output: the text with a line end behind it, and none in it.
+    public static func line(_ text: String) -> String { plain(text) + "\n" }
+
+    /// The same of a text whose lines stay lines. Those behind the first are indented: none of them looks like a message of
+    /// its own.
+    public static func lines(_ text: String) -> String {
+        var result = ""
+        for line in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            result += (result.isEmpty ? "" : "  ") + Self.line(String(Substring(line)))
+        }
+        return result
     }
 
     private static func escaped(_ text: String, quote: Bool) -> String {
