@@ -107,8 +107,9 @@ extension PlanBuilder {
         enter(entry)
         for (index, path) in destinations {
             let origin = Origin.element("mounts", index, ".destination")
+            // A destination may be written as the host's path.
             add(
-                .openPath(.root, path: path, flags: OpenFlag.path, into: .target), origin,
+                .openPath(.root, path: pathInside(path) ?? path, flags: OpenFlag.path, into: .target), origin,
                 tolerating: [Tolerated.noEntry, Tolerated.notDirectory], skip: 1)
             add(.meet(.target, send: .target), origin)
         }

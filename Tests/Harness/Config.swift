@@ -102,6 +102,16 @@ extension Value {
         for set in sets { self.process.capabilities[set] = Value(names) }
     }
 
+    /// A process that mounts a file system of its own (FUSE) on a directory in memory, and never answers.
+    public mutating func serveInSilence(at directory: String) {
+        self.root.readonly = false
+        grant(["CAP_SYS_ADMIN"])
+        self.linux.devices = [["path": "/dev/fuse", "type": "c", "major": 10, "minor": 229]]
+        self.linux.resources.devices.append(["allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw"])
+        mount("tmpfs", at: directory, source: "own")
+        run("/assert", "silence", directory)
+    }
+
     public mutating func hook(
         _ kind: String, _ path: String, args: [String]? = nil, env: [String]? = nil, timeout: Int? = nil
     ) {

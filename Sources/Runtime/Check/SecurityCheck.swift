@@ -6,7 +6,9 @@ internal import Seccomp
 
 extension BundleCheck {
     mutating func checkCapabilities(_ process: OCI.Process, _ linux: Linux) {
-        for problem in UngrantedCapabilities.warnings(process.capabilities, linux, last: Host.lastCapability) {
+        let warnings = UngrantedCapabilities.warnings(
+            process.capabilities, linux, own: ThisProcess.capabilities, last: Host.lastCapability)
+        for problem in warnings {
             addWarning(problem.path, problem.message, Remedy.text(for: problem))
         }
     }

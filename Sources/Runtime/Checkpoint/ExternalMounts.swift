@@ -42,24 +42,23 @@ enum ExternalMounts {
     static func name(
         _ spec: Spec, _ table: MountTable, found: [(index: Int, mount: UInt64)], in options: inout CriuOptions
     ) {
-        var named: [String] = []
+        var named: Set<[UInt8]> = []
         func name(_ point: String, _ key: String) {
-            if named.contains(where: { $0.hasBytes(of: point) }) { return }
-            named.append(point)
+            guard named.insert(Array(point.utf8)).inserted else { return }
             options.set(.external, text: "mnt[\(point)]:\(key)")
         }
         for path in spec.linux.maskedPaths {
             guard let mount = table.mount(seenAt: lexicallyClean(path)), let mask = mount.mask else { continue }
             name(mount.point, mask == .directory ? maskedDirectory : maskedFile)
         }
+        var places: [Int: UInt64] = [:]
+        for place in found { places[place.index] = place.mount }
         for (index, mount) in spec.mounts.enumerated() where mount.isBind {
             let destination = lexicallyClean(mount.destination)
-            if table.mount(seenAt: destination) != nil {
+            if let place = places[index] {
+                if let line = table[place], line.point.utf8.count > 1 { name(line.point, destination) }
+            } else if table.mount(seenAt: destination) != nil {
                 name(destination, destination)
-            } else if let place = found.first(where: { $0.index == index }), let line = table[place.mount],
-                line.point.utf8.count > 1
-            {
-                name(line.point, destination)
             }
         }
         for device in devicePaths(spec) {

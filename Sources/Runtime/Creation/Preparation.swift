@@ -84,8 +84,9 @@ public struct Preparation {
         addsUserNamespace = rights.needsUserNamespace(spec)
         spec.warnings += try DefaultMappings.complete(&spec, addsNamespace: addsUserNamespace)
         let lastCapability = Host.lastCapability
+        let capabilities = ThisProcess.capabilities
         spec.warnings += UngrantedCapabilities.warnings(
-            spec.process?.capabilities, spec.linux, last: lastCapability)
+            spec.process?.capabilities, spec.linux, own: capabilities, last: lastCapability)
         let annotations = CrunAnnotations(spec.annotations)
         pidfdReceiver =
             request.pidfdSocket.map { ($0, "--pidfd-socket") }
@@ -114,7 +115,7 @@ public struct Preparation {
             hasSELinux: (spec.process?.selinuxLabel != nil || spec.linux.mountLabel != nil) && Host.hasSELinux,
             hasCore: Files.exists("/proc/kcore"), caller: rights.caller)
         if !isOnlyPlanned { host.nullStreams = NullStreams.ofCaller(rights.caller) }
-        host.makesNodes = isOnlyPlanned || Self.mayMakeNodes
+        host.makesNodes = isOnlyPlanned || Self.mayMakeNodes(capabilities)
         if rights.caller != .root || !host.makesNodes { host.devicePaths = DevicePaths.find(spec.linux.devices) }
         self.host = host
         manager = try NotifySocket.manager()
@@ -137,11 +138,13 @@ public struct Preparation {
         Timeline.end(plan)
     }
 
-    /// Whether this process has CAP_MKNOD (27).
-    private static var mayMakeNodes: Bool { ThisProcess.capabilities >> 27 & 1 == 1 }
+    /// Whether CAP_MKNOD (27) is among them.
+    private static func mayMakeNodes(_ capabilities: UInt64) -> Bool { capabilities >> 27 & 1 == 1 }
 
     /// Whether device nodes are made for a container, and not bound.
-    static func makesNodes(rights: Rights) -> Bool { rights.caller == .root && mayMakeNodes }
+    static func makesNodes(rights: Rights) -> Bool {
+        rights.caller == .root && mayMakeNodes(ThisProcess.capabilities)
+    }
 
     private static func realPath(_ path: String, _ field: String) throws(RuntimeError) -> String {
         do { return try Files.realPath(path) } catch { throw .system(error, field: field) }

@@ -10,8 +10,9 @@ enum UngrantedCapabilities {
     ///   - capabilities: what the process asks for.
     ///   - linux: whose namespaces count: whoever comes into a user namespace can have every capability in there
     ///     (user_namespaces(7)).
+    ///   - own: the capabilities that this process has now.
     ///   - last: number of the newest capability that the kernel knows.
-    static func warnings(_ capabilities: Capabilities?, _ linux: Linux, last: UInt8) -> [Problem] {
+    static func warnings(_ capabilities: Capabilities?, _ linux: Linux, own: UInt64, last: UInt8) -> [Problem] {
         guard let wanted = capabilities?.all, wanted != [] else { return [] }
         var warnings: [Problem] = []
         let known = CapabilitySet(rawValue: (2 << UInt64(last)) &- 1)
@@ -19,8 +20,7 @@ enum UngrantedCapabilities {
         if unknown != [] {
             warnings.append(Problem(path: place, message: "this kernel does not know \(names(unknown))"))
         }
-        let mine = CapabilitySet(rawValue: ThisProcess.capabilities)
-        let missing = wanted.intersection(known).subtracting(mine)
+        let missing = wanted.intersection(known).subtracting(CapabilitySet(rawValue: own))
         if missing != [], !linux.separates(.user), let bounding = boundingSet {
             let refused = missing.subtracting(bounding)
             if refused != [] {

@@ -76,11 +76,9 @@ struct ExecPreparation: ~Copyable {
         self.cgroup = cgroup
         process = made.process
         self.target = target
-        warnings =
-            made.warnings
-            + UngrantedCapabilities.warnings(made.process.capabilities, spec.linux, last: lastCapability).map {
-                "\($0)"
-            }
+        let ungranted = UngrantedCapabilities.warnings(
+            made.process.capabilities, spec.linux, own: ThisProcess.capabilities, last: lastCapability)
+        warnings = made.warnings + ungranted.map { "\($0)" }
     }
 
     private static func broken(_ container: Container, _ reason: String) -> RuntimeError {

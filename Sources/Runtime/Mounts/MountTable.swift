@@ -21,6 +21,14 @@ struct MountTable {
 
     private(set) var lines: [Line] = []
     private var index: [UInt64: Int] = [:]
+    /// By what they are attached to.
+    private var attached: [Attachment: Int] = [:]
+
+    /// A place in a mount: paths are bytes.
+    private struct Attachment: Hashable {
+        let parent: UInt64
+        let point: [UInt8]
+    }
 
     /// - Parameter pid: of a process that is in the container's mount namespace, and at its root.
     init(of pid: Int32) throws(SystemError) {
@@ -31,6 +39,8 @@ struct MountTable {
         for text in bytes.split(separator: UInt8(ascii: "\n")) {
             guard let line = Line(text) else { continue }
             index[line.id] = lines.count
+            let attachment = Attachment(parent: line.parent, point: Array(line.point.utf8))
+            if line.parent != line.id, attached[attachment] == nil { attached[attachment] = lines.count }
             lines.append(line)
         }
     }
@@ -46,20 +56,18 @@ struct MountTable {
         guard
             var seen = lines.first(where: { $0.point == "/" && (self[$0.parent] == nil || $0.parent == $0.id) })
         else { return nil }
-        func cover(_ point: String) {
+        func cover(_ point: some Sequence<UInt8>) {
+            let point = Array(point)
             for _ in lines {
-                let above = lines.first {
-                    $0.parent == seen.id && $0.id != seen.id && $0.point.hasBytes(of: point)
-                }
-                guard let above else { return }
-                seen = above
+                guard let above = attached[Attachment(parent: seen.id, point: point)] else { return }
+                seen = lines[above]
             }
         }
-        cover("/")
+        cover("/".utf8)
         for (index, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
-            cover(String(decoding: path.utf8.prefix(index), as: UTF8.self))
+            cover(path.utf8.prefix(index))
         }
-        cover(path)
+        cover(path.utf8)
         return seen.point.hasBytes(of: path) ? seen : nil
     }
 
