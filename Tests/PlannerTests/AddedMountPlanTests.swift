@@ -75,10 +75,11 @@ import Testing
             ])
     }
 
-    /// What is not there is passed over.
+    /// What is not there is passed over; a destination may be written as the host's path.
     @Test func aSearchPresentsWhatIsThere() {
         let plan = Plan.findMounts(
-            at: [(2, "/a"), (5, "/b")], .minimal(), on: .plain(), options: PlanOptions(id: "box"),
+            at: [(2, "/a"), (5, "\(HostFacts.plain().rootfs)/b")], .minimal(), on: .plain(),
+            options: PlanOptions(id: "box"),
             entry: MountEntry(joinsUser: false))
         #expect(
             plan.lines == [
