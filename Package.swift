@@ -8,11 +8,15 @@ import PackageDescription
 ///
 /// Functions have sections of their own, so that what several modules specialise alike is linked once.
 let isEmbedded = Context.environment["APUS_EMBEDDED"] != "0" && Context.environment["APUS_FUZZ"] == nil
+
+/// For the compiler and for the linker of a release. SwiftPM's own setting, `.enableExperimentalFeature`, links debug builds
+/// too without the start of the Swift runtime, whatever its condition: there no type is found by its name.
+let embeddedFeature = ["-enable-experimental-feature", "Embedded"]
 let embedded: [SwiftSetting] =
     isEmbedded
     ? [
-        .enableExperimentalFeature("Embedded", .when(configuration: .release)),
-        .unsafeFlags(["-wmo", "-Xfrontend", "-function-sections"], .when(configuration: .release)),
+        .unsafeFlags(
+            embeddedFeature + ["-wmo", "-Xfrontend", "-function-sections"], .when(configuration: .release))
     ] : []
 
 /// The system that `make build ARCH=...` builds for, as compilers name it, if it is not this machine's. The Makefile hands
@@ -71,6 +75,7 @@ let hardened =
     ["now", "relro", "noexecstack", "separate-code", "keep-text-section-prefix"]
     + (isForArm ? ["common-page-size=65536"] : [])
 let linking: [LinkerSetting] = [
+    .unsafeFlags(isEmbedded ? embeddedFeature : [], .when(configuration: .release)),
     // For a foreign target the driver knows no static programs: the toolset has what makes one.
     .unsafeFlags(foreignTarget == nil ? ["-static-executable"] : []),
     // Without a number that stands for all that is linked, debugging information with its paths and times among it.

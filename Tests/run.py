@@ -48,11 +48,14 @@ class Outcome:
 
 def stages() -> list[Stage]:
     tests = [SWIFT, "test", "--skip-build"]
+    # `--version` would be answered before Swift begins.
+    start = ["plan", "--summary", "spec-fixtures/configs/default.json"]
     return [
         Stage("lint", ["Tests/Lint/lint.py"]),
         Stage("build", [MAKE, "build"]),
         Stage("binary", ["Tests/check-binary.sh", BINARY], ("build",)),
         Stage("test-build", [SWIFT, "build", "--build-tests"]),
+        Stage("debug-start", [".build/debug/apus", *start], ("test-build",)),
         Stage("documentation", ["Tests/Lint/documentation.py"], ("test-build",)),
         Stage("unit-tests", [*tests, "--skip", "LifecycleTests"], ("test-build",)),
         Stage("step-failures", [*tests, "--filter", "RuntimeTests"], ("test-build",), {"APUS_STEP_FAILURES": "1"}),
@@ -63,6 +66,7 @@ def stages() -> list[Stage]:
         Stage("counts", ["Tests/Bench/bench.py", BINARY, "--count"], ("build",)),
         Stage("ordinary-swift", [SWIFT, "build", "-c", "release", "--product", "apus", "--scratch-path", ".build/ordinary"],
               environment={"APUS_EMBEDDED": "0"}),
+        Stage("ordinary-start", [".build/ordinary/release/apus", *start], ("ordinary-swift",)),
         Stage("archives", [MAKE, "archives"], ("build",)),
         Stage("release", ["Tests/Release/release.py", ".build/dist", os.uname().machine], ("archives",)),
         # The last one: its table is to be read, right above the total.

@@ -69,6 +69,7 @@ extension PlanBuilder {
             try refuseUnavailable(mount, at: index)
             try refuseUnmappedOwner(of: mount, at: index)
         }
+        enterBundle()
         let separates = entry.joinsUser || spec.mounts.contains(where: needsOldCall)
         if entry.joinsUser { joinUser() }
         if separates { leaveHostMounts() }

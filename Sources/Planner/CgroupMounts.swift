@@ -104,8 +104,11 @@ extension PlanBuilder {
     /// Without one, a bind mount shows the container's own cgroup and no other.
     private mutating func bindCgroup(_ directory: String, _ mount: Mount, _ slot: Slot, _ origin: Origin) {
         add(.openTree(nil, path: directory, flags: TreeFlag.clone, into: slot), origin)
-        let attributes = mount.attributes.set
-        if !attributes.isEmpty { add(.setMountAttributes(slot, set: attributes.rawValue), origin) }
+        var attributes = mount.attributes
+        // mount_setattr(2) changes how access times are kept only if it clears what was there.
+        let times: MountAttributes = attributes.set.isDisjoint(with: .accessTime) ? [] : .accessTime
+        attributes.clear.formIntersection(times)
+        change(slot, attributes, isRecursive: false, origin)
     }
 
     private mutating func placeCgroup(_ mount: Mount, _ slot: Slot, _ origin: Origin) {

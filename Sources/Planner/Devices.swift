@@ -59,7 +59,12 @@ extension PlanBuilder {
         // Where it may be the host's own, or one that cannot be opened (nodev), the host sees to it first.
         let dev = spec.mounts.last { lexicallyClean($0.destination) == "/dev" }
         let isCovered = spec.mounts.contains { lexicallyClean($0.destination) == "/dev/null" }
-        let isCertain = !isCovered && dev?.action == .new && dev?.attributes.set.contains(.noDev) == false
+        // A configuration may have something else there (config-linux.md, "Devices").
+        let isOther = spec.linux.devices.contains {
+            lexicallyClean($0.path) == "/dev/null" && ($0.kind != .character || $0.major != 1 || $0.minor != 3)
+        }
+        let isCertain =
+            !isCovered && !isOther && dev?.action == .new && dev?.attributes.set.contains(.noDev) == false
         if !isCertain { plan.hostStreams = host.nullStreams }
         if hasForeignDev || isCovered { return }
         let origin = Origin.field("process")

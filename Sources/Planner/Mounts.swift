@@ -81,29 +81,31 @@ extension PlanBuilder {
     var mapsIDsLate: Bool { isInUserNamespace && host.caller != .ordinaryUser }
 
     /// Where in the container's root a source is, if it lies in what an entry before has mounted there; as text.
-    private func pathInMounts(_ source: BindSource, before index: Int) -> String? {
+    private mutating func pathInMounts(_ source: BindSource, before index: Int) -> String? {
         guard let path = pathInside(source.path) else { return nil }
-        return spec.mounts[..<index].contains { $0.covers(path) } ? path : nil
+        return coverings.last(over: path, before: index) == nil ? nil : path
     }
 
     /// Whether ids are to be mapped that are not right anyway: a new file system that is made in a user namespace counts in
     /// the ids of that, and the kernel refuses to map them through the very same one.
-    func needsIDMap(_ mount: Mount, at index: Int) -> Bool {
+    mutating func needsIDMap(_ mount: Mount, at index: Int) -> Bool {
         guard let idMap = mount.idMap else { return false }
         guard isInUserNamespace, idMap.usesContainerMappings else { return true }
         return mount.isBind ? !liesInNewFileSystem(bindSource(mount), before: index) : false
     }
 
     /// Whether the file system of a mount is one that is made in the container's own user namespace.
-    func belongsToContainer(_ mount: Mount, at index: Int) -> Bool {
+    mutating func belongsToContainer(_ mount: Mount, at index: Int) -> Bool {
         hasNewUserNamespace
             && (mount.action == .new || (mount.isBind && liesInNewFileSystem(bindSource(mount), before: index)))
     }
 
     /// Whether a source lies in a file system that an entry before has made.
-    private func liesInNewFileSystem(_ source: BindSource, before index: Int) -> Bool {
-        guard let path = pathInside(source.path) else { return false }
-        return spec.mounts[..<index].last { $0.covers(path) }?.action == .new
+    private mutating func liesInNewFileSystem(_ source: BindSource, before index: Int) -> Bool {
+        guard let path = pathInside(source.path), let last = coverings.last(over: path, before: index) else {
+            return false
+        }
+        return spec.mounts[last].action == .new
     }
 
     func bindSource(_ mount: Mount) -> BindSource { BindSource(mount, bundle: host.bundle) }
@@ -340,7 +342,7 @@ extension PlanBuilder {
         change(slot, mount.recursiveAttributes, isRecursive: true, origin)
     }
 
-    private mutating func change(_ slot: Slot, _ change: AttributeChange, isRecursive: Bool, _ origin: Origin) {
+    mutating func change(_ slot: Slot, _ change: AttributeChange, isRecursive: Bool, _ origin: Origin) {
         var change = change
         let times: MountAttributes = [.accessTime, .noDirATime]
         if lacksHostPrivileges, !change.set.union(change.clear).isDisjoint(with: times) {
@@ -393,14 +395,5 @@ extension PlanBuilder {
             last == trimmed.startIndex ? "/" : String(Substring(trimmed[..<last])),
             String(Substring(trimmed[trimmed.index(after: last)...]))
         )
-    }
-}
-
-extension Mount {
-    /// Whether a path, clean and as text, lies in what this mounts.
-    fileprivate func covers(_ path: String) -> Bool {
-        let place = lexicallyClean(destination)
-        return !isRemount && path.begins(with: place)
-            && (place == "/" || path.utf8.count == place.utf8.count || path.begins(with: place + "/"))
     }
 }

@@ -39,6 +39,8 @@ struct PlanBuilder {
     var isFirstProcess = true
     /// Whether the process is in its cgroups at this point of the plan.
     var hasJoinedCgroups = false
+    /// Which entries of `mounts` lie over a path.
+    lazy var coverings = Coverings(spec.mounts)
     /// What the configuration's annotations ask for.
     let annotations: CrunAnnotations
     private var nextSlot = Slot.firstProvided
@@ -68,6 +70,7 @@ struct PlanBuilder {
         openOwnDescriptors(process)
         if makesMounts {
             attachRoot()
+            enterBundle()
             // Who moves into a v1 hierarchy has to be the user that opened its `tasks`.
             if host.caller == .ordinaryUser { try joinCgroups() }
             becomeRootOfUserNamespace()
@@ -88,6 +91,7 @@ struct PlanBuilder {
             openPrivateProc(process)
             plan.mountsOutside = mountsOutside
             if mountsOutside { coverRoot() } else { openRoot() }
+            if mountsOutside { enterBundle() }
             if host.caller == .ordinaryUser { try joinCgroups() }
             becomeRootOfUserNamespace()
             if mountsOutside { try makeMounts() }
@@ -139,7 +143,7 @@ struct PlanBuilder {
     /// What the root file system is called on the host: without links, and as the configuration names it.
     private var rootPaths: (String, String) { (host.rootfs, lexicallyClean(spec.root.path)) }
 
-    private static func path(_ path: String, inside roots: (String, String)) -> String? {
+    fileprivate static func path(_ path: String, inside roots: (String, String)) -> String? {
         let clean = lexicallyClean(path)
         return rest(of: clean, below: roots.0) ?? rest(of: clean, below: roots.1)
     }
@@ -206,7 +210,7 @@ struct PlanBuilder {
     }
 
     /// What this version does not do is refused: accepting it in silence would be worse than not having it.
-    func refuseUnavailable(_ process: Process) throws(PlanError) {
+    mutating func refuseUnavailable(_ process: Process) throws(PlanError) {
         let covered = spec.linux.maskedPaths.count + spec.linux.readonlyPaths.count
         guard covered <= Self.mostMasked else {
             throw PlanError(
@@ -231,7 +235,7 @@ struct PlanBuilder {
 }
 
 extension PlanBuilder {
-    func refuseUnavailable(_ mount: Mount, at index: Int) throws(PlanError) {
+    mutating func refuseUnavailable(_ mount: Mount, at index: Int) throws(PlanError) {
         let isCgroup = mount.action == .new && (mount.type == "cgroup" || mount.type == "cgroup2")
         try refuseIDMap(of: mount, at: index, isCgroup: isCgroup)
         if isCgroup, let option = mount.data.first {
@@ -246,7 +250,7 @@ extension PlanBuilder {
     }
 
     /// What the kernel cannot be asked for in a way that it would understand; every other file system it is asked for.
-    private func refuseIDMap(of mount: Mount, at index: Int, isCgroup: Bool) throws(PlanError) {
+    private mutating func refuseIDMap(of mount: Mount, at index: Int, isCgroup: Bool) throws(PlanError) {
         guard mount.idMap != nil else { return }
         if isCgroup {
             throw PlanError(
@@ -275,4 +279,15 @@ enum Tolerated {
     static let invalidArgument: UInt8 = 22
     static let readOnlyFileSystem: UInt8 = 30
     static let noSystemCall: UInt8 = 38
+}
+
+extension Spec {
+    /// Where a destination is in the container, clean: it may be written as the host's path.
+    ///
+    /// - Parameters:
+    ///   - path: of an entry of `mounts`.
+    ///   - rootfs: the root file system on the host, without links.
+    public func destination(_ path: String, in rootfs: String) -> String {
+        PlanBuilder.path(path, inside: (rootfs, lexicallyClean(root.path))) ?? lexicallyClean(path)
+    }
 }

@@ -109,6 +109,8 @@ public struct Rehearsal: Sendable {
             .setPersonality, .setScheduler, .setIOPriority, .setMemoryPolicy, .keepCapabilities, .dropBounding,
             .setCapabilities, .setAmbient, .setNoNewPrivileges, .setAffinity:
             return operation
+        // To where relative paths of a file system count from; all other directories are the container's.
+        case .changeDirectory: return mount(of: step.origin) == nil ? nil : operation
         case .bringUpLoopback: return spec.linux.creates(.network) ? operation : nil
         case .setHostName, .setDomainName: return spec.linux.creates(.uts) ? operation : nil
         case .joinNamespace(let slot, _), .close(let slot): return has(slot) ? operation : nil

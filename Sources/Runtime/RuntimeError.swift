@@ -235,6 +235,8 @@ extension StepFailure {
             "user.max_\(step.dropFirst(8))_namespaces in /proc/sys is reached"
         case .notPermitted where step.hasPrefix("setgroups"): "the user namespace forbids setgroups"
         case .notPermitted where step.hasPrefix("setrlimit"): Rights.limitHint
+        // What is left of the other sets is what the process has (capset(2)).
+        case .notPermitted where step.hasPrefix("capset "): "what is inheritable has to be in bounding too"
         case let errno? where step.hasPrefix("sched_setattr "):
             SchedulingHint.text(
                 for: errno, hasDeadline: step.hasPrefix("sched_setattr policy 6 "),

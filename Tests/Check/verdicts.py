@@ -99,7 +99,8 @@ class Ground:
         os.chmod(os.path.join(rootfs, "closed"), 0o700)
         os.mkfifo(os.path.join(rootfs, "bin/fifo"), 0o755)
         shutil.copy("/bin/ls", os.path.join(rootfs, "bin/dynamic"))
-        for name in ("volume/inside", "upper", "work", "lower"):
+        # Those in the bundle are named by relative paths.
+        for name in ("volume/inside", "upper", "work", "lower", "bundle/upper", "bundle/work", "bundle/lower"):
             os.makedirs(self.path(name))
         self.write(self.path("file"), "file\n")
         self.write(self.path("hook"), "#!/bin/sh\ncat >/dev/null\n", 0o755)
@@ -184,11 +185,16 @@ def mutations(ground, chance):
     def overlay():
         data = ["lowerdir=" + ground.path("lower"), "lowerdir=/absent", "lowerdirr=/etc", "upperdir=" + ground.path("upper"),
                 "workdir=" + ground.path("work"), "lowerdir=" + ground.path("file"), "userxattr", "volatile"]
-        return mount({"destination": pick(places), "type": "overlay", "source": "overlay", "options": some(data, 4)})
+        near = ["lowerdir=lower", "lowerdir=./lower:../lower", "lowerdir+=lower", "lowerdir=absent", "upperdir=upper",
+                "workdir=work", "upperdir=config.json", "workdir=absent"]
+        options = pick([lambda: some(data, 4), lambda: some(data + near, 4),
+                        lambda: ["lowerdir=lower", "upperdir=upper", "workdir=work"]])()
+        return mount({"destination": pick(places), "type": "overlay", "source": "overlay", "options": options})
 
     def disk():
         return mount({"destination": "/data", "type": pick(["ext4", "xfs", "btrfs", "vfat"]),
-                      "source": pick([ground.path("file"), "/absent", ground.path("volume")]), "options": some(flags, 1)})
+                      "source": pick([ground.path("file"), "/absent", ground.path("volume"), "rootfs", "absent"]),
+                      "options": some(flags, 1)})
 
     def remount():
         # The root file system is the host's own: it is not configured anew.
@@ -244,7 +250,8 @@ def mutations(ground, chance):
 
     def device():
         entry = {"path": pick(["/dev/x", "/dev/null", "/dev/pts", "/bin", "/etc/passwd/x", "/new/dev", "/dev/sub/x",
-                               "/dev/shm", "/opt/file", "/dev/ptmx", "relative"]),
+                               "/dev/shm", "/opt/file", "/dev/ptmx", "relative", "/dev/stdin", "/dev/fd", "/dev/console", "/dev/core",
+                               "/dev/tty", "/dev//null"]),
                  "type": pick(["c", "b", "p", "u", "x"]), "major": pick([1, 5, 10]), "minor": pick([3, 5, 200])}
         if chance.below(3) == 0:
             entry["fileMode"] = pick([0o660, 0o7777, 0o20666])

@@ -85,6 +85,19 @@ extension Containers {
             #expect(try bundle.inside("ls /data") == "0\n1\n2\n")
         }
 
+        @Test func `relative layers of an overlay count from the bundle`() throws {
+            let bundle = try Bundle.running { $0.root.readonly = false }
+            for name in ["one", "two"] {
+                try Files.makeDirectory("\(bundle.directory)/\(name)")
+                try Files.write("", to: "\(bundle.directory)/\(name)/\(name)")
+            }
+            let entry: Value = [
+                "destination": "/data", "type": "overlay", "source": "overlay", "options": ["lowerdir=one:./two"],
+            ]
+            try bundle.mounts("add", [entry]).ok()
+            #expect(try bundle.inside("ls /data") == "one\ntwo\n")
+        }
+
         @Test func `ids are mapped as an option says`() throws {
             let bundle = try Bundle.running { $0.root.readonly = false }
             let source = try bundle.hostDirectory("data")

@@ -143,7 +143,10 @@ extension Containers {
 
         @Test func `layers of an overlay are named as the kernel reads them`() throws {
             let bundle = try Bundle.minimal()
-            let place = try bundle.hostDirectory("layers")
+            let place = "\(bundle.directory)/layers"
+            try Files.makeDirectory(place)
+            // What is behind a colon counts from the bundle.
+            try Files.makeDirectory("\(bundle.directory)/d")
             for name in ["a", "b", "c:d", "e,f", "g\\h", "data", "up", "work", "u:p", "w,k", "up2"] {
                 try Files.makeDirectory("\(place)/\(name)")
             }
@@ -166,12 +169,16 @@ extension Containers {
                 ["lowerdir=@a", "upperdir=@up2"], ["upperdir=@up2", "workdir=@work"],
                 ["lowerdir=@a:@b", "workdir=@work"],
                 ["lowerdir=@a\(long):@c\\:d"], ["lowerdir=@e\\,f\(long):@b"], ["lowerdir=@a\(long):@absent"],
-                ["lowerdir=@a\(long)"],
+                ["lowerdir=@a\(long)"], ["lowerdir=%a:@b"], ["lowerdir=%a:%absent"], ["lowerdir+=%a", "lowerdir+=%b"],
+                ["lowerdir+=%a", "lowerdir+=%c\\:d"], ["lowerdir=%a", "upperdir=%up", "workdir=%work"],
+                ["lowerdir=%a", "upperdir=%up", "workdir=%absent"],
+                ["lowerdir=@a", "upperdir=%absent", "workdir=@work"],
+                ["lowerdir=%a\(long):%c\\:d"],
             ]
             let config = bundle.config
             for options in sets {
                 bundle.config = config
-                let paths = options.map { $0.replacing("@", with: "\(place)/") }
+                let paths = options.map { $0.replacing("@", with: "\(place)/").replacing("%", with: "layers/") }
                 bundle.config.mounts.append([
                     "destination": "/mnt", "type": "overlay", "source": "overlay", "options": Value(paths),
                 ])

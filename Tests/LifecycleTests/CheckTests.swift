@@ -217,7 +217,8 @@ extension Containers {
             #expect(output.contains("hooks.createRuntime[0].path: stat /absent/hook: no such file"))
             #expect(
                 output.contains(
-                    "hooks.poststop[0].path: warning: /etc/passwd is not executable: mode 0644, owner 0:0 (chmod +x)"))
+                    "hooks.poststop[0].path: warning: /etc/passwd is not executable: mode 0644, owner 0:0 (chmod +x, or correct the path)"
+                ))
             // Those of the container are in the container.
             #expect(
                 output.contains("hooks.startContainer[0].path: there is no /usr/bin/env in the root file system"))
@@ -233,6 +234,20 @@ extension Containers {
             let output = try check(bundle).output
             #expect(output.contains("linux.devices[1].path: /dev/x is the path of linux.devices[0] too"))
             #expect(output.contains("linux.devices[0]: warning: not made, since mounts[7] is there"))
+        }
+
+        /// Whatever the caller's streams are: they are the container's own null device only where that is one.
+        @Test(arguments: ["c", "b"]) func `what is called the null device may be another one`(type: String) throws {
+            let bundle = try Bundle.minimal {
+                $0.linux.devices = [["type": .string(type), "path": "/dev/null", "major": 1, "minor": 5]]
+            }
+            bundle.prepare("exec </dev/null")
+            let output = try check(bundle).ok().output
+            #expect(
+                output.contains(
+                    "linux.devices[0]: warning: /dev/null is \(type) 1:5, and everybody expects c 1:3"
+                        + " (choose another path)"))
+            try bundle.run().ok()
         }
 
         /// The kernel is asked what it thinks of options, as the container would ask it.
@@ -287,6 +302,104 @@ extension Containers {
                 $0.linux.devices = [["type": "c", "path": "/bin", "major": 1, "minor": 3]]
             }
             #expect(told == ["linux.devices[0].path: /bin is there already (choose another path)"])
+        }
+
+        /// What `check` says, word for word; `create` or `start` says as much.
+        private struct Mistake: Sendable {
+            let told: String
+            let make: @Sendable (inout Value) -> Void
+
+            init(_ told: String, _ make: @escaping @Sendable (inout Value) -> Void) {
+                self.told = told
+                self.make = make
+            }
+        }
+
+        private static let mistakes: [Mistake] = [
+            Mistake("mounts[7]: fsconfig hidepid=9: proc: unknown value of hidepid - 9: invalid argument") {
+                $0.mount("proc", at: "/n", "hidepid=9")
+            },
+            Mistake("mounts[7].options: an overlay needs lowerdir (did you mean lowerdir by lowerdirr?)") {
+                $0.mount("overlay", at: "/n", "lowerdirr=/etc")
+            },
+            Mistake("mounts[7].options: an overlay needs lowerdir (add lowerdir=DIRECTORY)") {
+                $0.mount("overlay", at: "/n", "volatile")
+            },
+            Mistake(
+                "mounts[7].options: an overlay with upperdir needs workdir"
+                    + " (add workdir=DIRECTORY, an empty directory of the same file system)"
+            ) {
+                $0.mount("overlay", at: "/n", "lowerdir=/etc", "upperdir=/tmp")
+            },
+            Mistake(
+                "mounts[7].source: /etc/passwd is no block device, which a file system of type ext4 needs"
+                    + " (name the device that holds the file system; losetup(8) makes one of a file)"
+            ) {
+                $0.mount("ext4", at: "/n", source: "/etc/passwd")
+            },
+            Mistake(
+                "mounts[7].destination: /bin/busybox is no directory, and /bin/busybox/x lies below it"
+                    + " (choose another place, or correct the image)"
+            ) {
+                $0.mount("tmpfs", at: "/bin/busybox/x")
+            },
+            Mistake("linux.resources.cpu.period: 100 is out of range 1000...1000000") {
+                $0.linux.resources.cpu.period = 100
+            },
+            Mistake("linux.resources.cpu.quota: 10 is below 1000 microseconds, which is the least") {
+                $0.linux.resources.cpu.quota = 10
+            },
+            Mistake(
+                "linux.resources.memory.swap: memory with swap cannot be limited without a limit on memory"
+            ) {
+                $0.linux.resources.memory.swap = 1_073_741_824
+            },
+            Mistake(
+                "linux.sysctl[\"net.ipv4.ip_forward\"]: write procfs:sys/net/ipv4/ip_forward \"on\": invalid argument"
+            ) {
+                $0.linux.sysctl = ["net.ipv4.ip_forward": "on"]
+            },
+            Mistake(
+                "hooks.createRuntime[0].path: /etc/passwd is not executable: mode 0644, owner 0:0"
+                    + " (chmod +x, or correct the path)"
+            ) {
+                $0.hook("createRuntime", "/etc/passwd")
+            },
+            Mistake(
+                "process.args[0]: /bin is in the root file system, and cannot be executed by uid 0: it is a directory"
+                    + " (name another program)"
+            ) {
+                $0.run("/bin")
+            },
+            Mistake(
+                "process.capabilities: capset effective 0x20 permitted 0x20 inheritable 0x1000:"
+                    + " operation not permitted (what is inheritable has to be in bounding too)"
+            ) {
+                $0.process.capabilities = [
+                    "bounding": ["CAP_KILL"], "effective": ["CAP_KILL"], "permitted": ["CAP_KILL"],
+                    "inheritable": ["CAP_NET_ADMIN"],
+                ]
+            },
+            Mistake(
+                "linux.seccomp: the filter does not permit execve, with which the program is started (permit execve)"
+            ) {
+                $0.linux.seccomp = [
+                    "defaultAction": "SCMP_ACT_ALLOW",
+                    "syscalls": [["names": ["execve"], "action": "SCMP_ACT_ERRNO"]],
+                ]
+            },
+        ]
+
+        @Test(arguments: 0..<mistakes.count) func `what is told of a mistake, word for word`(number: Int) throws {
+            let mistake = Self.mistakes[number]
+            let bundle = try Bundle.minimal(mistake.make)
+            #expect(try check(bundle).output == mistake.told + "\n")
+            let outcome = try bundle.run()
+            #expect(outcome.status != 0)
+            // The place is told in the kernel's words, and what helps in those of `check`.
+            let reason = mistake.told.split(separator: ": ").dropFirst().joined(separator: ": ").split(separator: " (")[
+                0]
+            #expect(outcome.errors.contains(reason.replacing("\"", with: "\\\"")), "\(outcome.errors)")
         }
 
         @Test func `a filter that forbids the exec`() throws {

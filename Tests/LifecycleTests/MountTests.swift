@@ -189,6 +189,28 @@ extension Containers {
             #expect(Files.list(upper) == ["new"])
         }
 
+        /// As bind mounts' do, whoever calls from where; and what `check` says of them is true.
+        @Test(arguments: [false, true])
+        func `relative paths of an overlay count from the bundle`(hasUserNamespace: Bool) throws {
+            let bundle = try Bundle.minimal {
+                $0.ask("--read", "/data/file", "--try-create", "/data/new")
+                if hasUserNamespace { $0.mapUsers() }
+                $0.mount("overlay", at: "/data", "lowerdir=lower", "upperdir=./upper", "workdir=work")
+            }
+            for name in ["lower", "upper", "work"] { try Files.makeDirectory("\(bundle.directory)/\(name)") }
+            try Files.write("lower", to: "\(bundle.directory)/lower/file")
+            for name in ["upper", "work"] where hasUserNamespace {
+                try Files.changeOwner("\(bundle.directory)/\(name)", uid: 100_000, gid: 100_000)
+            }
+            try bundle.save()
+            let checked = try bundle.command(["check", bundle.directory]).run().ok().output
+            #expect(checked == "\(bundle.directory): good on this host\n")
+            let seen = try bundle.report()
+            #expect(seen.contents["/data/file"] == "lower")
+            #expect(seen.tries == ["create /data/new": "ok"])
+            #expect(Files.list("\(bundle.directory)/upper") == ["new"])
+        }
+
         @Test(arguments: [
             ("noexec", "exec /data/busybox", "EACCES"), ("nodev", "read /data/null", "EACCES"),
             ("ro", "create /data/new", "EROFS"),

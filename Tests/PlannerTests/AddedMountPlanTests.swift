@@ -54,6 +54,12 @@ import Testing
         #expect(plan.lines.contains("open_tree #24 clone -> #24"))
     }
 
+    @Test func relativeLayersCountFromTheBundle() throws {
+        let mount = Mount(destination: "/a", source: "x", type: "overlay", data: ["lowerdir=a:b"])
+        #expect(try plan([mount], joinsUser: true).lines.first == "chdir /bundle")
+        #expect(try !plan(mounts).lines.contains("chdir /bundle"))
+    }
+
     @Test func aDestinationMayBeThePathOnTheHost() throws {
         var mount = mounts[0]
         mount.destination = "/bundle/rootfs/x"

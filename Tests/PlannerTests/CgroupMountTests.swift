@@ -24,6 +24,21 @@ import Testing
         }.lines("mounts[0]")
     }
 
+    /// mount_setattr(2) wants the field of access times cleared where it sets it.
+    @Test func accessTimesOfACgroupOfItsOwnAreSetAsTheKernelWantsIt() throws {
+        let plan = try plan(on: hybrid) {
+            $0.linux.namespaces = [Namespace(.mount)]
+            $0.mounts = [
+                Mount(
+                    destination: "/sys/fs/cgroup", source: "cgroup", type: "cgroup",
+                    attributes: AttributeChange(set: [.noSUID, .noATime], clear: [.noDev, .accessTime]))
+            ]
+        }
+        let changes = plan.lines("mounts[0]").filter { $0.hasPrefix("mount_setattr mount") }
+        #expect(
+            changes == ["mount_setattr mount +nosuid,noatime -atime", "mount_setattr mount +nosuid,noatime -atime"])
+    }
+
     @Test func processJoinsEveryHierarchyThroughADescriptorOfTheHost() throws {
         let plan = try plan(on: hybrid) { _ in }
         let meeting = try #require(plan.index("meet the host to make the cgroups taking 2 descriptors"))

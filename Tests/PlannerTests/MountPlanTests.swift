@@ -44,6 +44,40 @@ import Testing
         #expect(try lines(of: bind { $0.source = "etc/motd" })[0] == "open_tree /bundle/etc/motd clone -> mount")
     }
 
+    /// The kernel takes them from the working directory.
+    @Test(arguments: [
+        ("overlay", "overlay", ["lowerdir=a:/b"], true), ("overlay", "overlay", ["lowerdir=/a:b"], true),
+        ("overlay", "overlay", ["lowerdir=/a::b"], true), ("overlay", "overlay", ["lowerdir+=/a", "datadir+=b"], true),
+        ("overlay", "overlay", ["lowerdir=/a", "upperdir=b", "workdir=/c"], true),
+        ("overlay", "overlay", ["lowerdir=/a", "upperdir=/b", "workdir=c"], true),
+        ("overlay", "overlay", ["lowerdir=/a:/b::/c", "index=off", "volatile"], false),
+        ("ext4", "disk", [], true), ("ext4", "/dev/sda", [], false), ("ext4", "/dev/sda", ["journal_path=x"], true),
+        ("tracefs", "tracefs", [], false), ("debugfs", "none", [], false),
+        ("ext4", "/dev/sda", ["data=ordered", "journal_path=/dev/sdb"], false),
+        ("xfs", "/dev/sda", ["logdev=log"], true),
+        ("tmpfs", "tmpfs", ["size=1m"], false), ("proc", "proc", [], false), ("cgroup2", "cgroup", [], false),
+    ])
+    func relativePathsOfFileSystemsCountFromTheBundle(
+        type: String, source: String, data: [String], isEntered: Bool
+    ) throws {
+        let mount = Mount(destination: "/data", source: source, type: type, data: data)
+        let lines = try lines(of: mount)
+        #expect(lines.contains("chdir /bundle") == isEntered)
+        #expect(!isEntered || lines.first == "chdir /bundle")
+    }
+
+    /// With the rights that open the sources of bind mounts.
+    @Test func theBundleIsEnteredBeforeTheProcessIsRootOfItsUserNamespace() throws {
+        let mount = Mount(destination: "/data", source: "overlay", type: "overlay", data: ["lowerdir=a:b"])
+        let plan = try plan {
+            $0.linux.namespaces = Self.userNamespace
+            $0.mounts = [mount]
+        }
+        let entered = try #require(plan.lines.firstIndex(of: "chdir /bundle"))
+        let root = try #require(plan.lines.firstIndex { $0.hasPrefix("setresuid 0") })
+        #expect(entered < root)
+    }
+
     @Test func recursiveBindTakesEverythingBelow() throws {
         #expect(try lines(of: bind { $0.action = .recursiveBind })[0] == "open_tree /srv clone,recursive -> mount")
     }

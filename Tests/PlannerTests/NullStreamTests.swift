@@ -56,6 +56,19 @@ import Testing
         #expect(!reopens(plan))
     }
 
+    /// What a configuration has in place of the null device is not taken for one, and is no error.
+    @Test(arguments: [
+        (Device(.block, path: "/dev/null", major: 1, minor: 3), false),
+        (Device(.character, path: "/dev//null", major: 1, minor: 5), false),
+        (Device(.fifo, path: "/dev/null"), false), (Device(.character, path: "/dev/null", major: 1, minor: 3), true),
+    ])
+    func anotherDeviceOfThatNameIsNone(device: Device, isCertain: Bool) throws {
+        let plan = try create { $0.linux.devices = [device] }
+        #expect(plan.hostStreams.isEmpty == isCertain)
+        let verified = try #require(plan.steps.first { "\($0.operation)" == "verify target is c 1:3" })
+        #expect(verified.skip == (isCertain ? 0 : 4))
+    }
+
     /// Whether a device in there can be opened only the process sees.
     @Test(arguments: [
         [], [Mount(destination: "/dev", source: "tmpfs", type: "tmpfs", attributes: AttributeChange(set: .noDev))],

@@ -28,9 +28,10 @@ import Testing
     private func expectHarmless(_ step: Step, _ spec: Spec) {
         let text = step.operation.printed
         switch step.operation {
-        case .moveMount, .pivotRoot, .detachMount, .detachOldRoot, .changeRoot, .enter, .changeDirectory, .mount,
-            .makeLink,
-            .remove, .copyTree, .copyMode, .copyLink, .chooseMask, .runHook, .execute, .loadSeccomp,
+        // From where relative paths of file systems count; all other directories are the container's.
+        case .changeDirectory: #expect(step.origin.text.hasPrefix("mounts["), "\(text)")
+        case .moveMount, .pivotRoot, .detachMount, .detachOldRoot, .changeRoot, .enter, .mount, .makeLink, .remove,
+            .copyTree, .copyMode, .copyLink, .chooseMask, .runHook, .execute, .loadSeccomp,
             .joinSessionKeyring, .setOwner, .duplicate, .reopen, .waitAtGate, .handOver, .pickFileSystem:
             Issue.record("not harmless: \(text)")
         case .configure(_, .reconfigure): Issue.record("not harmless: \(text)")
@@ -88,6 +89,15 @@ import Testing
                 "fsopen tmpfs -> fs", "fsconfig source=tmpfs", "fsconfig size=1m", "fsconfig create",
                 "fsmount - -> mount",
             ])
+    }
+
+    @Test func relativePathsOfAFileSystemAreTakenFromTheBundle() throws {
+        let spec = Spec.minimal {
+            $0.mounts = [Mount(destination: "/o", source: "overlay", type: "overlay", data: ["lowerdir=a:b"])]
+        }
+        let rehearsal = try #require(Self.rehearsals(of: spec, on: .plain()).first)
+        let lines = rehearsal.plan.steps.map { $0.operation.printed }
+        #expect(lines.filter { $0.hasPrefix("chdir") } == ["chdir /bundle"])
     }
 
     @Test func aDiskIsNotTouched() throws {

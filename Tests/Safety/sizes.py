@@ -291,6 +291,15 @@ CONFIGURATIONS: dict[str, Change] = {
     "root.path and mounts": both(MOUNTS, long("root.path", "rootfs/", "./")),
     "mounts, binds of the root file system": more_mounts(lambda index: {
         "destination": f"/tmp/{index}", "type": "bind", "source": "rootfs/etc", "options": ["bind"]}),
+    "mounts, binds of what is mounted before": both(MOUNTS, more_mounts(lambda index: {
+        "destination": f"/run/{index}", "type": "bind", "source": f"rootfs/tmp/{index}", "options": ["bind"]})),
+    "mounts, binds of binds": more_mounts(lambda index: {
+        "destination": f"/tmp/{index + 1}", "type": "bind", "source": f"rootfs/tmp/{index}", "options": ["bind"]}),
+    "mounts, binds of deep places": more_mounts(lambda index: {
+        "destination": "/tmp" + "/a" * 100 + f"/{index}", "type": "bind",
+        "source": "rootfs/tmp" + "/a" * 100 + f"/{index}", "options": ["bind"]}),
+    "mounts, overlays of relative layers": more_mounts(lambda index: {
+        "destination": f"/tmp/{index}", "type": "overlay", "source": "overlay", "options": [f"lowerdir=a{index}:b"]}),
     "additionalGids and linux.gidMappings": both(
         user_namespace, filled("process.user.additionalGids", lambda index: index)),
     "linux.sysctl and linux.namespaces": both(

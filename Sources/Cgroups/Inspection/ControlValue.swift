@@ -248,9 +248,10 @@ struct ControlValue {
         return nil
     }
 
-    /// The real time that the v1 groups above leave.
+    /// The real time that the v1 groups above leave (`tg_rt_schedulable` in kernel/sched/rt.c). -1 is no limit, which only a
+    /// group without one can give.
     func realTimeProblem(runtime: Int64, period: Int64) -> String? {
-        if directory.isUnified || runtime <= 0 { return nil }
+        if directory.isUnified || runtime == 0 { return nil }
         if runtime > period { return "\(runtime) is above the period, \(period)" }
         guard let above = ancestors.first else { return nil }
         // The directories between, which are made first, have none.
@@ -259,7 +260,7 @@ struct ControlValue {
         let whole = number("\(above)/cpu.rt_period_us") ?? 1_000_000
         let (asked, isLarge) = runtime.multipliedReportingOverflow(by: whole)
         let (left, isHuge) = limit.multipliedReportingOverflow(by: period)
-        if limit < 0 || isLarge || isHuge || asked <= left { return nil }
+        if limit < 0 || isLarge || isHuge || (runtime > 0 && asked <= left) { return nil }
         return "the cgroup above must have as much real time to give: it has \(limit) of \(whole)"
     }
 

@@ -41,6 +41,9 @@ enum MemoryV1 {
         try files.writeInFittingOrder(settings) { error in hint(error, files) }
     }
 
+    /// The kernel shows PAGE_COUNTER_MAX pages, which is more than this, where there is no limit.
+    private static let noLimit: Int64 = 1 << 62
+
     private static func hint(_ error: SystemError, _ files: ControlFiles) -> String {
         switch error.errno {
         case .busy:
@@ -51,6 +54,7 @@ enum MemoryV1 {
             guard let limit = files.number("memory.limit_in_bytes"),
                 let both = files.number("memory.memsw.limit_in_bytes")
             else { return "" }
+            if limit >= noLimit { return "memory with swap cannot be limited without a limit on memory" }
             return "memory with swap must not be less than memory alone: now \(both) and \(limit)"
         default: return ""
         }

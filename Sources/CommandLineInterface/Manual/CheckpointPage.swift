@@ -50,11 +50,18 @@ extension Chapter {
                     with the place of CRIU's log; the container then runs on. Processes that `exec` has added are not saved, \
                     and a warning says so.
                     """),
+                .text("Containers of an ordinary user cannot be saved (CRIU 4.2.1)."),
                 .heading("Migration"),
                 .text(
                     """
                     `--pre-dump` with `--parent-path`, and `--lazy-pages` with `--page-server`, make the pause of a \
                     migration short, where the kernel can (CONFIG_MEM_SOFT_DIRTY, userfaultfd).
+                    """),
+                .heading("What was tried"),
+                .text(
+                    """
+                    CRIU 4.2.1; a restore from the images alone after a reboot, and one on another host with a page server. \
+                    `docker start --checkpoint` fails in dockerd itself, with runc too (bind-mount /proc/0/ns/net).
                     """),
             ])
     }

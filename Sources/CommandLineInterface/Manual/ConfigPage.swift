@@ -25,7 +25,8 @@ extension Chapter {
                     too long for the new mount calls, such as the layers of an overlay, go to mount(2), 4095 bytes in \
                     all. A destination that is the root, however it is written, is the container's root from then on; \
                     one that is written as a path of the host below the root file system is one inside. What the \
-                    configuration mounts on a default device stays there.
+                    configuration mounts on a default device stays there. Relative paths in sources and options, such as \
+                    `lowerdir=layer`, count from the bundle.
                     """),
                 .text(
                     """

@@ -102,7 +102,9 @@ extension Reader {
             default: isDigit(byte)
             }
         }
-        if !isList { report(listNode, "not a list such as 0-3,7: \(JSONWriter.excerpt(list))") }
+        // One without a number names none, and whoever joins the cgroup is refused.
+        let namesAny = list.isEmpty || list.utf8.contains(where: isDigit)
+        if !isList || !namesAny { report(listNode, "not a list such as 0-3,7: \(JSONWriter.excerpt(list))") }
         return list
     }
 

@@ -59,17 +59,10 @@ extension BundleCheck {
                 addError(
                     "\(field).path", "\(path) is the path of linux.devices[\(earlier)] too", "leave one of the two out")
             }
-            if let usual = usuals.first(where: { $0.path.hasBytes(of: path) }),
-                (device.major, device.minor) != (usual.major, usual.minor)
-            {
-                let message =
-                    "\(path) is \(device.major):\(device.minor), and everybody expects \(usual.major):\(usual.minor)"
-                // Streams of the caller that are the host's null device become the container's.
-                if path == "/dev/null", !NullStreams.ofCaller(rights.caller).isEmpty {
-                    addError(field, message + ", as standard streams that are to be it", "choose another path")
-                } else {
-                    addWarning(field, message, "choose another path")
-                }
+            if let usual = usuals.first(where: { $0.path.hasBytes(of: path) }), Self.name(usual) != Self.name(device) {
+                addWarning(
+                    field, "\(path) is \(Self.name(device)), and everybody expects \(Self.name(usual))",
+                    "choose another path")
             }
             // What is mounted there stays, and ptmx is that of devpts.
             let isMade = path != "/dev/ptmx" && !covered.contains(Array(path.utf8))
@@ -78,6 +71,12 @@ extension BundleCheck {
             }
         }
         if let places { checkNodes(spec, covered, places) }
+    }
+
+    /// As mknod(1) has it.
+    private static func name(_ device: Device) -> String {
+        if device.kind == .fifo { return "a FIFO" }
+        return "\(device.kind == .block ? "b" : "c") \(device.major):\(device.minor)"
     }
 
     /// Where the nodes go, once everything is mounted.

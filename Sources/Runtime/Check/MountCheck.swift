@@ -120,10 +120,9 @@ extension BundleCheck {
 
     private mutating func checkOverlay(_ options: OverlayOptions, _ field: String) {
         var seen: Set<[UInt64]> = []
-        // A relative path counts from where apus is called, and is left to the kernel.
-        for layer in options.named where layer.path.isAbsolute {
+        for layer in options.named {
             do {
-                let status = try Files.status(layer.path, follow: true)
+                let status = try Files.status(absolute(layer.path), follow: true)
                 guard status.kind == .directory else {
                     addError(field, "\(layer.path) is no directory", "name a directory")
                     continue
@@ -136,7 +135,10 @@ extension BundleCheck {
                 failure(field, error, "make the directory, or correct the path")
             }
         }
-        guard options.hasLower else { return addError(field, "an overlay needs lowerdir", "add lowerdir=DIRECTORY") }
+        guard options.hasLower else {
+            let hint = options.meantAsLower.map { "did you mean lowerdir by \($0)?" } ?? "add lowerdir=DIRECTORY"
+            return addError(field, "an overlay needs lowerdir", hint)
+        }
         guard let upper = options.upper else {
             if options.lower.count == 1, !isWrong(field) {
                 addError(
@@ -151,9 +153,7 @@ extension BundleCheck {
                 "add workdir=DIRECTORY, an empty directory of the same file system")
         }
         // What is not there has been told of.
-        let devices = [upper, work].compactMap { path in
-            path.isAbsolute ? (try? Files.status(path, follow: true))?.device : nil
-        }
+        let devices = [upper, work].compactMap { (try? Files.status(absolute($0), follow: true))?.device }
         if devices.count == 2, devices[0] != devices[1] {
             addError(field, "upperdir and workdir are not in the same file system", "move one of them")
         }

@@ -1,4 +1,5 @@
 internal import OCI
+internal import Spelling
 
 /// The directories that the options of an overlay name, as the kernel reads them (Documentation/filesystems/overlayfs.rst,
 /// fs/overlayfs/params.c). A backslash takes the meaning from what is behind it, but in the options that add one directory
@@ -18,6 +19,8 @@ struct OverlayOptions {
     private(set) var named: [Layer] = []
     /// Whether there is an option of that kind.
     private(set) var hasLower = false
+    /// The name of an option that looks like lowerdir, and is none.
+    private(set) var meantAsLower: String?
     /// Where the last option is that names all lower directories, the last upper and the last work directory.
     private var lastList = -1
     private var lastUpper = -1
@@ -31,7 +34,8 @@ struct OverlayOptions {
                 if path.isEmpty { return }
                 named.append(Layer(kind: kind, path: path, position: position, isAdded: isAdded))
             }
-            switch String(Substring(option.utf8[..<equals])) {
+            let name = String(Substring(option.utf8[..<equals]))
+            switch name {
             case "lowerdir":
                 hasLower = true
                 lastList = position
@@ -45,7 +49,10 @@ struct OverlayOptions {
             case "workdir":
                 lastWork = position
                 add(.work, Self.unescaped(value))
-            default: break
+            default:
+                if Suggestion.nearest(to: name, among: ["lowerdir", "upperdir", "workdir"]) == "lowerdir" {
+                    meantAsLower = name
+                }
             }
         }
     }

@@ -106,14 +106,11 @@ struct ProgramSearch {
             let path = candidate.absolute(in: process.cwd)
             switch look(path) {
             case .found(let place):
-                guard let reason = refusal(place) else { return judge(place, path, depth: 0) }
-                denied =
-                    denied
-                    ?? Failure(
-                        message: "\(path) is \(ground), and cannot be executed by uid \(identity.uid): \(reason)",
-                        hint: "chmod +x, or name another program")
-            case .denied(let text):
-                denied = denied ?? Failure(message: text, hint: "chmod +x, or name another program")
+                guard let refusal = refusal(place) else { return judge(place, path, depth: 0) }
+                let text = "\(path) is \(ground), and cannot be executed by uid \(identity.uid): \(refusal.reason)"
+                denied = denied ?? Failure(message: text, hint: refusal.remedy(or: "name another program"))
+            case .denied(let refusal):
+                denied = denied ?? Failure(message: refusal.reason, hint: refusal.remedy(or: "name another program"))
             case .unknown: return .unknown
             case .missing: break
             }
@@ -134,9 +131,13 @@ struct ProgramSearch {
     func judge(_ path: String) -> Outcome {
         switch look(path) {
         case .found(let place):
-            guard let reason = refusal(place) else { return judge(place, path, depth: 0) }
-            return .fails(Failure(message: "\(path) is not executable: \(reason)", hint: "chmod +x"))
-        case .denied(let text): return .fails(Failure(message: text, hint: "chmod +x"))
+            guard let refusal = refusal(place) else { return judge(place, path, depth: 0) }
+            return .fails(
+                Failure(
+                    message: "\(path) is not executable: \(refusal.reason)",
+                    hint: refusal.remedy(or: "correct the path")))
+        case .denied(let refusal):
+            return .fails(Failure(message: refusal.reason, hint: refusal.remedy(or: "correct the path")))
         case .unknown: return .unknown
         case .missing:
             return .fails(
@@ -151,8 +152,16 @@ struct ProgramSearch {
     private enum Sight {
         case found(Places.Place)
         case missing
-        case denied(String)
+        case denied(Refusal)
         case unknown
+    }
+
+    /// Why a file is not executed, and what would change that; empty: nothing does.
+    private struct Refusal {
+        let reason: String
+        var remedy = ""
+
+        func remedy(or otherwise: String) -> String { remedy.isEmpty ? otherwise : "\(remedy), or \(otherwise)" }
     }
 
     /// Stops at a directory that an identity may not search.
@@ -176,19 +185,26 @@ struct ProgramSearch {
         case .failed(.accessDenied, let place):
             // A directory that the one who checks may not look into is another matter.
             place.status.map { identity.has(.execute, to: $0) } ?? true
-                ? .unknown : .denied(Self.text(of: place, identity))
-        case .failed(.tooManyLinks, let place): .denied("\(place.path) is a link that leads nowhere")
+                ? .unknown : .denied(Refusal(reason: Self.text(of: place, identity), remedy: "chmod +x"))
+        case .failed(.tooManyLinks, let place):
+            .denied(Refusal(reason: "\(place.path) is a link that leads nowhere", remedy: "correct the link"))
         case .failed, .unknown: .unknown
         }
     }
 
     /// Why a file cannot be executed by who it is for; nil: it can.
-    private func refusal(_ place: Places.Place) -> String? {
-        guard place.kind == .regular else { return place.isDirectory ? "it is a directory" : "it is no regular file" }
-        guard let status = place.status else { return "it is empty" }
-        if !identity.has(.execute, to: status) { return Identity.text(of: status) }
+    private func refusal(_ place: Places.Place) -> Refusal? {
+        guard place.kind == .regular else {
+            return Refusal(reason: place.isDirectory ? "it is a directory" : "it is no regular file")
+        }
+        guard let status = place.status else { return Refusal(reason: "it is empty") }
+        if !identity.has(.execute, to: status) {
+            return Refusal(reason: Identity.text(of: status), remedy: "chmod +x")
+        }
         // The caller's own permission tells something only where there is nothing that it might lack.
-        if ThisProcess.effectiveUser == 0, !places.permits(.execute, place) { return "it is on a mount with noexec" }
+        if ThisProcess.effectiveUser == 0, !places.permits(.execute, place) {
+            return Refusal(reason: "it is on a mount with noexec", remedy: "mount it without noexec")
+        }
         return nil
     }
 
@@ -221,11 +237,11 @@ struct ProgramSearch {
         guard let needed = format.interpreter else { return .runs }
         switch look(needed.isAbsolute ? needed : "\(directory)/\(needed)") {
         case .found(let interpreter):
-            if let reason = refusal(interpreter), format.isScript {
+            if let refusal = refusal(interpreter), format.isScript {
                 return .fails(
                     Failure(
-                        message: "\(path) needs \(needed), which cannot be executed by uid \(identity.uid): \(reason)",
-                        hint: "chmod +x, or name another interpreter"))
+                        message: "\(path) needs \(needed), which cannot be executed by uid \(identity.uid): "
+                            + refusal.reason, hint: refusal.remedy(or: "name another interpreter")))
             }
             return format.isScript ? judge(interpreter, needed, depth: depth + 1) : .runs
         case .missing, .denied:

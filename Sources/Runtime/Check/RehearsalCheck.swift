@@ -34,7 +34,8 @@ extension BundleCheck {
         let field = Self.parameter(of: error, in: spec) ?? place
         // What was looked at already is told in words that know more.
         let isTold = findings.contains { finding in
-            finding.field == field || (finding.severity == .error && Self.isPart(finding.field, of: Self.entry(field)))
+            finding.severity == .error
+                && (finding.field == field || Self.isPart(finding.field, of: Self.entry(field)))
         }
         if isTold { return }
         addError(field, error.textAfterField, error.details.hint ?? obstacle(behind: error) ?? "")
