@@ -2,9 +2,12 @@
 #include "ckernel.h"
 #include "result.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,6 +77,43 @@ int ck_listen(const char *path, int type, int backlog) {
 int ck_bind(const char *path, int type) { return open_socket(path, type, 0, bind); }
 
 int ck_connect(const char *path, int type, int seconds) { return open_socket(path, type, seconds, connect); }
+
+int ck_connect_internet(const char *address, uint16_t port) {
+    struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    bool is4 = inet_pton(AF_INET, address, &in4.sin_addr) == 1;
+    if (!is4 && inet_pton(AF_INET6, address, &in6.sin6_addr) != 1) return -EINVAL;
+    int fd = socket(is4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    // A host that is gone is noticed within half a minute.
+    int on = 1, idle = 10, interval = 5, count = 4, patience = 30000;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+    int result =
+        is4 ? connect(fd, (struct sockaddr *)&in4, sizeof in4) : connect(fd, (struct sockaddr *)&in6, sizeof in6);
+    if (result == 0 || errno == EINPROGRESS) return fd;
+    int error = errno;
+    close(fd);
+    return -error;
+}
+
+int ck_finish_connecting(int fd) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
+    return error ? -error : RESULT(fcntl(fd, F_SETFL, 0));
+}
+
+int ck_shutdown(int fd) { return RESULT(shutdown(fd, SHUT_RDWR)); }
+
+int ck_enter_network(int network_namespace) { return RESULT(setns(network_namespace, CLONE_NEWNET)); }
+
+void ck_return_to_network(int own) {
+    if (setns(own, CLONE_NEWNET) < 0) abort();
+}
 
 union control {
     struct cmsghdr header;

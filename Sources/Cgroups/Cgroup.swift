@@ -102,6 +102,22 @@ public struct Cgroup: Sendable, Equatable {
         }
     }
 
+    /// Moves a process out of the cgroup, to the caller's own in each of the hierarchies.
+    public func release(_ pid: Int32) throws(CgroupError) {
+        let hierarchies: [Hierarchy]
+        switch try CgroupLayout.gather() {
+        case .v2(let hierarchy): hierarchies = [hierarchy]
+        case .v1(let all, let unified): hierarchies = all + (unified.map { [$0] } ?? [])
+        case .none: return
+        }
+        for hierarchy in hierarchies where directories.contains(where: { $0.label == hierarchy.label }) {
+            let file = "\(hierarchy.mountPoint)\(hierarchy.ownPath)/cgroup.procs"
+            do { try Files.writeExisting(file, "\(pid)") } catch {
+                throw .write(error, value: "\(pid)", field: "", hint: "")
+            }
+        }
+    }
+
     /// A cgroup that exists below this one, in all its hierarchies.
     ///
     /// - Parameter path: names with slashes between them; whatever leads out is refused.

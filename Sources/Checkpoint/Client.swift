@@ -8,6 +8,8 @@ public enum CriuClientError: Error, Sendable {
     case malformed(WireError)
     /// Somebody wants this to end.
     case interrupted
+    /// It says nothing.
+    case silent
 }
 
 /// A CRIU that works for this process: `criu swrk`, which reads requests from a socket that it inherits.
@@ -71,17 +73,22 @@ public struct CriuClient: ~Copyable {
 
     /// Waits for the next message, with the descriptor that came along.
     ///
-    /// - Parameter interruption: a borrowed descriptor that is readable when somebody wants this to end.
-    public borrowing func receive(unless interruption: Int32? = nil) throws(CriuClientError) -> CriuAnswer {
+    /// - Parameters:
+    ///   - interruption: a borrowed descriptor that is readable when somebody wants this to end.
+    ///   - milliseconds: how long to wait; -1: as long as it takes.
+    public borrowing func receive(
+        unless interruption: Int32? = nil, within milliseconds: Int32 = -1
+    ) throws(CriuClientError) -> CriuAnswer {
         let message: Message
         do throws(SystemError) {
-            if let interruption {
-                let ready = try Wait.readable(socket.number, or: interruption, milliseconds: -1)
-                if !ready.first { throw SystemError("poll", "", .interrupted) }
+            if interruption != nil || milliseconds >= 0 {
+                let ready = try Wait.readable(socket.number, or: interruption, milliseconds: milliseconds)
+                if !ready.first { throw SystemError("poll", "", ready.second ? .interrupted : .timedOut) }
             }
             message = try socket.receive(atMost: Self.largestMessage)
         } catch {
             if error.errno == .interrupted { throw .interrupted }
+            if error.errno == .timedOut { throw .silent }
             if error.isEndOfPeer { throw .ended }
             throw .system(error)
         }
@@ -98,10 +105,13 @@ public struct CriuClient: ~Copyable {
     private static let largestMessage = 65_536
 
     /// Lets CRIU go, and waits for its end.
-    public consuming func end() {
+    ///
+    /// - Returns: how it ended; nil: nobody knows.
+    @discardableResult
+    public consuming func end() -> ExitStatus? {
         let socket = socket
         _ = consume socket
-        _ = try? process.wait()  // It has ended, however that was.
+        return try? process.wait()
     }
 }
 

@@ -93,6 +93,10 @@ extension LogCause {
             Pattern(
                 "has bad mode ", "a file of the container's is not as it was when the image was made: mode %",
                 "the root file system and the mounts have to be the same as then"),
+            // A name without its first letter, for which no stream was given.
+            Pattern(
+                "Can't open file ile[", "the images do not say which standard stream of the container is which",
+                "is descriptors.json missing in them, or of another container?"),
             Pattern(
                 "Can't open file ", to: " on restore", "a file that was open is missing: %",
                 "the root file system and the mounts have to be the same as when the image was made"),

@@ -90,10 +90,16 @@ public struct CriuOptions: Sendable {
     }
 
     /// Where the page server is (`criu_page_server_info`).
-    public mutating func setPageServer(_ address: String, port: UInt16) {
+    ///
+    /// - Parameters:
+    ///   - address: its address, or name.
+    ///   - port: its port.
+    ///   - connection: a descriptor that CRIU has, and that is connected to it; nil: CRIU connects by itself.
+    public mutating func setPageServer(_ address: String, port: UInt16, connection: Int32? = nil) {
         var server = WireWriter()
         server.text(1, address)
         server.number(2, UInt64(port))
+        if let connection { server.number(4, UInt64(connection)) }
         message.message(CriuOption.pageServer.rawValue, server)
     }
 }

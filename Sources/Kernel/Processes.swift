@@ -126,6 +126,14 @@ public struct Spawn {
         return Process(pid: try check(pid, "spawn", arguments.first ?? ""), descriptor: Descriptor(owning: pidfd))
     }
 
+    /// The same in a network namespace, given by a descriptor of nsfs.
+    public func start(inNetwork namespace: borrowing Descriptor) throws(SystemError) -> Process {
+        let own = try Descriptor.open("/proc/self/ns/net", [.readOnly])
+        _ = try check(ck_enter_network(namespace.number), "setns", "network namespace")
+        defer { ck_return_to_network(own.number) }
+        return try start()
+    }
+
     private func start(
         _ arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
         _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>,

@@ -52,6 +52,28 @@ extension Descriptor {
         return Descriptor(owning: try check(isLate ? -Errno.timedOut.rawValue : number, "connect", path))
     }
 
+    /// A TCP connection.
+    ///
+    /// - Parameters:
+    ///   - address: in figures, of IPv4 or IPv6.
+    ///   - port: of the listener.
+    ///   - interruption: a borrowed descriptor that is readable when somebody wants this to end.
+    /// - Throws: EINVAL if the address is a name or nothing at all; EINTR at an interruption.
+    public static func connected(
+        to address: String, port: UInt16, unless interruption: Int32
+    ) throws(SystemError) -> Descriptor {
+        let place = "\(address):\(port)"
+        let socket = Descriptor(owning: try check(unsafe ck_connect_internet(address, port), "connect", place))
+        let interests = [(socket.number, Events.writable), (interruption, Events.readable)]
+        let occurred = try Wait.occurred(interests, milliseconds: -1)
+        if !occurred.contains(where: { $0.0 == socket.number }) { throw SystemError("connect", place, .interrupted) }
+        _ = try check(ck_finish_connecting(socket.number), "connect", place)
+        return socket
+    }
+
+    /// Ends a connection, whoever else has its descriptor (shutdown(2)).
+    public static func shutDown(_ number: Int32) throws(SystemError) { _ = try check(ck_shutdown(number), "shutdown") }
+
     /// The seconds that are given to the listener of somebody else, who may be busy, or never accept.
     public static let patience: Int32 = 10
 

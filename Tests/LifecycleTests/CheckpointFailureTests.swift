@@ -1,3 +1,4 @@
+import Glibc
 import Harness
 import Testing
 
@@ -69,6 +70,48 @@ extension Containers {
             try #require(eventually { bundle.members.count == 2 })
             defer { added.wait() }
             #expect(try bundle.checkpoint().ok().errors.contains("added by exec and is not saved"))
+        }
+
+        // MARK: Several at once
+
+        @Test func `of two checkpoints at once one is too late`() throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            let running = try (0..<2).map { number in
+                try bundle.workspace.start(
+                    bundle.command(["checkpoint", "--image-path", "\(bundle.images)/\(number)", bundle.id]))
+            }
+            let outcomes = running.map { $0.wait() }
+            let winner = try #require(outcomes.firstIndex { $0.succeeded })
+            expectFailure(outcomes[1 - winner], saying: "container does not exist")
+            let images = "\(bundle.images)/\(winner)"
+            try bundle.creating(["restore", "--detach", "--image-path", images]).run().ok()
+            bundle.countsOn(from: 0)
+        }
+
+        @Test func `of two restores at once one gets the id`() throws {
+            let bundle = try saved()
+            let command = try bundle.creating(["restore", "--detach", "--image-path", bundle.images])
+            let outcomes = try (0..<2).map { _ in try bundle.workspace.start(command) }.map { $0.wait() }
+            let winner = try #require(outcomes.firstIndex { $0.succeeded })
+            expectFailure(outcomes[1 - winner], saying: "already exists")
+            bundle.countsOn(from: 0)
+        }
+
+        // MARK: Room for the images
+
+        @Test(arguments: ["4k", "64k", "200k"]) func `a file system that is full`(size: String) throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            let images = try bundle.workspace.makeDirectory("images")
+            var command = bundle.command(["checkpoint", "--image-path", images, bundle.id])
+            let script = "mount -t tmpfs -o size=\(size) tmpfs \(images); exec \"$@\""
+            command.arguments =
+                [try #require(Host.path(of: "unshare")), "-m", "/bin/sh", "-ec", script, "sh"]
+                + command.arguments
+            expectFailure(try command.run(), saying: "no space left", "\(images)/dump.log")
+            #expect(bundle.status == "running")
+            bundle.countsOn(from: try #require(bundle.number))
         }
 
         // MARK: An image that goes beyond the configuration
@@ -158,6 +201,53 @@ extension Containers {
             try expectNoRestore(bundle, saying: "--image-path", "chmod o+x \(bundle.images)")
         }
 
+        @Test func `images that are no files, or lead in a circle`() throws {
+            let bundle = try saved()
+            let image = "\(bundle.images)/core-1.img"
+            try Files.rename(image, to: "\(bundle.images)/kept")
+            try Files.makeFIFO(image)
+            try expectNoRestore(bundle, saying: "--image-path", image, "it is no regular file")
+            Files.removeTree(image)
+            try Files.symlink(to: "/dev/zero", at: image)
+            try expectNoRestore(bundle, saying: "--image-path", image, "it is no regular file")
+            Files.removeTree(image)
+            try Files.rename("\(bundle.images)/kept", to: image)
+            try Files.symlink(to: ".", at: "\(bundle.images)/parent")
+            try expectNoRestore(bundle, saying: "--image-path", "\(bundle.images)/parent", "in a circle")
+            Files.removeTree("\(bundle.images)/parent")
+            try bundle.restore().ok()
+        }
+
+        @Test func `pages that are cut off`() throws {
+            let bundle = try saved()
+            let pages = "\(bundle.images)/pages-1.img"
+            let content = try #require(Files.bytes(pages))
+            truncate(pages, 4096)
+            try expectNoRestore(bundle, saying: "restore:", "\(pages) is cut off", "\(content.count / 4096) pages")
+        }
+
+        /// A FIFO that is no image, in a place that CRIU opens nevertheless.
+        @Test func `a restore that waits for ever is given up`() throws {
+            let bundle = try saved()
+            let fifo = try bundle.workspace.makeDirectory("waiting") + "/fifo"
+            try Files.makeFIFO(fifo)
+            let script = "\(bundle.workspace.directory)/script"
+            try Files.script("[ \"$CRTOOLS_SCRIPT_ACTION\" != post-restore ] || read line < \(fifo)", at: script)
+            bundle.config.annotations["org.criu.config"] = .string(
+                try bundle.hostFile("criu.conf", "action-script \(script)\n"))
+            let running = try bundle.workspace.start(
+                bundle.creating(["restore", "--detach", "--image-path", bundle.images]))
+            try #require(eventually { bundle.log("restore").contains("Running post-restore scripts") })
+            running.kill(15)
+            #expect(running.wait().status == 128 + 15)
+            #expect(bundle.status == nil)
+            // Who waits in the script is nobody's.
+            let descriptor = open(fifo, O_RDWR | O_NONBLOCK)
+            _ = write(descriptor, "x\n", 2)
+            close(descriptor)
+            bundle.expectNothingLeft()
+        }
+
         @Test func `a link in the images that leads to a file of the host`() throws {
             let bundle = try saved()
             let canary = try bundle.hostFile("canary", "untouched")
@@ -192,6 +282,143 @@ extension Containers {
             expectFailure(try command.run(), saying: "--pid-file", "/nowhere")
             #expect(bundle.status == nil)
             bundle.expectNothingLeft()
+        }
+
+        // MARK: Page servers, and a CRIU that dies
+
+        @Test func `no page server is there`() throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            for address in ["127.0.0.1:1", "[::1]:1"] {
+                expectFailure(
+                    try bundle.checkpoint("--page-server", address), saying: "--page-server", "connect", "refused")
+                #expect(bundle.status == "running")
+            }
+        }
+
+        /// A checkpoint whose page server takes connections and says nothing: the container stands still.
+        private func stuck(
+            _ bundle: Bundle, lock: String
+        ) throws -> (checkpoint: RunningCommand, server: RunningCommand) {
+            let port = UInt16.random(in: 20_000..<30_000)
+            let server = try bundle.workspace.start(
+                bundle.workspace.command(["\(bundle.rootfs)/assert", "listen", "\(port)"]))
+            try #require(eventually { (try? LocalConnection(toPort: port)) != nil })
+            let checkpoint = try bundle.workspace.start(
+                bundle.command([
+                    "checkpoint", "--image-path", bundle.images, "--network-lock", lock, "--page-server",
+                    "127.0.0.1:\(port)", bundle.id,
+                ]))
+            try #require(eventually { bundle.log("dump").contains("Create page pipe") || !checkpoint.isRunning })
+            return (checkpoint, server)
+        }
+
+        private func rules(_ bundle: Bundle) throws -> String {
+            let list = ["iptables -S", "ip6tables -S", "nft list tables"].joined(separator: "; ")
+            let pid = try #require(bundle.pid)
+            let enter = try #require(Host.path(of: "nsenter"))
+            return try bundle.workspace.command([enter, "--net=/proc/\(pid)/ns/net", "/bin/sh", "-c", list]).run()
+                .output
+        }
+
+        @Test(.needs("iptables"), .needs("nft"), arguments: ["iptables", "nftables", "skip"])
+        func `a page server that does not answer is given up`(lock: String) throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            let (checkpoint, server) = try stuck(bundle, lock: lock)
+            #expect(try rules(bundle).contains("CRIU") == (lock != "skip"))
+            checkpoint.kill(15)
+            #expect(checkpoint.wait().status == 128 + 15)
+            bundle.countsOn(from: try #require(bundle.number))
+            #expect(try !rules(bundle).contains("CRIU"))
+            server.kill()
+            server.wait()
+        }
+
+        @Test(.needs("iptables"), .needs("nft"), arguments: ["iptables", "nftables"])
+        func `a CRIU that is killed leaves the container running, with its network`(lock: String) throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            let (checkpoint, server) = try stuck(bundle, lock: lock)
+            let children = Files.read("/proc/\(checkpoint.pid)/task/\(checkpoint.pid)/children") ?? ""
+            let criu = try #require(children.split(separator: " ").compactMap { pid_t($0) }.first)
+            #expect(kill(criu, SIGKILL) == 0)
+            expectFailure(checkpoint.wait(), saying: "CRIU has ended without an answer")
+            #expect(bundle.status == "running")
+            bundle.countsOn(from: try #require(bundle.number))
+            #expect(try !rules(bundle).contains("CRIU"))
+            server.kill()
+            server.wait()
+            // And everything can be done once more.
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+        }
+
+        // MARK: An end at any moment
+
+        /// CRIU calls a script at each stage, which kills who started it.
+        private func killing(at stage: String, _ bundle: Bundle) throws {
+            let script = "\(bundle.workspace.directory)/kill"
+            try Files.script(
+                """
+                [ "$CRTOOLS_SCRIPT_ACTION" = \(stage) ] || exit 0
+                pid=$(cat \(bundle.workspace.directory)/victim) || exit 0
+                kill -9 $pid
+                while grep -q 'State:.[^Z]' /proc/$pid/status 2> /dev/null; do :; done
+                """, at: script)
+            bundle.config.annotations["org.criu.config"] = .string(
+                try bundle.hostFile("criu.conf", "action-script \(script)\n"))
+        }
+
+        /// Runs a command that is killed at its stage, and lets the next ones live.
+        private func runKilled(_ bundle: Bundle, log: String, _ command: Command) throws {
+            let victim = "\(bundle.workspace.directory)/victim"
+            var command = command
+            command.arguments = ["/bin/sh", "-ec", "echo $$ > \(victim); exec \"$@\"", "sh"] + command.arguments
+            #expect(try command.run().status == 128 + 9)
+            Files.removeTree(victim)
+            // CRIU goes on to its own end.
+            #expect(eventually { ["FAILED", "finished successfully"].contains { bundle.log(log).contains($0) } })
+        }
+
+        @Test(arguments: ["pre-dump", "network-lock", "post-dump", "network-unlock"])
+        func `a checkpoint that is killed leaves the container running`(stage: String) throws {
+            let bundle = try Bundle.counting()
+            try killing(at: stage, bundle)
+            try bundle.startSaved()
+            let save = ["checkpoint", "--leave-running", "--image-path", bundle.images, bundle.id]
+            try runKilled(bundle, log: "dump", bundle.command(save))
+            #expect(bundle.status == "running")
+            bundle.countsOn(from: try #require(bundle.number))
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+            bundle.countsOn(from: try #require(bundle.number))
+        }
+
+        @Test(
+            arguments: [
+                "pre-restore", "setup-namespaces", "post-setup-namespaces", "post-restore", "pre-resume", "post-resume",
+            ])
+        func `a restore that is killed leaves what delete removes`(stage: String) throws {
+            let bundle = try Bundle.counting()
+            try killing(at: stage, bundle)
+            try bundle.startSaved()
+            try bundle.checkpoint().ok()
+            let before = try #require(bundle.number)
+            try runKilled(
+                bundle, log: "restore", bundle.creating(["restore", "--detach", "--image-path", bundle.images]))
+            if stage.hasSuffix("resume") {
+                // What has not been compared with the configuration does not run, and nobody gets in.
+                Harness.pause(0.1)
+                #expect(bundle.number == before)
+                #expect(bundle.status == "creating")
+                expectFailure(try bundle.command(["exec", bundle.id, "/bin/true"]).run())
+            }
+            try bundle.delete("--force").ok()
+            #expect(bundle.status == nil)
+            bundle.expectNothingLeft()
+            try bundle.restore().ok()
+            bundle.countsOn(from: try #require(bundle.number))
         }
 
         @Test func `a checkpoint that is given up leaves the container running`() throws {

@@ -156,6 +156,15 @@ int ck_listen(const char *path, int type, int backlog);
 int ck_bind(const char *path, int type);
 /// `seconds`: how long connecting, and then each sending, may take; -EAGAIN after that. 0: for ever.
 int ck_connect(const char *path, int type, int seconds);
+/// A TCP socket that is being connected to an address in figures (inet_pton(3)): it is writable when that is done. -EINVAL:
+/// the text is no such address. A peer that has vanished is given up after 30 s.
+int ck_connect_internet(const char *address, uint16_t port);
+/// What became of it (SO_ERROR); it waits for its peer from now on.
+int ck_finish_connecting(int fd);
+int ck_shutdown(int fd);
+/// Goes to a network namespace, and back to the own one, without which nothing may go on.
+int ck_enter_network(int network_namespace);
+void ck_return_to_network(int own);
 /// A socket of rtnetlink(7) in a network namespace; -1: the caller's own.
 int ck_route_socket(int network_namespace);
 ssize_t ck_send(int fd, const void *bytes, size_t size, const int *descriptors, size_t count);

@@ -26,7 +26,10 @@ extension Lifecycle {
             checkpointing.strangers().forEach { warn("process \($0) was added by exec and is not saved") }
             try checkpointing.perform()
         } catch {
-            if status == .running, (try? container.isFrozen()) == true { try? container.thaw() }
+            // A CRIU that was killed leaves this as it needed it. The first error is the one to tell.
+            let isFrozen = (try? container.isFrozen()) ?? (status == .paused)
+            if status == .running, isFrozen { try? container.thaw() }
+            if status == .paused, !isFrozen { try? container.cgroup.freeze() }
             if let signal = termination.next() { throw .interrupted(signal: signal, error) }
             throw error
         }
@@ -62,25 +65,58 @@ private struct Checkpointing {
     func perform() throws(RuntimeError) {
         let directories = try ImageDirectories.forCheckpoint(request.settings)
         try checkParent(directories)
-        let options = try options(directories)
-        let session = try CriuSession(.checkpoint, request.settings, interruption: interruption)
+        let connection = try connectToPageServer()
+        let pages = Self.number(of: connection)
+        let options = try options(directories, pages: pages)
+        let session = try CriuSession(
+            .checkpoint, request.settings, interruption: interruption, pageConnection: pages)
+        var stopsNetwork = false
         do throws(RuntimeError) {
-            try perform(session, options, directories)
+            try perform(session, options, directories, &stopsNetwork)
         } catch {
-            session.end()
+            if session.end(), stopsNetwork { StoppedNetwork.release(of: container.record.pid) }
             throw error
         }
         session.end()
     }
 
+    private static func number(of descriptor: borrowing Descriptor?) -> Int32? {
+        switch descriptor {
+        case .some(let descriptor): descriptor.number
+        case .none: nil
+        }
+    }
+
+    /// A connection to the page server, which can be ended from here when it does not answer: the container stands
+    /// still meanwhile.
+    ///
+    /// - Returns: nil if there is no such server, or CRIU has to look for its name. With lazy pages CRIU is the server.
+    private func connectToPageServer() throws(RuntimeError) -> Descriptor? {
+        guard let server = request.pageServer, !request.settings.lazyPages else { return nil }
+        do {
+            return try Descriptor.connected(to: server.address, port: server.port, unless: interruption)
+        } catch {
+            if error.errno == .invalidArgument { return nil }
+            throw .system(error, field: "--page-server", hint: "\"criu page-server\" has to run there")
+        }
+    }
+
     private func perform(
-        _ session: borrowing CriuSession, _ options: CriuOptions, _ directories: borrowing ImageDirectories
+        _ session: borrowing CriuSession, _ options: CriuOptions, _ directories: borrowing ImageDirectories,
+        _ stopsNetwork: inout Bool
     ) throws(RuntimeError) {
         try session.require(
             CriuFeatures(tracksMemory: request.isPreDump, lazyPages: request.settings.lazyPages))
         let answer = try session.work(request.isPreDump ? .preDump : .dump, options) {
             event, _, _ throws(RuntimeError) in
-            if event == .statusReady { try tellThatPagesAreReady() }
+            switch event {
+            case .statusReady: try tellThatPagesAreReady()
+            case .networkLock: stopsNetwork = true
+            case .networkUnlock: stopsNetwork = false
+            case .preDump, .postDump, .preRestore, .postRestore, .setupNamespaces, .postSetupNamespaces, .preResume,
+                .postResume, .orphanTerminalMaster, nil:
+                break
+            }
         }
         if !answer.isSuccess {
             throw .criu(CriuFailure(.checkpoint, directories, said: session.output, message: answer.message))
@@ -102,7 +138,12 @@ private struct Checkpointing {
 
     // MARK: What CRIU is told
 
-    private func options(_ directories: borrowing ImageDirectories) throws(RuntimeError) -> CriuOptions {
+    /// - Parameters:
+    ///   - directories: where the images go.
+    ///   - pages: a descriptor that CRIU has of a connection to the page server.
+    private func options(
+        _ directories: borrowing ImageDirectories, pages: Int32?
+    ) throws(RuntimeError) -> CriuOptions {
         var options = CriuOptions(request.settings, spec)
         options.set(.imagesDirectory, number: directories.imageNumber)
         options.set(.workDirectory, number: directories.workNumber)
@@ -118,15 +159,18 @@ private struct Checkpointing {
             options.set(.parentImages, text: parent)
             options.set(.trackMemory)
         }
-        if let server = request.pageServer { options.setPageServer(server.address, port: server.port) }
+        if let server = request.pageServer {
+            options.setPageServer(server.address, port: server.port, connection: pages)
+        }
         if request.isPreDump { return options }
         try nameNamespaces(in: &options)
         let pid = container.record.pid
         let field = CriuFailure.Operation.checkpoint.rawValue
         let table = try attempt(field) { () throws(SystemError) in try MountTable(of: pid) }
         let found = try MountSearch.find(
-            ExternalMounts.displaced(spec, table), in: container, interruption: interruption)
-        ExternalMounts.name(spec, table, found: found, in: &options)
+            ExternalMounts.displaced(spec, in: container.record.rootfs, table), in: container,
+            interruption: interruption)
+        ExternalMounts.name(spec, in: container.record.rootfs, table, found: found, in: &options)
         let descriptors: [UInt8]
         do { descriptors = try StandardDescriptors.name(of: pid, table, in: &options) } catch {
             throw .system(error, field: field)

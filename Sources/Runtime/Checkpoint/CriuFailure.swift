@@ -34,6 +34,7 @@ extension CriuFailure {
         let found =
             LogCause.find(in: log, message: message) ?? LogCause.find(in: said)
             ?? Self.lastLine(of: said).map { LogCause.known(in: [$0]) ?? LogCause("CRIU says: \($0)") }
+            ?? directories.obstacle().map { LogCause($0.description) }
             ?? LogCause("CRIU failed without a word")
         cause = found.sentence
         hint = found.hint

@@ -10,13 +10,20 @@ struct CriuSession: ~Copyable {
     private let said: Descriptor
     /// A borrowed descriptor that is readable when somebody wants this to end.
     private let interruption: Int32?
+    /// A borrowed descriptor of the connection over which CRIU sends pages.
+    private let pageConnection: Int32?
 
     /// Starts CRIU, which then waits for what it is to do.
     ///
-    /// - Parameter complete: adds to how CRIU is started.
+    /// - Parameters:
+    ///   - operation: what it is to do.
+    ///   - settings: what the caller asks for.
+    ///   - interruption: a borrowed descriptor that is readable when somebody wants this to end.
+    ///   - pageConnection: a borrowed descriptor over which it is to send pages.
+    ///   - complete: adds to how CRIU is started.
     init(
         _ operation: CriuFailure.Operation, _ settings: CriuSettings, interruption: Int32?,
-        _ complete: (inout CriuClient.Start) -> Void = { _ in }
+        pageConnection: Int32? = nil, _ complete: (inout CriuClient.Start) -> Void = { _ in }
     ) throws(RuntimeError) {
         let program = try CriuProgram.find(settings.program, for: operation)
         let null = try attempt(operation.rawValue) { () throws(SystemError) in
@@ -27,11 +34,13 @@ struct CriuSession: ~Copyable {
         let sharesTerminal = settings.shellJob && Terminal.isTerminal(0)
         var start = CriuClient.Start(program, input: sharesTerminal ? nil : null.number, output: said.number)
         start.newSession = !settings.shellJob
+        if let pageConnection { start.kept.append(pageConnection) }
         complete(&start)
         do { client = try CriuClient(start) } catch { throw .system(error, field: operation.rawValue) }
         self.said = said
         self.operation = operation
         self.interruption = interruption
+        self.pageConnection = pageConnection
     }
 
     /// Asks for the version and what else is to be known before CRIU gets its work.
@@ -75,10 +84,14 @@ struct CriuSession: ~Copyable {
         var isGivenUp = false
         while true {
             var message: CriuAnswer
-            do { message = try client.receive(unless: isGivenUp ? nil : interruption) } catch {
-                guard case .interrupted = error else { throw explain(error) }
-                giveUp(kind, options)
-                isGivenUp = true
+            do { message = try next(kind, isGivenUp: isGivenUp) } catch {
+                switch error {
+                case .interrupted:
+                    giveUp(kind, options)
+                    isGivenUp = true
+                case .silent: try? client.process.signal(9)
+                case .system, .ended, .malformed: throw explain(isGivenUp ? .interrupted : error)
+                }
                 continue
             }
             let response = message.response
@@ -98,8 +111,20 @@ struct CriuSession: ~Copyable {
         }
     }
 
-    /// A checkpoint that waits for who fetches its pages asks for nothing any more that could be refused.
+    /// Waits for CRIU's next word. At a restore it may wait for ever for a file or a server; whoever it holds then belongs
+    /// to nobody yet. At a checkpoint it holds the container, which would be damaged by its end.
+    private borrowing func next(_ kind: RequestKind, isGivenUp: Bool) throws(CriuClientError) -> CriuAnswer {
+        guard isGivenUp else { return try client.receive(unless: interruption) }
+        return try client.receive(within: kind == .restore ? Self.patience : -1)
+    }
+
+    /// Milliseconds in which CRIU has to say something when it is to give up.
+    private static var patience: Int32 { 10_000 }
+
+    /// Ends what CRIU may be waiting for, without asking for anything that could be refused: a server of pages that does
+    /// not answer, or who fetches lazy pages.
     private borrowing func giveUp(_ kind: RequestKind, _ options: CriuOptions) {
+        if let pageConnection { try? Descriptor.shutDown(pageConnection) }
         guard kind == .dump, options.present.contains(.lazyPages) else { return }
         try? client.process.signal(15)
     }
@@ -112,16 +137,20 @@ struct CriuSession: ~Copyable {
             return
         }
         try? client.send(.done(false))
-        while let rest = try? client.receive(), rest.response.isNotification {
+        let patience = operation == .restore ? Self.patience : -1
+        while let rest = try? client.receive(within: patience) {
+            guard rest.response.isNotification else { return }
             try? client.send(.done(true))
         }
+        // It says nothing more.
+        if operation == .restore { try? client.process.signal(9) }
     }
 
     private borrowing func explain(_ error: CriuClientError) -> RuntimeError {
         let cause: String
         switch error {
         case .system(let error): return .system(error, field: operation.rawValue)
-        case .interrupted: return .status("\(operation.rawValue): given up")
+        case .interrupted, .silent: return .status("\(operation.rawValue): given up")
         case .malformed: cause = "CRIU gives an answer that is none"
         case .ended: cause = "CRIU has ended without an answer"
         }
@@ -136,8 +165,12 @@ struct CriuSession: ~Copyable {
     }
 
     /// Lets CRIU go and waits for its end.
-    consuming func end() {
+    ///
+    /// - Returns: whether it was killed, and has taken nothing back.
+    @discardableResult
+    consuming func end() -> Bool {
         let client = client
-        client.end()
+        if case .killed = client.end() { return true }
+        return false
     }
 }

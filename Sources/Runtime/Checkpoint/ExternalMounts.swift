@@ -19,12 +19,14 @@ enum ExternalMounts {
 
     /// The bind mounts that are not seen where the configuration has them: the way there leads through links, or the
     /// container has changed it.
-    static func displaced(_ spec: Spec, _ table: MountTable) -> [(index: Int, path: String)] {
+    static func displaced(
+        _ spec: Spec, in rootfs: String, _ table: MountTable
+    ) -> [(index: Int, path: String)] {
         // In a mount namespace of others nothing was mounted for the container alone.
         guard spec.linux.creates(.mount) else { return [] }
         var displaced: [(index: Int, path: String)] = []
         for (index, mount) in spec.mounts.enumerated() where mount.isBind {
-            if table.mount(seenAt: lexicallyClean(mount.destination)) == nil {
+            if table.mount(seenAt: spec.destination(mount.destination, in: rootfs)) == nil {
                 displaced.append((index, mount.destination))
             }
         }
@@ -36,11 +38,13 @@ enum ExternalMounts {
     ///
     /// - Parameters:
     ///   - spec: the container's configuration.
+    ///   - rootfs: its root file system on the host.
     ///   - table: what is mounted in it.
     ///   - found: where what is ``displaced(_:_:)`` was found.
     ///   - options: what CRIU is told.
     static func name(
-        _ spec: Spec, _ table: MountTable, found: [(index: Int, mount: UInt64)], in options: inout CriuOptions
+        _ spec: Spec, in rootfs: String, _ table: MountTable, found: [(index: Int, mount: UInt64)],
+        in options: inout CriuOptions
     ) {
         var named: Set<[UInt8]> = []
         func name(_ point: String, _ key: String) {
@@ -54,7 +58,7 @@ enum ExternalMounts {
         var places: [Int: UInt64] = [:]
         for place in found { places[place.index] = place.mount }
         for (index, mount) in spec.mounts.enumerated() where mount.isBind {
-            let destination = lexicallyClean(mount.destination)
+            let destination = spec.destination(mount.destination, in: rootfs)
             if let place = places[index] {
                 if let line = table[place], line.point.utf8.count > 1 { name(line.point, destination) }
             } else if table.mount(seenAt: destination) != nil {
@@ -110,7 +114,7 @@ enum ExternalMounts {
         let spec = preparation.spec
         var sources: [Source] = []
         for (index, mount) in spec.mounts.enumerated() {
-            let destination = lexicallyClean(mount.destination)
+            let destination = spec.destination(mount.destination, in: preparation.host.rootfs)
             if mount.isBind {
                 sources.append(Source(key: destination, field: "mounts[\(index)].source", kind: .bind(index)))
             } else if mount.type == "cgroup" || mount.type == "cgroup2" {

@@ -1,3 +1,4 @@
+internal import Checkpoint
 internal import Kernel
 internal import OCI
 
@@ -26,8 +27,55 @@ struct ImageDirectories: ~Copyable {
                 SystemError("open", "\(directories.imagePath)/inventory.img", .noEntry), field: "--image-path",
                 hint: "there is no checkpoint in this directory")
         }
+        try requireFiles(in: directories.imagePath)
         return directories
     }
+
+    /// Fails if images, or earlier ones that they follow, are no files or are cut off: CRIU would wait for whoever writes
+    /// into a FIFO, or look for pages without end.
+    private static func requireFiles(in imagePath: String) throws(RuntimeError) {
+        guard var directory = try? Descriptor.open(imagePath, [.readOnly, .directory]) else { return }
+        var path = imagePath
+        for _ in 0..<longestHistory {
+            for name in (try? Files.list(".", at: .directory(directory.number))) ?? [] {
+                try requireFile(name, at: directory.number, path)
+            }
+            // CRIU says itself what is missing.
+            guard
+                let parent = try? Descriptor.open("parent", [.readOnly, .directory], at: .directory(directory.number))
+            else { return }
+            directory = parent
+            path += "/parent"
+        }
+        throw .system(
+            SystemError("open", "\(imagePath)/parent", .tooManyLinks), field: "--image-path",
+            hint: "the images follow one another in a circle")
+    }
+
+    private static func requireFile(_ name: String, at directory: Int32, _ path: String) throws(RuntimeError) {
+        guard name.utf8.suffix(4).elementsEqual(".img".utf8),
+            let status = try? Files.status(name, at: .directory(directory), follow: true)
+        else { return }
+        guard status.kind == .regular else {
+            throw .system(
+                SystemError("open", "\(path)/\(name)", .invalidArgument), field: "--image-path",
+                hint: "it is no regular file")
+        }
+        guard name.begins(with: "pagemap-"),
+            let bytes = try? Files.readRegular(name, at: .directory(directory), limit: 64 << 20),
+            let map = PageMap(bytes),
+            let size = try? Files.status("pages-\(map.file).img", at: .directory(directory), follow: true).size,
+            UInt64(clamping: size) / smallestPage < map.pages
+        else { return }
+        throw CriuFailure.unusable(
+            .restore, "\(path)/pages-\(map.file).img is cut off",
+            hint: "\(map.pages) pages of memory should be in there")
+    }
+
+    private static var smallestPage: UInt64 { 4096 }
+
+    /// Checkpoints that each follow another (`--parent-path`).
+    private static let longestHistory = 100
 
     private init(
         _ imagePath: String, _ workPath: String?, logName: String, leftovers: [String]
@@ -82,6 +130,18 @@ struct ImageDirectories: ~Copyable {
         else { return [] }
         let start = max(0, status.size - Self.longestLog)
         return (try? file.read(atMost: Int(Self.longestLog), from: start)) ?? []
+    }
+
+    /// Why CRIU may have been unable to write a log: what becomes of a file that is written beside it.
+    func obstacle() -> SystemError? {
+        let name = ".space"
+        do {
+            try Files.replace(name, with: [UInt8](repeating: 0, count: 8192), at: .directory(workNumber))
+            try Files.remove(name, at: .directory(workNumber))
+            return nil
+        } catch {
+            return SystemError("write", logPath, error.errno)
+        }
     }
 
     /// Bytes of the log that are looked at. What went wrong is at its end.

@@ -133,6 +133,8 @@ private struct RestoreWork: ~Copyable {
     private var terminal: Descriptor?
     /// The first process, as soon as it is there.
     private var pid: Int32 = 0
+    /// Whether CRIU has left the container's cgroup, where it would stop itself together with the container.
+    private var isCriuApart = false
 
     /// Reserves the container's state.
     static func begin(
@@ -249,10 +251,19 @@ private struct RestoreWork: ~Copyable {
         try session.require(CriuFeatures(lazyPages: request.settings.lazyPages))
         let answer = try session.work(.restore, options) { event, pid, descriptor throws(RuntimeError) in
             try keep(event, pid, descriptor)
+            if event == .postRestore { leaveCgroup(criu) }
         }
         if !answer.isSuccess {
             throw .criu(CriuFailure(.restore, directories, said: session.output, message: answer.message))
         }
+        // An image of a paused container stops the cgroup too (--manage-cgroups-mode).
+        if isCriuApart { try group.thaw() }
+    }
+
+    /// CRIU starts nothing any more that would have to be in the container's cgroup.
+    private mutating func leaveCgroup(_ criu: Int32) {
+        // Where it has to stay, the container cannot be stopped while it is looked at.
+        isCriuApart = (try? group.release(criu)) != nil
     }
 
     private static func directory(_ path: String, of pid: Int32, _ field: String) throws(RuntimeError) -> Descriptor {
@@ -342,8 +353,10 @@ private struct RestoreWork: ~Copyable {
         }
     }
 
-    /// The processes have got their rights back and stand still for the last time.
+    /// The processes have got their rights back and stand still for the last time. They do so by their cgroup too: should
+    /// this process end here, CRIU would let them run all the same.
     private mutating func requireConfinement() throws(RuntimeError) {
+        if isCriuApart { group.freeze() }
         do throws(RuntimeError) {
             try RestoredContainer(pid, preparation).requireConfinement()
             try limitPids()
@@ -383,6 +396,12 @@ private struct RestoreWork: ~Copyable {
     /// Takes everything back: no process, cgroup or state remains. What the poststop hooks say is in vain.
     borrowing func undo() -> [String] {
         killFirst()
+        // Without a cgroup it is known by what it is: a child of this process, also before CRIU tells of it.
+        if preparation.location.joining == .stays {
+            for child in (try? ProcessTree.descendants(of: ThisProcess.pid)) ?? [] where child != ThisProcess.pid {
+                if let process = try? Kernel.Process(opening: child) { try? process.signal(9) }
+            }
+        }
         group.discard()
         // Who was a child of this process is reaped; nobody else waits for it.
         if pid > 0, let process = try? Kernel.Process(opening: pid) { _ = try? process.hasEnded(within: 10_000) }

@@ -214,7 +214,7 @@ struct MountPoints {
         }
         let owner = (spec.linux.uidMappings.hostID(of: 0) ?? 0, spec.linux.gidMappings.hostID(of: 0) ?? 0)
         for (index, mount) in spec.mounts.enumerated() where !mount.isRemount {
-            let destination = lexicallyClean(mount.destination)
+            let destination = spec.destination(mount.destination, in: preparation.host.rootfs)
             if destination == "/" || isBelowAnother(destination, spec.mounts[..<index]) { continue }
             do {
                 try root.makeMountPoint(destination, isDirectory: try isDirectory(mount), owner: owner)
@@ -246,7 +246,7 @@ struct MountPoints {
 
     private func isBelowAnother(_ destination: String, _ earlier: ArraySlice<Mount>) -> Bool {
         earlier.contains { mount in
-            let other = lexicallyClean(mount.destination)
+            let other = preparation.spec.destination(mount.destination, in: preparation.host.rootfs)
             return other != "/" && destination.begins(with: other + "/")
         }
     }

@@ -31,7 +31,7 @@ struct RestoredContainer {
         let root = try attempt("root.path") { () throws(SystemError) in try ContainerRoot(of: pid) }
         for (index, mount) in spec.mounts.enumerated() where mount.isBind {
             try require(
-                mount.destination, "mounts[\(index)]", root, table,
+                spec.destination(mount.destination, in: preparation.host.rootfs), "mounts[\(index)]", root, table,
                 isReadOnly: mount.attributes.set.contains(.readOnly)
                     || mount.recursiveAttributes.set.contains(.readOnly))
         }

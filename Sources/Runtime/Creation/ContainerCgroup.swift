@@ -19,6 +19,8 @@ struct ContainerCgroup {
     private var cloneTarget: CloneTarget?
     private var unit: UnitStart?
     private var cgroup: Cgroup?
+    /// Whether somebody else has come to the same place meanwhile, who may be in the clone target too.
+    private var isTaken = false
 
     /// - Parameter leavesOutPids: whether the limit on processes is not set, for who needs more of them at first.
     init(_ preparation: Preparation, leavesOutPids: Bool = false) {
@@ -81,6 +83,7 @@ struct ContainerCgroup {
             }
             return (cgroup?.notes ?? []).map { "\($0)" }
         } catch {
+            if case .occupied = error { isTaken = true }
             throw .cgroup(error)
         }
     }
@@ -114,6 +117,19 @@ struct ContainerCgroup {
         do { try cgroup?.add(pid) } catch { throw .cgroup(error) }
     }
 
+    /// Moves a process out of it again, to where the caller is.
+    func release(_ pid: Int32) throws(RuntimeError) {
+        do { try cgroup?.release(pid) } catch { throw .cgroup(error) }
+    }
+
+    /// Lets nobody in it run, where there is a freezer.
+    func freeze() { try? cgroup?.freeze() }
+
+    func thaw() throws(RuntimeError) {
+        guard let cgroup, cgroup.freezerPath != nil else { return }
+        do { try cgroup.thaw() } catch { throw .cgroup(error) }
+    }
+
     /// Sets the limit on processes that was left out.
     func limitPids(_ pids: Resources) throws(RuntimeError) {
         do { _ = try cgroup?.update(resources ?? Resources(), with: pids, origin: "linux.resources") } catch {
@@ -128,6 +144,6 @@ struct ContainerCgroup {
         try? cgroup?.killAll()
         unit?.cancel()
         try? cgroup?.discard()
-        cloneTarget?.discard()
+        if isTaken { cloneTarget?.leave() } else { cloneTarget?.discard() }
     }
 }

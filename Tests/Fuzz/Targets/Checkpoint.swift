@@ -13,6 +13,7 @@ func fuzzCriu(_ bytes: [UInt8]) {
         require(cause.sentence.utf8.count < 1000, "a long sentence")
         require(cause.sentence.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "a sentence with control characters")
     }
+    if let pages = PageMap(bytes) { require(pages == PageMap(bytes), "a map that changes") }
     let table = MountTable(bytes)
     for entry in table.lines { require(table[entry.id] != nil, "a mount without an id") }
     for stream in StandardDescriptors.inherited(bytes) {
