@@ -151,15 +151,16 @@ extension Descriptor {
 
     /// Reads to the end; a file longer than `limit` is an error (EFBIG).
     public borrowing func readAll(limit: Int) throws(SystemError) -> [UInt8] {
-        // Most files are small; a part that is not full may still not be the last one.
-        var bytes = try read(atMost: min(4096, limit + 1))
-        var size = 65_536
-        while !bytes.isEmpty {
+        // Most files are small. A part that is not full may still not be the last one, but nothing speaks for a larger
+        // buffer then: the kernel writes the files of procfs and cgroups a page at a time.
+        var size = 4096
+        var bytes = try read(atMost: min(size, limit + 1))
+        var count = bytes.count
+        while count > 0, bytes.count <= limit {
+            if count == size { size = min(size * 4, 1 << 20) }
             let part = try read(atMost: min(size, limit - bytes.count + 1))
-            if part.isEmpty { break }
+            count = part.count
             bytes.append(contentsOf: part)
-            size = min(size * 2, 1 << 20)
-            if bytes.count > limit { break }
         }
         if bytes.count > limit { throw SystemError("read", "", .fileTooLarge) }
         return bytes

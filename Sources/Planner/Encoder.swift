@@ -17,20 +17,19 @@ extension Plan {
     public static var reportSize: Int { 4096 }
 }
 
-/// Writes records one after the other (EncoderRecords.swift has them), and texts and arrays behind the place that the records can take at most.
+/// Writes records one after the other (EncoderRecords.swift has them), and the texts and arrays that they name, which come
+/// first in the plan: their places are known before all records are.
 struct Encoder {
     var records: [UInt8] = []
     private var data: [UInt8] = []
-    private let dataStart: Int
     private var environment: apus_texts?
     private var encodedFilter: (FilterProgram, apus_bytes)?
     let environmentEntries: [String]
-    private static var largestRecord: Int { 80 }
+    private static var dataStart: Int { MemoryLayout<apus_plan>.size }
     /// Digits of a pid_t.
     static var longestPID: Int { 10 }
 
     init(_ plan: Plan) {
-        dataStart = MemoryLayout<apus_plan>.size + plan.steps.count * Self.largestRecord
         records.reserveCapacity(plan.steps.count * 40)
         data.reserveCapacity(16_384)
         var environment: [String] = []
@@ -45,7 +44,7 @@ struct Encoder {
     // MARK: Texts and arrays
 
     mutating func text(_ string: String) -> apus_text {
-        let offset = dataStart + data.count
+        let offset = Self.dataStart + data.count
         let length = string.utf8.count
         data.append(contentsOf: string.utf8)
         data.append(0)
@@ -53,7 +52,7 @@ struct Encoder {
     }
 
     private mutating func align() {
-        while (dataStart + data.count) % 8 != 0 { data.append(0) }
+        while (Self.dataStart + data.count) % 8 != 0 { data.append(0) }
     }
 
     /// A list whose array has room for `spare` more entries, and its end.
@@ -62,7 +61,7 @@ struct Encoder {
         offsets.reserveCapacity(strings.count)
         for string in strings { offsets.append(text(string).offset) }
         align()
-        let start = dataStart + data.count
+        let start = Self.dataStart + data.count
         for offset in offsets { append(UInt64(offset), to: &data) }
         for _ in 0...spare { append(UInt64(0), to: &data) }
         return apus_texts(offset: UInt32(start), count: UInt32(strings.count))
@@ -70,7 +69,7 @@ struct Encoder {
 
     mutating func bytes(_ bytes: [UInt8]) -> apus_bytes {
         align()
-        let start = dataStart + data.count
+        let start = Self.dataStart + data.count
         data.append(contentsOf: bytes)
         return apus_bytes(offset: UInt32(start), size: UInt32(bytes.count))
     }
@@ -102,19 +101,19 @@ struct Encoder {
     mutating func finish(
         _ plan: Plan, control: Int32, report: Int32, descriptors: [(Slot, Int32)]
     ) -> [UInt8] {
-        let start = MemoryLayout<apus_plan>.size
         let gate = plan.gate ?? plan.steps.count
         var header = apus_plan()
         header.magic = APUS_PLAN_MAGIC
         header.version = APUS_PLAN_VERSION
-        header.steps = UInt32(start)
-        header.steps_end = UInt32(start + records.count)
         header.step_count = UInt32(plan.steps.count)
         header.gate_step = UInt32(gate)
         header.notes = texts(plan.steps[gate...].map { "\($0.origin.text)\t\($0.operation)" })
         align()
-        data += [UInt8](repeating: 0, count: 8)  // Whatever is cut short, the last byte of a plan is 0.
-        header.size = UInt32(dataStart + data.count)
+        header.steps = UInt32(Self.dataStart + data.count)
+        header.steps_end = header.steps + UInt32(records.count)
+        // Whatever is cut short, the last byte of a plan is 0.
+        let end = [UInt8](repeating: 0, count: 8)
+        header.size = header.steps_end + UInt32(end.count)
         header.control = control
         header.report = report
         header.first_unkept = plan.firstUnkept
@@ -127,9 +126,9 @@ struct Encoder {
         var blob: [UInt8] = []
         blob.reserveCapacity(Int(header.size))
         append(header, to: &blob)
-        blob += records
-        blob += [UInt8](repeating: 0, count: dataStart - blob.count)
         blob += data
+        blob += records
+        blob += end
         return blob
     }
 }

@@ -2,8 +2,8 @@
 #include "init.h"
 
 static bool inside(const struct init *init, uint32_t offset, uint64_t size) {
-    // Nothing lies among the records: what is written there could change what was checked already.
-    return offset >= init->plan->steps_end && (uint64_t)offset + size <= init->plan->size;
+    // Between the header and the records, not among these: what is written there could change what was checked already.
+    return offset >= sizeof(struct apus_plan) && (uint64_t)offset + size <= init->plan->steps;
 }
 
 static bool sound_text(const struct init *init, struct apus_text text) {

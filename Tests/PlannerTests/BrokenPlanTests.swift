@@ -106,15 +106,14 @@ import Testing
             cut.bytes.removeSubrange(size...)
             cut[.size] = size
             let outcome = try program.run(cut)
-            #expect(outcome.isRefused || size > whole[.notesOffset], "\(size) bytes: \(outcome)")
+            #expect(outcome.isRefused || size >= whole[.stepsEnd], "\(size) bytes: \(outcome)")
         }
     }
 
     @Test(arguments: [
         (Blob.Field.magic, 0), (.magic, 0x7573_7061), (.version, 0), (.version, 2), (.version, 4),
         (.size, 0), (.size, 8), (.size, -8),
-        (.steps, 0), (.steps, 1076), (.steps, 1064), (.steps, -8), (.stepsEnd, -8), (.stepsEnd, 1080),
-        (.stepsEnd, 1088),
+        (.steps, 0), (.steps, 1076), (.steps, 1064), (.steps, 1072), (.steps, -8), (.stepsEnd, -8), (.stepsEnd, 1072),
         (.stepCount, 0), (.stepCount, 13), (.stepCount, 15), (.stepCount, -1), (.notesOffset, 1), (.notesOffset, 0),
         (.notesOffset, -8), (.notesCount, 1), (.notesCount, -1), (.firstUnkept, 2), (.firstUnkept, -1),
     ])
@@ -123,6 +122,19 @@ import Testing
         blob[field] = value
         let outcome = try InitProgram().run(blob)
         #expect(outcome.isRefused, "\(outcome)")
+    }
+
+    /// Wherever the records are said to begin or to end, but for where they do.
+    @Test func recordsThatBeginOrEndElsewhereAreRefused() throws {
+        let program = try InitProgram()
+        let whole = Blob(Self.harmless)
+        for field in [Blob.Field.steps, .stepsEnd] {
+            for value in stride(from: Blob.headerSize, through: whole.bytes.count, by: 4) where value != whole[field] {
+                var blob = whole
+                blob[field] = value
+                #expect(try program.run(blob).isRefused, "\(field): \(value)")
+            }
+        }
     }
 
     /// Without a page there is nobody to tell but by the exit status: EBADF.
@@ -182,7 +194,8 @@ import Testing
         let offset = whole.word(field)
         let length = whole.word(field + 4)
         for (newOffset, newLength) in [
-            (0, length), (8, length), (1064, length), (size, length), (size + 8, length), (0xffff_fff8, length),
+            (0, length), (8, length), (1064, length), (whole[.steps], length), (whole[.steps] - 8, 16), (size, length),
+            (size + 8, length), (0xffff_fff8, length),
             (offset, size), (offset, 0x7fff_ffff), (offset, 0xffff_ffff), (size - 8, 16), (0xffff_ffff, 0xffff_ffff),
         ] {
             var blob = whole
@@ -210,7 +223,7 @@ import Testing
         let count = whole.word(field + 4)
         // The entry behind the last one is not 0; one entry too few or too many is counted; unaligned.
         var blob = whole
-        blob.setWord(list + 8 * count, 1152)
+        blob.setWord(list + 8 * count, Blob.headerSize)
         #expect(try program.run(blob).isRefused)
         blob = whole
         blob.setWord(field + 4, count + 1)
@@ -259,9 +272,12 @@ import Testing
         blob.setWord(blob.word(home + 8) + 16, 1)
         #expect(try program.run(blob).isRefused, "an entry behind the end")
         blob = whole
-        blob.setWord(home + 8, blob.bytes.count - 8)
-        blob.setWord(home + 12, 0)
-        #expect(try program.run(blob).isRefused, "a list at the very end")
+        for end in [blob[.steps], blob.bytes.count] {
+            blob = whole
+            blob.setWord(home + 8, end - 8)
+            blob.setWord(home + 12, 0)
+            #expect(try program.run(blob).isRefused, "a list at the very end")
+        }
         for (size, isRefused) in [(0, true), (8, true), (15, true), (16, false)] {
             blob = whole
             blob.setWord(home + 20, size)
@@ -312,11 +328,16 @@ import Testing
     func checkSurvivesRandomChanges() throws {
         let program = try InitProgram()
         let whole = Blob(Self.checkedOnly)
-        let guarded = whole.records[1].offset
+        let first = whole.records[0]
+        let text = whole.word(first.offset + 8)
+        let guarded = [
+            first.offset..<(first.offset + first.size), text..<(text + whole.word(first.offset + 12) + 1),
+        ]
         var random = SplitMix(state: 1)
         for round in 0..<2500 {
             var blob = whole
-            blob.change(random.next(), &random, in: guarded..<(blob.bytes.count))
+            blob.change(random.next(), &random, in: Blob.headerSize..<(blob.bytes.count))
+            for range in guarded { blob.bytes.replaceSubrange(range, with: whole.bytes[range]) }
             let outcome = try program.run(blob)
             #expect(outcome.isRefused || outcome.failed(at: 0, Self.noEntry), "round \(round): \(outcome)")
         }
@@ -348,7 +369,7 @@ import Testing
         var random = SplitMix(state: 3)
         for round in 0..<1000 {
             var blob = whole
-            blob.change(random.next(), &random, in: whole[.steps]..<(blob.bytes.count))
+            blob.change(random.next(), &random, in: Blob.headerSize..<(blob.bytes.count))
             for header in headers { blob.bytes.replaceSubrange(header, with: whole.bytes[header]) }
             let outcome = try program.run(blob)
             #expect(outcome.isOrderly, "round \(round): \(outcome)")

@@ -13,19 +13,19 @@ import Testing
         plan.gate = 1
         plan.firstUnkept = 5
         let blob = Blob(plan, descriptors: [(.root, 20), (Slot(255), 21)])
-        // The header is 1072 bytes, the place for records 80 bytes a step: texts begin at 1232 (0x4d0).
+        // The header is 1072 bytes (0x430), texts and arrays 40 bytes: records begin at 1112 (0x458).
         #expect(
             blob.hex(0..<64)
                 == annotated(
                     """
                     61 70 75 73 | magic: "apus"
                     03 00 00 00 | version
-                    00 05 00 00 | size: 1280
-                    30 04 00 00 | steps: 1072
-                    48 04 00 00 | steps_end: 8 + 16 bytes later
+                    78 04 00 00 | size: 1144
+                    58 04 00 00 | steps: 1112
+                    70 04 00 00 | steps_end: 8 + 16 bytes later
                     02 00 00 00 | step_count
                     01 00 00 00 | gate_step: the second step is behind the gate
-                    e8 04 00 00 | notes.offset: 1256
+                    48 04 00 00 | notes.offset: 1096
                     01 00 00 00 | notes.count
                     0c 00 00 00 | control
                     0b 00 00 00 | report
@@ -38,24 +38,23 @@ import Testing
         #expect(blob.hex(64..<68) == "ff ff ff ff")
         #expect(blob.hex(1064..<1072) == annotated("ff ff ff ff | slots[254]: empty\n 15 00 00 00 | slots[255]"))
         #expect(
-            blob.hex(1072..<1096)
-                == annotated(
-                    """
-                    \(code(.APUS_OPERATION_NEW_SESSION)) 08 00 00 00 00 00 | 8 bytes, nothing tolerated, no skip
-                    \(code(.APUS_OPERATION_CHANGE_DIRECTORY)) 10 00 00 00 00 00 | 16 bytes
-                    d0 04 00 00 01 00 00 00 | text: at 1232, 1 byte
-                    """))
-        #expect(blob.hex(1096..<1232).allSatisfy { $0 == "0" || $0 == " " })
-        #expect(
-            blob.hex(1232..<1280)
+            blob.hex(1072..<1112)
                 == annotated(
                     """
                     2f 00 | "/"
                     70 72 6f 63 65 73 73 2e 63 77 64 09 | the note: "process.cwd", a tab,
                     63 68 64 69 72 20 2f 00 | "chdir /"
                     00 00 | up to the next multiple of 8
-                    d2 04 00 00 00 00 00 00 | the list of notes: its only text is at 1234,
+                    32 04 00 00 00 00 00 00 | the list of notes: its only text is at 1074,
                     00 00 00 00 00 00 00 00 | its end
+                    """))
+        #expect(
+            blob.hex(1112..<1144)
+                == annotated(
+                    """
+                    \(code(.APUS_OPERATION_NEW_SESSION)) 08 00 00 00 00 00 | 8 bytes, nothing tolerated, no skip
+                    \(code(.APUS_OPERATION_CHANGE_DIRECTORY)) 10 00 00 00 00 00 | 16 bytes
+                    30 04 00 00 01 00 00 00 | text: at 1072, 1 byte
                     00 00 00 00 00 00 00 00 | the end of the plan
                     """))
     }
@@ -99,17 +98,17 @@ import Testing
 
     @Test func argumentsAreAnArrayOfOffsetsThatEndsWithZero() {
         let blob = Blob(.execute(arguments: ["sh", "", "-c"], environment: []))
-        // Texts at 1152 (0x480): "sh", "", "-c"; the array at the next multiple of 8, 1160 (0x488).
+        // Texts at 1072 (0x430): "sh", "", "-c"; the array at the next multiple of 8, 1080 (0x438).
         let list = blob.records[0].offset + 8
-        #expect(blob.hex(list..<(list + 8)) == annotated("88 04 00 00 | offset\n 03 00 00 00 | count"))
+        #expect(blob.hex(list..<(list + 8)) == annotated("38 04 00 00 | offset\n 03 00 00 00 | count"))
         #expect(
-            blob.hex(1152..<1192)
+            blob.hex(1072..<1112)
                 == annotated(
                     """
                     73 68 00 00 2d 63 00 00 | "sh", "", "-c"
-                    80 04 00 00 00 00 00 00 | "sh"
-                    83 04 00 00 00 00 00 00 | ""
-                    84 04 00 00 00 00 00 00 | "-c"
+                    30 04 00 00 00 00 00 00 | "sh"
+                    33 04 00 00 00 00 00 00 | ""
+                    34 04 00 00 00 00 00 00 | "-c"
                     00 00 00 00 00 00 00 00 | the end
                     """))
     }

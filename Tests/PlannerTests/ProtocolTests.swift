@@ -97,22 +97,23 @@ import Testing
 
     /// Offsets of texts and lists, by the names that the header gives their fields.
     @Test(arguments: GoldenCase.all)
-    func textsLieBehindTheRecordsAndEndWithZero(_ golden: GoldenCase) throws {
+    func textsLieBeforeTheRecordsAndEndWithZero(_ golden: GoldenCase) throws {
         guard let plan = try golden.plan() else { return }
         let blob = Blob(plan)
         for (record, step) in zip(blob.records, plan.steps) {
             for text in step.operation.textFields {
                 let offset = blob.word(record.offset + text)
                 let length = blob.word(record.offset + text + 4)
-                #expect(offset >= blob[.stepsEnd])
-                #expect(offset + length < blob.bytes.count)
+                #expect(offset >= Blob.headerSize)
+                #expect(offset + length < blob[.steps])
                 #expect(blob.bytes[offset + length] == 0)
             }
             for list in step.operation.listFields {
                 let offset = blob.word(record.offset + list)
                 let count = blob.word(record.offset + list + 4)
                 #expect(offset % 8 == 0)
-                #expect(offset >= blob[.stepsEnd])
+                #expect(offset >= Blob.headerSize)
+                #expect(offset + 8 * (count + 1) <= blob[.steps])
                 #expect(blob.texts(offset).count == count)
             }
         }

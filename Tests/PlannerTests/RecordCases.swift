@@ -4,7 +4,7 @@ import Planner
 import Testing
 
 /// An operation, and its record behind the first two bytes, which are the operation's number. It is the only step of a
-/// plan, so its texts begin at 1152 (0x480).
+/// plan, so its texts begin at 1072 (0x430).
 struct RecordCase: Sendable, CustomTestStringConvertible {
     let operation: Planner.Operation
     let code: apus_operation
@@ -164,22 +164,22 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .joinSessionKeyring(name: "_ses.a", permissions: 0x8_0000), .APUS_OPERATION_JOIN_SESSION_KEYRING,
             """
             18 00 00 00 00 00
-            80 04 00 00 06 00 00 00 | name
+            30 04 00 00 06 00 00 00 | name
             00 00 08 00             | permissions: KEY_USR_SEARCH
             00 00 00 00             | unused
             """),
         RecordCase(
             .changeDirectory("/work"), .APUS_OPERATION_CHANGE_DIRECTORY,
-            "10 00 00 00 00 00\n 80 04 00 00 05 00 00 00 | text"),
+            "10 00 00 00 00 00\n 30 04 00 00 05 00 00 00 | text"),
         RecordCase(
-            .retryDirectory("/work"), .APUS_OPERATION_RETRY_DIRECTORY, "10 00 00 00 00 00 80 04 00 00 05 00 00 00"),
+            .retryDirectory("/work"), .APUS_OPERATION_RETRY_DIRECTORY, "10 00 00 00 00 00 30 04 00 00 05 00 00 00"),
         RecordCase(
-            .detachMount(path: "/proc"), .APUS_OPERATION_DETACH_MOUNT, "10 00 00 00 00 00 80 04 00 00 05 00 00 00"),
-        RecordCase(.setHostName("box"), .APUS_OPERATION_SET_HOST_NAME, "10 00 00 00 00 00 80 04 00 00 03 00 00 00"),
-        RecordCase(.setDomainName("d"), .APUS_OPERATION_SET_DOMAIN_NAME, "10 00 00 00 00 00 80 04 00 00 01 00 00 00"),
+            .detachMount(path: "/proc"), .APUS_OPERATION_DETACH_MOUNT, "10 00 00 00 00 00 30 04 00 00 05 00 00 00"),
+        RecordCase(.setHostName("box"), .APUS_OPERATION_SET_HOST_NAME, "10 00 00 00 00 00 30 04 00 00 03 00 00 00"),
+        RecordCase(.setDomainName("d"), .APUS_OPERATION_SET_DOMAIN_NAME, "10 00 00 00 00 00 30 04 00 00 01 00 00 00"),
         RecordCase(
             .findExecutable(name: "a", path: "/b:/"), .APUS_OPERATION_FIND_EXECUTABLE,
-            "18 00 00 00 00 00\n 80 04 00 00 01 00 00 00 | name\n 82 04 00 00 04 00 00 00 | path"),
+            "18 00 00 00 00 00\n 30 04 00 00 01 00 00 00 | name\n 32 04 00 00 04 00 00 00 | path"),
     ]
 
     private static let files: [RecordCase] = [
@@ -187,8 +187,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .writeFile(.procfs, path: "sys/a", value: "1"), .APUS_OPERATION_WRITE_FILE,
             """
             28 00 00 00 00 00
-            80 04 00 00 05 00 00 00 | path
-            86 04 00 00 01 00 00 00 | value
+            30 04 00 00 05 00 00 00 | path
+            36 04 00 00 01 00 00 00 | value
             0b 00 00 00 00 00 00 00 | resolve: BENEATH, NO_MAGICLINKS, NO_XDEV
             07 00                   | base
             00 00 00 00 00 00       | unused
@@ -197,7 +197,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .openPath(nil, path: "/srv", flags: 0x21_0000, into: .target), .APUS_OPERATION_OPEN_PATH,
             """
             28 00 00 00 00 00
-            80 04 00 00 04 00 00 00 | path
+            30 04 00 00 04 00 00 00 | path
             00 00 21 00 00 00 00 00 | flags: O_PATH, O_DIRECTORY
             00 00 00 00 00 00 00 00 | resolve: as the host does
             ff ff                   | base: none
@@ -211,20 +211,20 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .openTree(.target, path: "", flags: 0x8001, into: .mount), .APUS_OPERATION_OPEN_TREE,
             """
             18 00 00 00 00 00
-            80 04 00 00 00 00 00 00 | path: the base itself
+            30 04 00 00 00 00 00 00 | path: the base itself
             01 80 00 00             | flags: CLONE, RECURSIVE
             04 00                   | base
             05 00                   | into
             """),
         RecordCase(
             .openFileSystem(type: "proc", into: .fileSystem), .APUS_OPERATION_OPEN_FILE_SYSTEM,
-            "18 00 00 00 00 00\n 80 04 00 00 04 00 00 00 | type\n 06 00 | into\n 00 00 00 00 00 00 | unused"),
+            "18 00 00 00 00 00\n 30 04 00 00 04 00 00 00 | type\n 06 00 | into\n 00 00 00 00 00 00 | unused"),
         RecordCase(
             .configure(.fileSystem, .text(key: "mode", value: "755")), .APUS_OPERATION_CONFIGURE,
             """
             20 00 00 00 00 00
-            80 04 00 00 04 00 00 00 | key
-            85 04 00 00 03 00 00 00 | value
+            30 04 00 00 04 00 00 00 | key
+            35 04 00 00 03 00 00 00 | value
             01 00 00 00             | command: FSCONFIG_SET_STRING
             06 00                   | slot
             00 00                   | unused
@@ -242,9 +242,9 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .mount(source: "o", type: "overlay", data: "lowerdir=/a", flags: 1), .APUS_OPERATION_MOUNT,
             """
             28 00 00 00 00 00
-            80 04 00 00 01 00 00 00 | source
-            82 04 00 00 07 00 00 00 | type
-            8a 04 00 00 0b 00 00 00 | data
+            30 04 00 00 01 00 00 00 | source
+            32 04 00 00 07 00 00 00 | type
+            3a 04 00 00 0b 00 00 00 | data
             01 00 00 00 00 00 00 00 | flags: MS_RDONLY
             """),
         RecordCase(
@@ -252,7 +252,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .APUS_OPERATION_SET_MOUNT_ATTRIBUTES,
             """
             30 00 00 00 00 00
-            80 04 00 00 01 00 00 00 | path
+            30 04 00 00 01 00 00 00 | path
             01 00 00 00 00 00 00 00 | set: ro
             70 00 00 00 00 00 00 00 | clear: access times
             00 00 08 00 00 00 00 00 | propagation: slave
@@ -268,7 +268,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .APUS_OPERATION_MAKE_TARGET,
             """
             20 00 00 00 00 00
-            80 04 00 00 0a 00 00 00 | path
+            30 04 00 00 0a 00 00 00 | path
             02 00 00 00             | kind: like the source
             ed 01 00 00             | mode: 0755
             03 00                   | root
@@ -280,8 +280,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .copyLink(source: "/a", directory: .parent, name: "b"), .APUS_OPERATION_COPY_LINK,
             """
             20 00 00 00 00 00
-            80 04 00 00 02 00 00 00 | source
-            83 04 00 00 01 00 00 00 | name
+            30 04 00 00 02 00 00 00 | source
+            33 04 00 00 01 00 00 00 | name
             0b 00                   | directory
             00 00 00 00 00 00       | unused
             """),
@@ -289,14 +289,14 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .makeLink(.devices, name: "fd", target: "/x"), .APUS_OPERATION_MAKE_LINK,
             """
             20 00 00 00 00 00
-            80 04 00 00 02 00 00 00 | name
-            83 04 00 00 02 00 00 00 | target
+            30 04 00 00 02 00 00 00 | name
+            33 04 00 00 02 00 00 00 | target
             0a 00                   | directory
             00 00 00 00 00 00       | unused
             """),
         RecordCase(
             .remove(.devices, name: "ptmx"), .APUS_OPERATION_REMOVE,
-            "18 00 00 00 00 00\n 80 04 00 00 04 00 00 00 | name\n 0a 00 | directory\n 00 00 00 00 00 00 | unused"),
+            "18 00 00 00 00 00\n 30 04 00 00 04 00 00 00 | name\n 0a 00 | directory\n 00 00 00 00 00 00 | unused"),
     ]
 
     private static let devices: [RecordCase] = [
@@ -315,7 +315,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .APUS_OPERATION_MAKE_NODE,
             """
             28 00 00 00 00 00
-            80 04 00 00 03 00 00 00 | name
+            30 04 00 00 03 00 00 00 | name
             b0 61 00 00             | mode: S_IFBLK, 0660
             08 00 00 00             | major
             00 00 10 00             | minor
@@ -330,14 +330,14 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
         [
             RecordCase(
                 .setGroups([5, 6]), .APUS_OPERATION_SET_GROUPS,
-                "10 00 00 00 00 00\n 80 04 00 00 | groups\n 08 00 00 00 | their size in bytes"),
+                "10 00 00 00 00 00\n 30 04 00 00 | groups\n 08 00 00 00 | their size in bytes"),
             RecordCase(
                 .setMemoryPolicy(mode: 0x8003, nodes: [0x0c, 0, 0, 0, 0, 0, 0, 0]), .APUS_OPERATION_SET_MEMORY_POLICY,
                 """
                 18 00 00 00 00 00
                 03 80 00 00 | mode: interleave, static nodes
                 00 00 00 00 | unused
-                80 04 00 00 | nodes
+                30 04 00 00 | nodes
                 08 00 00 00 | their size in bytes
                 """),
             RecordCase(
@@ -353,8 +353,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
                 .findHome(uid: 1000), .APUS_OPERATION_FIND_HOME,
                 """
                 20 00 00 00 00 00
-                80 04 00 00 00 00 00 00 | environment: empty, with room for one more and the end
-                90 04 00 00 00 04 00 00 | buffer: 1024 bytes
+                30 04 00 00 00 00 00 00 | environment: empty, with room for one more and the end
+                40 04 00 00 00 04 00 00 | buffer: 1024 bytes
                 e8 03 00 00             | uid
                 13 00                   | descriptors
                 00 00                   | unused
@@ -363,8 +363,8 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
                 .tellPID(variable: "LISTEN_PID"), .APUS_OPERATION_TELL_PID,
                 """
                 20 00 00 00 00 00
-                90 04 00 00 01 00 00 00 | environment: LISTEN_PID=
-                a8 04 00 00 16 00 00 00 | buffer: the same, and room for 10 digits and the end
+                40 04 00 00 01 00 00 00 | environment: LISTEN_PID=
+                58 04 00 00 16 00 00 00 | buffer: the same, and room for 10 digits and the end
                 00 00 00 00             | index
                 0b 00 00 00             | length
                 """),
@@ -412,9 +412,9 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .runHook(path: "/h", arguments: ["h"], environment: [], timeout: 5), .APUS_OPERATION_RUN_HOOK,
             """
             48 00 00 00 00 00
-            80 04 00 00 02 00 00 00 | path
-            88 04 00 00 01 00 00 00 | arguments
-            98 04 00 00 00 00 00 00 | environment
+            30 04 00 00 02 00 00 00 | path
+            38 04 00 00 01 00 00 00 | arguments
+            48 04 00 00 00 00 00 00 | environment
             05 00 00 00             | timeout
             10 00                   | input
             11 00                   | output
@@ -430,7 +430,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .APUS_OPERATION_LOAD_SECCOMP,
             """
             18 00 00 00 00 00
-            80 04 00 00 08 00 00 00 | program
+            30 04 00 00 08 00 00 00 | program
             02 00 00 00             | flags
             16 00                   | listener
             00 00                   | unused
@@ -439,14 +439,14 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
             .setAffinity(cpus: [0x05, 0, 0, 0, 0, 0, 0, 0]), .APUS_OPERATION_SET_AFFINITY,
             """
             10 00 00 00 00 00
-            80 04 00 00 08 00 00 00 | CPUs
+            30 04 00 00 08 00 00 00 | CPUs
             """),
         RecordCase(
             .execute(arguments: ["a"], environment: []), .APUS_OPERATION_EXECUTE,
             """
             18 00 00 00 00 00
-            88 04 00 00 01 00 00 00 | arguments
-            98 04 00 00 00 00 00 00 | environment
+            38 04 00 00 01 00 00 00 | arguments
+            48 04 00 00 00 00 00 00 | environment
             """),
     ]
 }

@@ -1,8 +1,8 @@
 // What apus and apus-init say to each other: the layout of a plan, of the report page, and of the messages at
 // meetings and at the gate. Declared once, here; Swift imports it, apus-init includes it.
 //
-// A plan is one block of memory: a header, then step records of varying size, then arrays and texts. Everything in
-// it is position-independent: a text is an offset and a length, and the byte after it is 0.
+// A plan is one block of memory: a header, then arrays and texts, then step records of varying size, and a zero. Everything
+// in it is position-independent: a text is an offset and a length, and the byte after it is 0.
 #pragma once
 
 #include <stdint.h>

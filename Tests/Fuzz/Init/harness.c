@@ -323,14 +323,14 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     struct apus_plan header;
     if (size < sizeof header) return LLVMFuzzerMutate(data, size, most);
     memcpy(&header, data, sizeof header);
-    bool is_plan = header.size >= sizeof header && header.size <= size && header.steps < header.steps_end
+    bool is_plan = header.size <= size && header.steps > sizeof header && header.steps < header.steps_end
                    && header.steps_end <= header.size;
     if (!is_plan || below(8) == 0) return LLVMFuzzerMutate(data, size, most);
     if (below(3) == 0)
         return header.size + LLVMFuzzerMutate(data + header.size, size - header.size, most - header.size);
     for (uint32_t changes = 1 + below(3); changes > 0; changes--) {
         uint32_t place = below(8) == 0   ? below(48)
-                         : below(8) == 0 ? header.steps_end + below(header.size - header.steps_end)
+                         : below(8) == 0 ? sizeof header + below(header.steps - sizeof header)
                                          : header.steps + below(header.steps_end - header.steps);
         place &= ~3u;
         if (place + 8 > header.size) continue;
@@ -342,7 +342,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
         case 2: word = number_near(word, header.size); break;
         default: {
             // A piece of the plan elsewhere: another operation, another text.
-            uint32_t from = header.steps + (below(header.size - header.steps) & ~7u);
+            uint32_t from = sizeof header + (below(header.size - sizeof header) & ~7u);
             if (from + 8 <= header.size) memcpy(data + (place & ~7u), data + from, 8);
             continue;
         }
