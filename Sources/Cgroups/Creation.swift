@@ -69,6 +69,10 @@ public struct CloneTarget: Sendable {
         if made.contains(path) { try? cgroup.killAll() }
         try? cgroup.discard()
     }
+
+    /// Leaves it to another container that has come to the same place: removes what was made only if it is empty, and kills
+    /// nobody.
+    public func leave() { CgroupMaker(made: made).undo() }
 }
 
 /// Makes directories, and remembers which.

@@ -21,6 +21,9 @@ public struct StepFailure: Error, Sendable {
     public var output = ""
     /// The file that the step is about, if the plan tells.
     public var path: String?
+    /// Whether the kernel refused to make a device, which a capability does not permit everywhere: a device cgroup, a file
+    /// system or a filter of the caller's may forbid it (mknod(2)).
+    public fileprivate(set) var isRefusedDevice = false
 
     /// A program that cannot be executed.
     public struct Program: Sendable {
@@ -93,6 +96,9 @@ extension Plan {
         let what = program.map { "find \($0.name)" } ?? "\(step.operation)"
         var failure = StepFailure(field: step.origin.text, step: what, report: report, exit: exit, program: program)
         failure.path = step.operation.path
+        if step.operation.makesDevice, failure.detail.isEmpty {
+            failure.isRefusedDevice = failure.errno == .notPermitted || failure.errno == .accessDenied
+        }
         if failure.errno == .notDirectory, let places = mountPlaces(at: Int(report.step)) {
             failure.step = "mount \(places.source) to \(places.destination)"
             failure.path = places.destination

@@ -18,6 +18,7 @@ internal import OCI
 // | personality               | `linux.personality`, else the caller's                       | `setPersonality`
 // | timer slack               | the caller's                                                 | the kernel
 // | memory policy             | `linux.memoryPolicy`, else the caller's                      | `setMemoryPolicy`
+// | huge pages                | the caller's                                                 | the kernel: prctl(2), PR_SET_THP_DISABLE
 // | no_new_privs, filters     | the caller's, and the configured ones                        | the kernel: neither can be undone
 // | session keyring           | one of the container's own, unless `--no-new-keyring`        | `joinKeyring`
 // | process, thread keyring   | none                                                         | execve(2)
@@ -30,7 +31,8 @@ internal import OCI
 // | subreaper                 | no                                                           | fork(2)
 // | groups, ids, capabilities | what the configuration says, and nothing else                | `becomeUser`
 //
-// `InheritedTests` has a test for each line; `Tests/Parity/inherited.py` shows the same of other runtimes.
+// `InheritedTests` has a test for each line (of the streams `StreamTests` has them); `Tests/Parity/inherited.py` shows the
+// same of other runtimes.
 
 extension PlanBuilder {
     /// The CPUs to run on, once the cgroups are joined; nil: all that they permit. Linux keeps what a process was told, also

@@ -28,6 +28,12 @@ extension Operation {
         }
         return path.isEmpty ? nil : path
     }
+
+    /// Whether the operation makes a device, and no FIFO or file.
+    public var makesDevice: Bool {
+        guard case .makeNode(_, _, let mode, _, _, _, _) = self else { return false }
+        return mode & FileMode.type == FileMode.character || mode & FileMode.type == FileMode.block
+    }
 }
 
 extension Plan {

@@ -112,8 +112,12 @@ extension PlanBuilder {
         add(.createMount(.fileSystem, attributes: attributes.rawValue, into: .masks), origin)
         let (mode, major, minor): (UInt32, UInt32, UInt32) =
             makesNodes ? (FileMode.character | 0o666, 1, 3) : (FileMode.regular | 0o444, 0, 0)
-        add(.makeNode(.masks, name: "file", mode: mode, major: major, minor: minor, uid: 0, gid: 0), origin)
-        add(.openPath(.masks, path: "file", flags: OpenFlag.path, into: .maskFile), origin)
+        // One that is refused (by a device cgroup, say) is refused where others are made too, before anything of the
+        // caller's has run. By now it is too late to begin anew, and an empty file is made in its place.
+        add(
+            .makeNode(.masks, name: "file", mode: mode, major: major, minor: minor, uid: 0, gid: 0), origin,
+            tolerating: makesNodes ? [Tolerated.notPermitted, Tolerated.accessDenied] : [])
+        add(.makeTarget(root: .masks, path: "file", .file, into: .maskFile), origin)
         add(.makeTarget(root: .masks, path: "directory", .directory, into: .maskDirectory), origin)
         add(.setMountAttributes(.masks, set: MountAttributes.readOnly.rawValue), origin)
         if mountsOutside {
@@ -213,4 +217,6 @@ enum FileMode {
     static let block: UInt32 = 0o060000
     static let fifo: UInt32 = 0o010000
     static let regular: UInt32 = 0o100000
+    /// The part of a mode that is the type (S_IFMT).
+    static let type: UInt32 = 0o170000
 }

@@ -30,7 +30,10 @@ long make_node(struct init *init, const struct apus_make_node *s) {
         return is_device(&status, s->mode, s->major, s->minor) ? 0 : -EEXIST;
     }
     if (result < 0 || (s->uid == 0 && s->gid == 0)) return result;
-    return sys(fchownat, directory, name, s->uid, s->gid, AT_SYMLINK_NOFOLLOW);
+    result = sys(fchownat, directory, name, s->uid, s->gid, AT_SYMLINK_NOFOLLOW);
+    // The host takes a refusal without a word more for one of the device.
+    if (result < 0) explain(init, "chown", 5);
+    return result;
 }
 
 long make_link(struct init *init, const struct apus_make_link *s) {

@@ -73,6 +73,13 @@ typealias Rule = Resources.DeviceRule
         #expect(DeviceList(text: "a *:* rwm\n").allowsByDefault)
     }
 
+    @Test(arguments: [
+        ("c 1:3 rwm", "c 1:3 rw"), ("c 136:* wm", "c 136:* w"), ("b *:* m", nil), ("c 1:3 r", nil), ("a", nil),
+    ])
+    func `a device can be used without being made`(line: String, use: String?) {
+        #expect(DeviceList.Change(allow: true, line: line).withoutMaking == use)
+    }
+
     // MARK: From one list to another
 
     private func changes(_ list: DeviceList, from current: String?) -> [String] {

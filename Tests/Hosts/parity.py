@@ -10,11 +10,11 @@ busybox and runc or crun; nothing but the smallest Python (python3-minimal).
 import argparse
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
+
+from smallest import copy, remove_tree, which
 
 CONFIG = """{"ociVersion": "1.0.2", "root": {"path": "%(rootfs)s", "readonly": true},
 "process": {"user": {"uid": 0, "gid": 0}, "cwd": "/", "args": ["/bin/busybox", "sleep", "1000"], "env": ["PATH=/bin"]},
@@ -121,8 +121,7 @@ ROWS = {
 }
 
 
-@dataclass(frozen=True)
-class Deliberate:
+class Deliberate(NamedTuple):
     """A difference that is meant. Empty means any; patterns match from the start."""
     reason: str
     file: str = ""
@@ -174,7 +173,7 @@ DELIBERATE = [
 
 def execute(command: list[str]) -> tuple[int, str]:
     """The exit status and the errors, which go to a file: a container that keeps it open keeps nobody waiting."""
-    with open("/dev/null", "r+") as nothing, tempfile.TemporaryFile("w+") as errors:
+    with open("/dev/null", "r+") as nothing, os.fdopen(os.memfd_create("errors"), "w+") as errors:
         status = subprocess.run(command, stdin=nothing, stdout=nothing, stderr=errors, timeout=120).returncode
         errors.seek(0)
         return status, " ".join(errors.read().split())[-300:]
@@ -187,7 +186,7 @@ class Parity:
         self.work = f"/tmp/{self.tag}"
         self.runtimes = {"apus": os.path.abspath(apus)}
         for name in ("runc", "crun"):
-            if path := shutil.which(name):
+            if path := which(name):
                 self.runtimes[name] = path
         self.mounts = {}
         with open("/proc/self/mountinfo") as file:
@@ -291,13 +290,13 @@ class Parity:
                     os.rmdir(f"{parent}/{name}")
                 except OSError as error:
                     print(f"note {error}")
-        shutil.rmtree(self.work)
+        remove_tree(self.work)
 
     def main(self) -> None:
         os.makedirs(f"{self.work}/rootfs/bin")
         for point in ("proc", "dev"):
             os.makedirs(f"{self.work}/rootfs/{point}")
-        shutil.copy(shutil.which("busybox"), f"{self.work}/rootfs/bin/busybox")
+        copy(which("busybox") or "busybox", f"{self.work}/rootfs/bin/busybox")
         try:
             rows = [(number, row, driver) for driver in self.drivers for number, row in enumerate(ROWS)]
             for lines in in_parallel(lambda words: self.compare(*words), rows, 2):

@@ -12,11 +12,12 @@ import glob
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import threading
 import time
+
+from smallest import copy, remove_tree, which
 
 CONFIG = """{"ociVersion": "1.0.2", "root": {"path": "rootfs", "readonly": true},
 "process": {"user": {"uid": 0, "gid": 0}, "cwd": "/", "args": ["/bin/busybox", "sleep", "1000"], "env": ["PATH=/bin"]},
@@ -164,7 +165,7 @@ class Stress:
                 # The parents that the configurations name stay, as after any delete.
                 found += [f"cgroup {parent}/{name}" for name in names if self.tag in f"{parent}/{name}"
                           and not re.search(f"/{self.tag}(/p[0-9]+)?$", f"{parent}/{name}")]
-        if shutil.which("systemctl"):
+        if which("systemctl"):
             units = subprocess.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full",
                                     f"*{self.tag}*"], capture_output=True, text=True).stdout
             found += [f"unit {' '.join(line.split())}" for line in units.splitlines()]
@@ -264,7 +265,7 @@ class Stress:
 
     def prepare(self) -> None:
         os.makedirs(self.root, mode=0o755)
-        shutil.copy(shutil.which("busybox"), f"{self.work}/busybox")
+        copy(which("busybox") or "busybox", f"{self.work}/busybox")
         try:
             import ctypes  # Orphans become children of this process where process 1 collects none.
             ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -284,7 +285,7 @@ class Stress:
                         except OSError as error:
                             print(f"FAILED clean: {error}")
         self.reap()
-        shutil.rmtree(self.work)
+        remove_tree(self.work)
 
     def main(self) -> None:
         arguments = self.arguments

@@ -165,6 +165,24 @@ extension Containers {
             }
         }
 
+        /// As builders do that give all their containers one cgroup.
+        @Test func `of several that come to one cgroup at once, none that was created is ended by one that was not`()
+            throws
+        {
+            var statuses: Set<String> = []
+            for _ in 0..<25 {
+                let bundles = try (0..<3).map { _ in try Bundle.sleeping() }
+                for bundle in bundles { bundle.config.linux.cgroupsPath = "/\(bundle.workspace.tag)/one" }
+                let commands = try bundles.map { try $0.workspace.start($0.creating(["create"])) }
+                let outcomes = commands.map { $0.wait() }
+                for (bundle, outcome) in zip(bundles, outcomes) where outcome.status == 0 {
+                    statuses.insert(try bundle.state().status.text ?? "")
+                }
+                for bundle in bundles { try bundle.delete("--force").ok() }
+            }
+            #expect(statuses == ["created"])
+        }
+
         @Test(.beyondRunc("its version decides"), arguments: [("1.2.0", "max"), ("1.3.0", "1")])
         func `a limit of no tasks is what the version of the configuration means by it`(
             version: String, expected: String

@@ -295,7 +295,7 @@ extension Containers {
 }
 
 /// Hooks that write down that they ran, and with what.
-private final class Hooks {
+final class Hooks {
     let bundle: Bundle
     private let directory: String
 

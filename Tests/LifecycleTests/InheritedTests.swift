@@ -59,6 +59,14 @@ private struct Attribute: CustomTestStringConvertible, Sendable {
         },
         Attribute("parent-death signal", "set -- setpriv --pdeathsig WINCH \"$@\"", is: 0) { $0.parentDeathSignal },
         Attribute("subreaper", "true", is: false) { $0.subreaper },
+        Attribute(
+            "huge pages",
+            """
+            set -- /usr/bin/python3 -c 'import ctypes, os, sys; ctypes.CDLL(None).prctl(41, 1, 0, 0, 0); \
+            os.execv(sys.argv[1], sys.argv[1:])' "$@"
+            """, is: true
+        ) { $0.withoutHugePages },
+        Attribute("groups", "set -- setpriv --groups 10,20 \"$@\"", is: []) { $0.groups },
     ]
 }
 
@@ -78,6 +86,30 @@ extension Containers {
             let plain = try attribute.expected ?? attribute.seen(try bundle.seen())
             bundle.prepare(attribute.script)
             #expect(attribute.seen(try bundle.seen()) == plain)
+        }
+
+        /// Neither can be undone.
+        @Test func `what the caller has given up stays so`() throws {
+            let bundle = try Bundle.minimal { $0.process.noNewPrivileges = false }
+            #expect(try bundle.report().noNewPrivileges == false)
+            bundle.prepare("set -- setpriv --no-new-privs \"$@\"")
+            #expect(try bundle.report().noNewPrivileges == true)
+        }
+
+        @Test(.enabled(if: Files.exists("/proc/self/numa_maps"), "the kernel has no memory policies"))
+        func `the caller's memory policy stays, unless the configuration has one`() throws {
+            let bundle = try Bundle.minimal { $0.shell("cut -d ' ' -f 2 /proc/self/numa_maps | sort -u") }
+            // set_mempolicy(2): MPOL_INTERLEAVE on node 0.
+            bundle.prepare(
+                """
+                set -- /usr/bin/python3 -c 'import ctypes, os, platform, sys; \
+                number = {"x86_64": 238, "aarch64": 237}[platform.machine()]; \
+                assert ctypes.CDLL(None).syscall(number, 3, ctypes.byref(ctypes.c_ulong(1)), 64) == 0; \
+                os.execv(sys.argv[1], sys.argv[1:])' "$@"
+                """)
+            #expect(try bundle.run().ok().output == "interleave:0\n")
+            bundle.config.linux.memoryPolicy = ["mode": "MPOL_BIND", "nodes": "0"]
+            #expect(try bundle.run().ok().output == "bind:0\n")
         }
 
         /// What a controlling terminal is taken from is one that the caller has.

@@ -196,8 +196,10 @@ extension Containers {
 
         // MARK: Devices
 
-        @Test func `configured devices are made with mode and owner, in dev and elsewhere`() throws {
+        @Test(arguments: [false, true])
+        func `configured devices are made with mode and owner, in dev and elsewhere`(isMapped: Bool) throws {
             let seen = try Bundle.minimal {
+                if isMapped { $0.mapUsers() }
                 $0.linux.devices = [
                     [
                         "path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o640, "uid": 3,
@@ -218,6 +220,10 @@ extension Containers {
             #expect(seen.dev.pipe.type == "fifo")
             #expect(seen.dev.pipe.mode == "0622")
             #expect(seen.paths["/elsewhere/raw"].type == "char")
+            for path in ["/dev/null", "/dev/tty", "/dev/fuse", "/elsewhere/raw"] where isMapped {
+                let options = seen.mounted(at: path).options.strings
+                #expect(options.contains("nosuid") && options.contains("noexec"), "\(path) \(options)")
+            }
         }
 
         @Test func `a device of an unknown type is refused`() throws {

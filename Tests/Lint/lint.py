@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""lint.py: formatting, imports, and the tour of the house, which has to name what is there. Exits with 1 if anything is wrong."""
+"""lint.py: formatting, imports, and the tour of the house, which has to name what is there; what scripts for guests import.
+Exits with 1 if anything is wrong."""
 
 import os
 import re
@@ -59,10 +60,24 @@ def tour() -> list[str]:
     return problems
 
 
+# What guests have that know Python only as python3-minimal, as far as it is of use.
+SMALLEST = {"argparse", "glob", "os", "random", "re", "signal", "subprocess", "threading", "time", "typing"}
+
+
+def smallest() -> list[str]:
+    """What runs in guests does with the smallest Python."""
+    folder = TREE / "Tests/Hosts"
+    scripts = sorted(folder.glob("*.py"))
+    known = SMALLEST | {script.stem for script in scripts}
+    return [f"{script.relative_to(TREE)}: {module} is not in python3-minimal" for script in scripts
+            for module in re.findall(r"^(?:import|from) (\w+)", script.read_text(encoding="utf-8"), re.MULTILINE)
+            if module not in known]
+
+
 def main() -> int:
     failed = False
     for name, look in (("swift format", swift_format), ("clang-format", clang_format), ("imports", imports.problems),
-                       ("tour", tour)):
+                       ("tour", tour), ("smallest Python", smallest)):
         if (found := look()) is None:
             continue
         for line in found[:50]:

@@ -7,8 +7,10 @@ it is chance which one comes.
 
 import os
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from explained import EXPLAINED
 from ground import Bundle, Ground, Runtime
@@ -17,6 +19,7 @@ from parity import Explained, Row
 TITLE = "Commands right after one another"
 ROUNDS = int(os.environ.get("ENDS_ROUNDS", "100"))
 LOAD = 4  # processes that want a processor
+PATIENCE = 0.5  # seconds that a process is given to end
 ENDS = ("HUP", "INT", "QUIT", "ABRT", "TERM", "KILL", "STKFLT")
 OTHERS = ("USR1", "USR2", "PIPE", "ALRM", "CHLD", "CONT", "URG", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SEGV", "BUS", "FPE",
           "ILL", "TRAP", "SYS")
@@ -70,9 +73,14 @@ def busy() -> Iterator[None]:
             other.wait()
 
 
-def result(runtime: Runtime, bundle: Bundle, container: str, sequence: list[str]) -> str:
+def result(runtime: Runtime, bundle: Bundle, container: str, sequence: list[str], is_patient: bool = False) -> str:
+    """What the commands gave, and `state` in the end.
+
+    With patience each command finds what the one before it has brought about. Without, chance may decide.
+    """
     statuses = []
     for words in sequence:
+        pid = runtime.state(container).get("pid", 0) if is_patient and words.startswith("kill ") else 0
         if words in ("run", "create"):
             detach = ["--detach"] if words == "run" else []
             outcome = runtime.call(words, *detach, "--bundle", str(bundle.path), container)
@@ -80,9 +88,23 @@ def result(runtime: Runtime, bundle: Bundle, container: str, sequence: list[str]
             outcome = runtime.call(*(container if word == "=" else word for word in words.split()))
         # Which number means a failure is another matter.
         statuses.append("ok" if outcome.succeeded else "fails")
+        if pid:
+            wait_for_end(pid)
     last = runtime.state(container).get("status", "gone")
     runtime.call("delete", "--force", container)
     return f"{' '.join(statuses)}, {last}"
+
+
+def wait_for_end(pid: int) -> None:
+    """Waits until a process has ended, if it is about to: what has got a signal is not always ended by it."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX":
+                return
+        except OSError:
+            return
+        time.sleep(0.005)
 
 
 def results(runtimes: list[Runtime], ground: Ground, bundle: Bundle, sequence: list[str]) -> dict[str, str]:
@@ -116,7 +138,7 @@ def rows(runtimes: list[Runtime]) -> Iterable[Row]:
 
 
 def settled(runtime: Runtime, ground: Ground, bundle: Bundle, sequence: list[str]) -> str:
-    """The result on a quiet machine."""
-    shown = result(runtime, bundle, ground.name(), sequence)
+    """The result on a quiet machine, which other work would make one of chance: so nothing hurries."""
+    shown = result(runtime, bundle, ground.name(), sequence, is_patient=True)
     ground.reap()
     return shown

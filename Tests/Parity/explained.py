@@ -93,6 +93,8 @@ MOUNT_RULES = [
     # Refused, or not.
     MountRule("runc", "an option that runc 1.1 does not know and takes for one of the file system's",
               lambda d: d.what == "state" and d.theirs == "refused" and bool(set(d.options) & set(UNKNOWN_TO_RUNC))),
+    MountRule("runc", "an option that runc 1.3 takes for one of a file system, which a bind mount has none of",
+              lambda d: d.what == "state" and d.theirs == "refused" and bool(set(d.options) & {"acl", "noacl"})),
     MountRule("crun", "an option that crun 1.8 does not know and takes for one of the file system's, or refuses",
               lambda d: d.what == "state" and d.theirs == "refused" and bool(set(d.options) & set(UNKNOWN_TO_CRUN))),
     MountRule("runc|crun", "how access times are kept is locked in a user namespace; it protects nobody, so that the option has "

@@ -151,6 +151,23 @@ import Testing
         #expect(plan.warnings.isEmpty)
     }
 
+    /// One that is refused is found out before any hook has run: only then can everything begin anew. Of what is made later
+    /// a refusal is no failure.
+    @Test(arguments: [[Namespace(.mount)], [Namespace(.pid)]])
+    func devicesAreMadeBeforeHooksRun(namespaces: [Namespace]) throws {
+        let plan = try plan(device(), in: namespaces) {
+            $0.hooks.createRuntime = [Hook(path: "/r")]
+            $0.hooks.createContainer = [Hook(path: "/c")]
+            $0.linux.maskedPaths = ["/m"]
+        }
+        let hooks = try #require(plan.lines.firstIndex { $0.hasPrefix("meet the host to run its hooks") })
+        let made = plan.steps.indices.filter { plan.steps[$0].operation.makesDevice }
+        #expect(made.count == 8)
+        #expect(made.filter { $0 > hooks }.count == 1)
+        for index in made where index > hooks { #expect(plan.steps[index].tolerated == [1, 13]) }
+        for index in made where index < hooks { #expect(!plan.steps[index].tolerated.contains(1)) }
+    }
+
     @Test(arguments: withoutNodes)
     func modeAndOwnerAreThoseOfTheHostThere(host: HostFacts, namespaces: [Namespace]) throws {
         for change in [{ $0.uid = 5 }, { $0.gid = 5 }, { $0.fileMode = 0o600 }] as [(inout Device) -> Void] {

@@ -102,7 +102,8 @@ import Testing
         #expect(
             plan.lines("linux.maskedPaths") == [
                 "fsopen tmpfs -> fs", "fsconfig mode=755", "fsconfig nr_inodes=3", "fsconfig create",
-                "fsmount nosuid,noexec -> masks", "mknod masks/file c 1:3 mode 0666", "open masks:file -> mask-file",
+                "fsmount nosuid,noexec -> masks", "mknod masks/file c 1:3 mode 0666",
+                "make target masks:file file -> mask-file",
                 "make target masks:directory directory -> mask-directory", "mount_setattr masks +ro",
                 "open /dev -> target", "move_mount masks to target",
             ])

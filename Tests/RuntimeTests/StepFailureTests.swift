@@ -62,14 +62,18 @@ struct StepFailures {
 
     init(_ bundle: FullBundle) throws {
         fixture = try Fixture(bundle)
-        whole = try fixture.lifecycle.prepare(fixture.request, hasGate: true)
+        whole = try Self.prepared(fixture)
         before = Snapshot(fixture)
     }
 
     private var gate: Int { whole.plan.gate ?? 0 }
 
-    private func sabotaged(at index: Int) -> Preparation {
-        var preparation = whole
+    private static func prepared(_ fixture: Fixture) throws -> Preparation {
+        try fixture.lifecycle.prepare(fixture.request, hasGate: true)
+    }
+
+    private func sabotaged(at index: Int) throws -> Preparation {
+        let preparation = try Self.prepared(fixture)
         preparation.plan.steps.insert(Step(Self.sabotage, preparation.plan.steps[index].origin), at: index)
         // A step that passes over this place after a tolerated failure passes over one more.
         for earlier in max(0, index - 8)..<index where earlier + Int(preparation.plan.steps[earlier].skip) >= index {
@@ -82,7 +86,7 @@ struct StepFailures {
     func createFailsAtEveryStep() throws {
         defer { fixture.remove() }
         for index in 0..<gate - 1 {
-            let preparation = sabotaged(at: index)
+            let preparation = try sabotaged(at: index)
             try expectFailure(at: index, "chdir /no/such/directory: no such file or directory") {
                 try fixture.lifecycle.create(fixture.request, preparation)
             }
@@ -92,7 +96,7 @@ struct StepFailures {
     func startFailsAtEveryStep() throws {
         defer { fixture.remove() }
         for index in gate..<whole.plan.steps.count {
-            try fixture.lifecycle.create(fixture.request, sabotaged(at: index))
+            try fixture.lifecycle.create(fixture.request, try sabotaged(at: index))
             try expectFailure(
                 at: index, "chdir /no/such/directory: no such file or directory",
                 cleaning: {
@@ -111,7 +115,7 @@ struct StepFailures {
         // Later on the process may not load filters any more.
         let last = whole.plan.steps.firstIndex { if case .dropBounding = $0.operation { true } else { false } }
         for index in stride(from: 0, to: min(last ?? gate, gate - 1), by: 7) {
-            var preparation = whole
+            let preparation = try Self.prepared(fixture)
             preparation.plan.steps.insert(Step(deadly, whole.plan.steps[index].origin), at: index)
             preparation.plan.gate = gate + 1
             try expectFailure(at: index, "the process was lost: killed by signal 31") {

@@ -138,6 +138,13 @@ struct DeviceList: Equatable {
     struct Change: Equatable {
         let allow: Bool
         let line: String
+
+        /// The line without making devices (`m`), if it is about more than that.
+        var withoutMaking: String? {
+            let rest = line.utf8.dropLast()
+            guard line.utf8.last == UInt8(ascii: "m"), rest.last != UInt8(ascii: " ") else { return nil }
+            return String(decoding: rest, as: UTF8.self)
+        }
     }
 
     /// What makes this list out of another one. Between two lists that deny by default nothing is denied in passing

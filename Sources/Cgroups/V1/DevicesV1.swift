@@ -46,7 +46,11 @@ enum DevicesV1 {
             do { try file.write(Array(change.line.utf8)) } catch {
                 // What the cgroup above denies, a container in a container say, nobody can allow; that the standard
                 // devices are among it is no reason to fail.
-                if error.errno == .notPermitted, isStandard(change) { continue }
+                if error.errno == .notPermitted, isStandard(change) {
+                    // It may be only making them that is denied.
+                    if let use = change.withoutMaking { try? file.write(Array(use.utf8)) }
+                    continue
+                }
                 throw .write(
                     SystemError(error.operation, path, error.errno), value: change.line, field: files.field("devices"),
                     hint: hint(error.errno))

@@ -30,6 +30,11 @@ struct Difference {
                     """,
                 why: "nothing outside of the root file system is touched"),
             Difference(
+                "relative paths in the options and sources of new file systems, such as `lowerdir=layer`",
+                runc: "count from the root file system, and follow its links to anywhere on the host",
+                apus: "count from the bundle, as sources of bind mounts do (crun too)",
+                why: "an image must not choose directories of the host"),
+            Difference(
                 "flags of a bind mount's source",
                 runc: "dropped as soon as one option is given (1.1.5)",
                 apus: "kept, unless an option says the opposite",
@@ -176,7 +181,7 @@ struct Difference {
                     """,
                 why: "CVE-2025-31133; the host's inode stays out of reach"),
             Difference(
-                "devices that cannot be made (root without `CAP_MKNOD`, an ordinary user)",
+                "devices that cannot be made (root without `CAP_MKNOD`, or whom a device cgroup forbids it; an ordinary user)",
                 runc: "the host's are bound by the path inside the container",
                 apus: "the host's are bound, found by their numbers, read-only, `nosuid`, `noexec`",
                 why: "nobody changes the host's inode"),

@@ -17,6 +17,16 @@ extension Chapter {
                     .term(
                         Roff.capitalised(row.what),
                         "runc: \(row.runc). apus: \(row.apus). Why: \(row.why).")
-                })
+                }
+                + [
+                    .heading("The OCI validation suite"),
+                    .text(
+                        """
+                        Of what some runtime passes in the suite of runtime-tools, apus fails two checks on purpose. \
+                        `hooks_stdin` wants `prestart` hooks to be told the status `created`: they are told `creating`, \
+                        as by runc, since `create` is not over (runtime.md, State). `start` wants the start of a \
+                        container without a process to succeed: it is an error (runtime.md, Start).
+                        """),
+                ])
     }
 }

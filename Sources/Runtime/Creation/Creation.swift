@@ -244,7 +244,9 @@ struct Creation: ~Copyable {
     }
 
     /// Takes everything back: no process, cgroup or state remains. What the poststop hooks say is in vain.
-    borrowing func undo() -> [String] {
+    ///
+    /// - Parameter isRetried: whether it is begun anew at once. No hook has run then, and the poststop hooks do not either.
+    borrowing func undo(isRetried: Bool = false) -> [String] {
         var warnings = giveNetworkDevicesBack()
         _ = child.kill()
         group.discard()
@@ -256,6 +258,7 @@ struct Creation: ~Copyable {
             // The state stays, so that `delete` can try again.
             warnings.append("\(error)")
         }
+        if isRetried { return warnings }
         return warnings + HookRunner(state: state(.stopped, pid: 0)).runAll(record.hooks.poststop, .poststop)
     }
 }

@@ -40,13 +40,18 @@ public struct CreateRequest: Sendable {
 }
 
 /// Everything that is known of a container before the first effect: nothing in here has touched anything.
-public struct Preparation {
+///
+/// A class, since all of the creation reads it: copies of a value this large would cost each command pages of its stack,
+/// and a count of references for each text in it.
+public final class Preparation {
     public let spec: Spec
     public internal(set) var plan: Plan
     /// The configuration as it was read.
     let document: [UInt8]
     let id: ContainerID
-    let host: HostFacts
+    private(set) var host: HostFacts
+    /// What the plan was made with.
+    private let options: Planner.PlanOptions
     let location: CgroupLocation
     /// What of the limits has no effect because there is no cgroup.
     let cgroupNotes: [Problem]
@@ -125,7 +130,7 @@ public struct Preparation {
         let filter = try Self.filter(spec, cache: cache)
         Timeline.end(compile)
         let plan = Timeline.begin("plan")
-        let options = Planner.PlanOptions(
+        options = Planner.PlanOptions(
             id: id.text, hasGate: hasGate, givesStreams: givesStreams, noPivot: request.noPivot,
             noNewKeyring: request.noNewKeyring, listenDescriptors: listened,
             preservedDescriptors: request.preservedDescriptors,
@@ -140,6 +145,16 @@ public struct Preparation {
 
     /// Whether CAP_MKNOD (27) is among them.
     private static func mayMakeNodes(_ capabilities: UInt64) -> Bool { capabilities >> 27 & 1 == 1 }
+
+    /// Goes over to the host's devices, bound, in place of ones that are made; returns the warnings that this adds.
+    func bindDevices() throws(RuntimeError) -> [String] {
+        let known = plan.warnings
+        host.makesNodes = false
+        host.devicePaths = DevicePaths.find(spec.linux.devices)
+        do { plan = try Plan.create(spec, on: host, options: options) } catch { throw .plan(error) }
+        try plan.requirePermitted(by: options.filter)
+        return plan.warnings.filter { warning in !known.contains { $0.hasBytes(of: warning) } }
+    }
 
     /// Whether device nodes are made for a container, and not bound.
     static func makesNodes(rights: Rights) -> Bool {

@@ -103,12 +103,8 @@ extension Lifecycle {
     private func begin(
         _ request: CreateRequest, _ preparation: Preparation, interruption: Int32? = nil
     ) throws(RuntimeError) -> Creation {
-        var creation = try Creation.begin(request, preparation, in: store, interruption: interruption, warn: warn)
-        do {
-            try creation.keepMeetings()
-            try creation.publish()
-            try creation.execute()
-        } catch {
+        var creation = try bringUp(request, preparation, interruption: interruption)
+        do { try creation.execute() } catch {
             creation.undo().forEach(warn)
             throw error
         }

@@ -55,12 +55,8 @@ public struct Lifecycle: Sendable {
     func create(
         _ request: CreateRequest, _ preparation: Preparation, interruption: Int32? = nil
     ) throws(RuntimeError) {
-        var creation = try Creation.begin(request, preparation, in: store, interruption: interruption, warn: warn)
-        do {
-            try creation.keepMeetings()
-            try creation.publish()
-            try creation.reply([])
-        } catch {
+        let creation = try bringUp(request, preparation, interruption: interruption)
+        do { try creation.reply([]) } catch {
             creation.undo().forEach(warn)
             throw error
         }
