@@ -172,6 +172,14 @@ static void facts_keyring(void) {
     json_close('}');
 }
 
+/// Keyrings that an execve takes away.
+static void facts_own_keyrings(void) {
+    json_open("ownKeyrings", '{');
+    json_flag("process", syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_PROCESS_KEYRING, 0) >= 0);
+    json_flag("thread", syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_THREAD_KEYRING, 0) >= 0);
+    json_close('}');
+}
+
 void facts_privileges(void) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct low_and_high[2] = {{0}};
@@ -206,6 +214,7 @@ void facts_privileges(void) {
     status_line("blockedSignals", "\nSigBlk:\t");
     status_line("ignoredSignals", "\nSigIgn:\t");
     facts_keyring();
+    facts_own_keyrings();
 }
 
 static void limit(const char *key, rlim_t value) {

@@ -47,6 +47,15 @@ private struct Attribute: CustomTestStringConvertible, Sendable {
         Attribute("session keyring", "true", is: true) { seen in
             .bool(seen.sessionKeyring.name.text?.contains("_ses.apus-test") == true)
         },
+        Attribute(
+            "process, thread keyring",
+            """
+            set -- /usr/bin/python3 -c 'import ctypes, os, platform, sys; \
+            number = {"x86_64": 250, "aarch64": 219}[platform.machine()]; \
+            assert all(ctypes.CDLL(None).syscall(number, 0, which, 1) > 0 for which in (-1, -2)); \
+            os.execv(sys.argv[1], sys.argv[1:])' "$@"
+            """, is: ["process": false, "thread": false]
+        ) { $0.ownKeyrings },
         Attribute("environment", "export ODD=1 LANG=odd", is: nil) { Value($0.env.strings.sorted()) },
         Attribute("descriptors", "exec 3</etc 5</etc 9</etc", is: ["0", "1", "2"]) {
             Value($0.descriptors.members.keys.sorted())
