@@ -171,6 +171,7 @@ def try_point(scene: Scene, what: str, point: Point) -> bool:
         set_reference(scene)
     id = scene.prepare(stage)
     command, attach = scene.command(stage, id), scene.attach(stage, id)
+    stage.is_device_refused = kind == "EPERM" and point.name == "mknodat"
     held: list[str] = []
     if kind == "kill":
         outcome, log = stage.tracer.kill(point, command, attach)

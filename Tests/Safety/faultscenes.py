@@ -46,6 +46,7 @@ class Stage:
         self.rich = everything(self.bundle("/bin/sleep", "1000"))
         self.kept = ""  # a container that several commands are tried on
         self.reference: dict[str, object] = {}  # the fingerprint of a container that nobody has spoilt
+        self.is_device_refused = False  # now: apus then binds the host's
 
     @staticmethod
     def private_devices() -> None:
