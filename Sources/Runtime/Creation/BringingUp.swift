@@ -43,8 +43,10 @@ extension RuntimeError {
     fileprivate var isRefusedDevice: Bool {
         switch self {
         case .step(let failure): failure.isRefusedDevice
-        case .system(let error, _, _):
-            error.operation == "mknod" && (error.errno == .notPermitted || error.errno == .accessDenied)
+        case .system(let error, let field, _):
+            // The state has a file that is made by mknod(2) too.
+            field != "--root" && error.operation == "mknod"
+                && (error.errno == .notPermitted || error.errno == .accessDenied)
         default: false
         }
     }
