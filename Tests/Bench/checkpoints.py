@@ -50,7 +50,7 @@ def checkpoints(bench: Bench, runtime: Runtime) -> Values:
     """A container that sleeps is saved and brought back. Whoever cannot do so has no values."""
     if shutil.which("criu") is None:
         raise Failure("no criu in PATH")
-    bundle, images = bench.bundles["sleeping"], bench.work / "images"
+    bundle, images = bench.bundles["saved"], bench.work / "images"
     # runc saves nothing of a network namespace anyway; for equal work nobody does.
     network = () if family(runtime.name) == "crun" else ("--empty-ns", "network")
     values: dict[str, list[float]] = {"checkpoint": [], "frozen": [], "restore": []}
