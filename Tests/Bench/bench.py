@@ -111,8 +111,8 @@ def prepare(given: argparse.Namespace, programs: dict[str, Path | None]) -> Benc
     bundles = {
         "default": Bundle(work / "default", rootfs),
         "sleeping": Bundle(work / "sleeping", rootfs, arguments=("/bin/busybox", "sleep", "1000")),
-        # A restore interrupts sleep(1), and not every one of busybox goes on then.
-        "saved": Bundle(work / "saved", rootfs, arguments=("/bin/busybox", "tail", "-f", "/dev/null")),
+        # A restore interrupts sleep(1), and not every one of busybox goes on then; runc restores no read-only root.
+        "saved": Bundle(work / "saved", rootfs, arguments=("/bin/busybox", "tail", "-f", "/dev/null"), readonly=False),
         "no-net": Bundle(work / "no-net", rootfs, network=False),
         "seccomp": Bundle(work / "seccomp", rootfs, seccomp=True),
     }

@@ -61,6 +61,7 @@ class Bundle:
     arguments: tuple[str, ...] = ("/bin/true",)
     network: bool = True
     seccomp: bool = False
+    readonly: bool = True  # the root
     memory: int = 0  # bytes; 0: no limit
 
     @property
@@ -71,7 +72,7 @@ class Bundle:
     def write(self) -> "Bundle":
         config = copy.deepcopy(DEFAULT_CONFIG)
         config["process"]["args"] = list(self.arguments)
-        config["root"]["path"] = str(self.rootfs)
+        config["root"] = {"path": str(self.rootfs), "readonly": self.readonly}
         if not self.network:
             config["linux"]["namespaces"].remove({"type": "network"})
         self.path.mkdir(exist_ok=True)
