@@ -16,11 +16,25 @@ enum StoppedNetwork {
         for program in ["iptables-restore", "ip6tables-restore"] {
             run(program, ["-w", "5", "--noflush"], input: rules, in: namespace)
         }
-        // "table inet CRIU-4a6f...", with a number of that checkpoint.
         for line in run("nft", ["list", "tables"], in: namespace).components(between: "\n") {
-            guard line.begins(with: "table inet CRIU-"), let name = line.components(between: " ").last else { continue }
+            guard let name = table(in: line) else { continue }
             run("nft", ["delete", "table", "inet", name], in: namespace)
         }
+    }
+
+    /// The table in a line such as "table inet CRIU-4a6f", with a number of that checkpoint. A container may have tables too,
+    /// and nft(8) reads its arguments as a language: nothing else than such a name gets there.
+    static func table(in line: String) -> String? {
+        let start = "table inet CRIU-"
+        guard line.begins(with: start) else { return nil }
+        let number = line.utf8.dropFirst(start.utf8.count)
+        let isName = number.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "-"): true
+            default: false
+            }
+        }
+        return isName && !number.isEmpty ? "CRIU-" + String(decoding: number, as: UTF8.self) : nil
     }
 
     /// For iptables-restore(8): what CRIU itself ends with.
