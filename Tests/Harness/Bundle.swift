@@ -141,6 +141,14 @@ public final class Bundle {
         return try Value(parsing: lines[number])
     }
 
+    /// Waits until the program runs, and the command that has started it knows that: its first line may be there before.
+    public func awaitRunning() throws {
+        guard eventually({ status == "running" }) else {
+            throw HarnessError("it is never running, but \(status ?? "gone")")
+        }
+        _ = try line()
+    }
+
     /// Whether a sleeping assert program says that it got this signal, waiting for it. (A runtime written in Go may
     /// pass on signals of its own, so others can come before it.)
     public func hasReceived(_ signal: Int) -> Bool {

@@ -116,7 +116,7 @@ extension Containers {
         @Test func `a container survives the death of its run command and can be deleted`() throws {
             let bundle = try Bundle.sleeping()
             let running = try bundle.startRun()
-            _ = try bundle.line()
+            try bundle.awaitRunning()
             running.kill()
             running.wait()
             #expect(bundle.status == "running")

@@ -105,7 +105,7 @@ extension Containers {
         @Test func `run exits with 137 when the container is killed`() throws {
             let bundle = try Bundle.sleeping()
             let running = try bundle.startRun()
-            _ = try bundle.line()
+            try bundle.awaitRunning()
             try bundle.kill("KILL").ok()
             #expect(running.wait().status == 137)
             bundle.expectNothingLeft()
@@ -115,7 +115,7 @@ extension Containers {
         func `run passes signals on to the container`(signal: Int32, name: String) throws {
             let bundle = try Bundle.sleeping()
             let running = try bundle.startRun()
-            _ = try bundle.line()
+            try bundle.awaitRunning()
             running.kill(signal)
             #expect(bundle.hasReceived(Int(signal)))
             try bundle.kill("KILL")
