@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -153,6 +154,17 @@ int ck_pidfd_open(int pid) {
     // Without flags it is the id that is not valid: no process has it any more, but a thread, or a group or session whose
     // first process is gone. Which kernel says ESRCH, ENOENT or EINVAL then differs.
     return fd == -EINVAL ? -ESRCH : fd;
+}
+
+int ck_pidfd_pid(int pidfd) {
+    // struct pidfd_info of linux/pidfd.h, which Linux 6.1's headers do not have, as far as Linux 6.13 fills it in.
+    struct {
+        uint64_t mask, cgroup;
+        uint32_t pid, thread_group, parent, users[8];
+        int32_t exit_code;
+    } info = {.mask = 1};  // PIDFD_INFO_PID
+    int result = ioctl(pidfd, _IOWR(0xff, 11, info), &info);
+    return result < 0 ? -errno : (int)info.pid;
 }
 
 int ck_pidfd_signal(int pidfd, int signal) {

@@ -230,6 +230,9 @@ public enum ThisProcess {
     /// Effective capabilities as a bit set; 0 if they cannot be read.
     public static var capabilities: UInt64 { UInt64(max(0, ck_capabilities())) }
 
+    /// Whether the kernel knows a capability of this number (PR_CAPBSET_READ).
+    public static func isCapability(_ number: UInt8) -> Bool { ck_prctl(23, UInt(number)) >= 0 }
+
     public static func environment(_ name: String) -> String? {
         unsafe ck_getenv(name).map { unsafe String(cString: $0) }
     }
@@ -292,8 +295,10 @@ extension Process {
         self.init(pid: pid, descriptor: descriptor)
     }
 
-    /// The number that the kernel shows for a pidfd (Linux 5.5).
+    /// The number of a pidfd's process: the kernel says it (Linux 6.13), or shows it (Linux 5.5).
     private static func pid(of descriptor: borrowing Descriptor) throws(SystemError) -> Int32 {
+        let told = ck_pidfd_pid(descriptor.number)
+        if told > 0 { return told }
         let path = "/proc/self/fdinfo/\(descriptor.number)"
         let line = try Files.readText(path).split(separator: "\n").first { $0.hasPrefix("Pid:") }
         guard let pid = line.flatMap({ Int32($0.dropFirst(5)) }), pid > 0 else {
@@ -307,11 +312,42 @@ extension Process {
         _ = try check(ck_prlimit(pid, resource, soft, hard), "prlimit", "\(pid)")
     }
 
-    /// Field 22 of /proc/PID/stat: clock ticks between boot and the start of the process. Together with the
-    /// pid it names one process for ever.
-    public static func startTime(of pid: Int32) throws(SystemError) -> UInt64 {
-        try ProcessStatus(of: pid).startTime
+    /// What tells this process from all others.
+    public borrowing func identity() throws(SystemError) -> ProcessIdentity {
+        if try descriptor.fileSystemType() == Self.pidfs, let boot = Self.bootID() {
+            return .inode(try descriptor.status().inode, boot: boot)
+        }
+        return .startTime(try ProcessStatus(of: pid).startTime)
     }
+
+    /// Whether this is the process that had the identity; ESRCH or ENOENT if it has ended, and been reaped, meanwhile.
+    public borrowing func has(_ identity: ProcessIdentity) throws(SystemError) -> Bool {
+        switch identity {
+        case .inode(let inode, let boot):
+            guard try descriptor.status().inode == inode else { return false }
+            // Where nobody says which boot this is, a process that cannot be told from the one that is meant is that one.
+            return Self.bootID().map { $0 == boot } ?? true
+        case .startTime(let time): return try ProcessStatus(of: pid).startTime == time
+        }
+    }
+
+    /// PID_FS_MAGIC (linux/magic.h).
+    private static var pidfs: Int64 { 0x5049_4446 }
+
+    /// A random UUID that the kernel makes when it boots (random(4)); nil without procfs.
+    private static func bootID() -> String? {
+        (try? Files.readOnce("/proc/sys/kernel/random/boot_id", atMost: 64)).map { bytes in
+            String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        }
+    }
+}
+
+/// What tells a process from all others that have had its pid, or will have it.
+public enum ProcessIdentity: Sendable, Equatable {
+    /// Its inode in pidfs, which no other process has until the machine boots anew (Linux 6.9), and which boot that is.
+    case inode(UInt64, boot: String)
+    /// Clock ticks between boot and its start (proc_pid_stat(5)), which take the kernel eight times as long.
+    case startTime(UInt64)
 }
 
 /// The part of /proc/PID/stat that tells one process from another (proc(5)).

@@ -182,6 +182,7 @@ extension Encoder {
                     step: h(.APUS_OPERATION_REMOVE, MemoryLayout<apus_name>.size), name: text(name),
                     directory: directory.number, unused: (0, 0, 0)), to: &records)
         case .enter(let target): slot(.APUS_OPERATION_ENTER, step, target)
+        case .adoptRoot: nothing(.APUS_OPERATION_ADOPT_ROOT, step)
         case .pivotRoot: nothing(.APUS_OPERATION_PIVOT_ROOT, step)
         case .detachMount(let path): text(.APUS_OPERATION_DETACH_MOUNT, step, path)
         case .detachOldRoot(let root): slot(.APUS_OPERATION_DETACH_OLD_ROOT, step, root)

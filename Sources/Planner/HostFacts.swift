@@ -5,7 +5,7 @@ public struct HostFacts: Sendable {
     /// Absolute path of the root file system, links resolved.
     public var rootfs: String
     public var cgroups: CgroupFacts
-    /// Number of the last capability that the kernel knows (/proc/sys/kernel/cap_last_cap).
+    /// Number of the last capability that the kernel knows.
     public var lastCapability: UInt8
     public var hasAppArmor: Bool
     public var hasSELinux: Bool

@@ -129,6 +129,7 @@ extension Operation: CustomStringConvertible {
         case .makeLink(let directory, let name, let target): "symlink \(directory.name)/\(name) -> \(target)"
         case .remove(let directory, let name): "unlink \(directory.name)/\(name)"
         case .enter(let slot): "fchdir \(slot.name)"
+        case .adoptRoot: "make the caller's root that of the mount namespace"
         case .pivotRoot: "pivot_root"
         case .detachMount(let path): "umount \(path) detach"
         case .detachOldRoot: "detach the old root"

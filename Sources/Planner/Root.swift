@@ -9,6 +9,7 @@ extension PlanBuilder {
     mutating func attachRoot() {
         let propagation = spec.linux.rootfsPropagation
         if propagation?.kind == .shared { takeSources() }
+        add(.adoptRoot, .field("root.path"))
         let kind: PropagationKind = propagation?.kind == .private ? .private : .slave
         add(
             .setMountAttributes(nil, path: "/", propagation: kind.rawValue, isRecursive: true),

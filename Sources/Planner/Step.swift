@@ -342,6 +342,8 @@ public enum Operation: Sendable {
     case makeLink(Slot, name: String, target: String)
     case remove(Slot, name: String)
     case enter(Slot)
+    /// Only in a chroot(2) are the two different.
+    case adoptRoot
     case pivotRoot
     case detachOldRoot(Slot)
     case detachMount(path: String)

@@ -95,6 +95,7 @@ long set_mount_attributes(struct init *, const struct apus_mount_attributes *);
 long make_target(struct init *, const struct apus_make_target *);
 long move_mount_step(struct init *, const struct apus_two_slots *);
 long choose_mask(struct init *, const struct apus_choose_mask *);
+long adopt_root(void);
 long detach_old_root(struct init *, const struct apus_slot_step *);
 long unmount(struct init *, const struct apus_two_slots *);
 long copy_mode(struct init *, const struct apus_two_slots *);

@@ -113,6 +113,7 @@ static long perform(struct init *init, const struct apus_step *step) {
         return sys(unlinkat, base_of(init, name->directory), text(init, name->name), 0);
     }
     case APUS_OPERATION_ENTER: return sys(fchdir, init->slots[slot->slot]);
+    case APUS_OPERATION_ADOPT_ROOT: return adopt_root();
     case APUS_OPERATION_PIVOT_ROOT: return sys(pivot_root, ".", ".");
     case APUS_OPERATION_DETACH_MOUNT: return sys(umount2, text(init, named->text), 2 /* MNT_DETACH */);
     case APUS_OPERATION_DETACH_OLD_ROOT: return detach_old_root(init, record);

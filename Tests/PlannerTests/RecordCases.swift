@@ -39,6 +39,7 @@ struct RecordCase: Sendable, CustomTestStringConvertible {
 
     private static let nothing: [RecordCase] = [
         RecordCase(.newSession, .APUS_OPERATION_NEW_SESSION, "08 00 00 00 00 00"),
+        RecordCase(.adoptRoot, .APUS_OPERATION_ADOPT_ROOT, "08 00 00 00 00 00"),
         RecordCase(.pivotRoot, .APUS_OPERATION_PIVOT_ROOT, "08 00 00 00 00 00"),
         RecordCase(.changeRoot, .APUS_OPERATION_CHANGE_ROOT, "08 00 00 00 00 00"),
         RecordCase(.verifyDirectory, .APUS_OPERATION_VERIFY_DIRECTORY, "08 00 00 00 00 00"),
@@ -489,6 +490,7 @@ extension Planner.Operation {
         case .pivotRoot: .APUS_OPERATION_PIVOT_ROOT
         case .detachOldRoot: .APUS_OPERATION_DETACH_OLD_ROOT
         case .detachMount: .APUS_OPERATION_DETACH_MOUNT
+        case .adoptRoot: .APUS_OPERATION_ADOPT_ROOT
         case .changeRoot: .APUS_OPERATION_CHANGE_ROOT
         case .changeDirectory: .APUS_OPERATION_CHANGE_DIRECTORY
         case .retryDirectory: .APUS_OPERATION_RETRY_DIRECTORY

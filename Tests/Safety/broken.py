@@ -95,8 +95,9 @@ def documents(content: bytes, step: int) -> dict[str, Damage]:
     """Documents that are not the state."""
     state = json.loads(content)
     found = {f"{length} bytes of it": text(content[:length]) for length in range(step, len(content), step)}
+    identity = {"inode": (-1, "x"), "boot": (7,)} if "inode" in state else {"startTime": (-1, "x")}
     changed = {"version": (0, 2, "1", None), "pid": (-1, 0, "7", 1.5, 1 << 40, None), "id": ("another", 7),
-               "cgroup": ({}, "x", [7], None), "startTime": (-1, "x"), "hooks": (7, []), "annotations": ([],)}
+               "cgroup": ({}, "x", [7], None), "hooks": (7, []), "annotations": ([],), **identity}
     for member, values in changed.items():
         for value in values:
             found[f"{member} {value!r}"] = text(json.dumps({**state, member: value}).encode())

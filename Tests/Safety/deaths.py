@@ -227,22 +227,35 @@ class Deaths:
         return [f"{command}: {each}" for each in wrongs if each]
 
     def borrowed(self, command: str) -> list[str]:
-        """A state that names a living process of the host, with another start time."""
+        """A state that names a living process of the host, which is another one by all that a state may know."""
+        return [each for form in ("inode", "boot", "startTime") for each in self.borrowing(command, form)]
+
+    def borrowing(self, command: str, form: str) -> list[str]:
         name = self.arena.make("stopped")
         path = self.arena.entry(name) / "state.json"
         record = json.loads(path.read_text())
-        until(lambda: ticks() > record["startTime"], "the clock")
+        identity = {key: record.pop(key) for key in ("inode", "boot", "startTime") if key in record}
+        if form not in identity and form != "startTime":
+            return self.arena.remove(name)  # Linux before 6.9 tells processes by nothing but their start times
+        former = ticks()
+        until(lambda: ticks() > former, "the clock")
         victim = subprocess.Popen(["sleep", "1000"])
         until(lambda: comm(victim.pid) == "sleep", "a process to sleep")
         twin = Twin(victim.pid)
-        path.write_text(json.dumps({**record, "pid": victim.pid}))
+        if form == "startTime":
+            identity = {"startTime": former}
+        elif form == "boot":
+            pidfd = os.pidfd_open(victim.pid)
+            identity = {"inode": os.fstat(pidfd).st_ino, "boot": "00000000-0000-4000-8000-000000000000"}
+            os.close(pidfd)
+        path.write_text(json.dumps({**record, **identity, "pid": victim.pid}))
         status = self.arena.status(name)
         wrongs = [] if status == "stopped" else [f"state says {status}"]
         outcome = self.arena.call(*self.words(command, name))
         wrongs.append(complaint(command, outcome, STATUSES.get(command, range(0))))
         wrongs += self.arena.remove(name) + twin.changes()
         victim.wait()
-        return [f"{command}: {each}" for each in wrongs if each]
+        return [f"{command}, another {form}: {each}" for each in wrongs if each]
 
 
 def rows(options: Options) -> Iterator[Row]:

@@ -101,6 +101,8 @@ int ck_wait_pidfd(int pidfd, int options, struct ck_exit *result);
 int ck_wait_any(int options, struct ck_exit *result);
 int ck_wait_pid(int pid, struct ck_exit *result);
 int ck_pidfd_open(int pid);
+/// The id of a pidfd's process as the caller sees it (PIDFD_GET_INFO, Linux 6.13); -ENOTTY before.
+int ck_pidfd_pid(int pidfd);
 int ck_pidfd_signal(int pidfd, int signal);
 int ck_getpid(void);
 uint32_t ck_geteuid(void);

@@ -143,6 +143,7 @@ struct apus_message {
     X(MAKE_LINK, apus_make_link)                   \
     X(REMOVE, apus_name)                           \
     X(ENTER, apus_slot_step)                       \
+    X(ADOPT_ROOT, apus_nothing)                    \
     X(PIVOT_ROOT, apus_nothing)                    \
     X(DETACH_OLD_ROOT, apus_slot_step)             \
     X(DETACH_MOUNT, apus_text_step)                \

@@ -341,7 +341,7 @@ private struct RestoreWork: ~Copyable {
         try RestoredContainer(pid, preparation).requireMountsAndNamespaces()
         do { try resctrl?.add(pid) } catch { throw .cgroup(error) }
         record.pid = pid
-        do { record.startTime = try Kernel.Process.startTime(of: pid) } catch {
+        do { record.identity = try Kernel.Process(opening: pid).identity() } catch {
             throw .system(error, field: CriuFailure.Operation.restore.rawValue)
         }
         try entry.write(record)

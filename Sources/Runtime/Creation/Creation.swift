@@ -151,7 +151,7 @@ struct Creation: ~Copyable {
 
     mutating func writeProcess() throws(RuntimeError) {
         record.pid = child.process.pid
-        do { record.startTime = try Kernel.Process.startTime(of: record.pid) } catch {
+        do { record.identity = try child.process.identity() } catch {
             throw .system(error, field: "process")
         }
         try entry.write(record)

@@ -25,7 +25,7 @@ extension Lifecycle {
         do {
             let process = try Kernel.Process(opening: record.pid)
             // The pid may have come to mean another process before it was held.
-            guard try Kernel.Process.startTime(of: record.pid) == record.startTime else { return nil }
+            guard try process.has(record.identity) else { return nil }
             return try process.waitForNonChild()?.shellStatus
         } catch {
             // It has ended, and was reaped before anybody looked.

@@ -34,19 +34,11 @@ struct Container {
         return cgroup
     }
 
-    /// Whether the first process lives: the very one, not a later one with its pid. One that has ended and was not
-    /// reaped yet does not.
-    ///
-    /// Only the kernel's word that there is no such process counts as an end: whoever took any other failure for one would
-    /// delete a container that runs.
+    /// Whether the first process lives.
     func isAlive() throws(RuntimeError) -> Bool {
-        guard record.pid > 0 else { return false }
-        do {
-            let status = try ProcessStatus(of: record.pid)
-            return status.startTime == record.startTime && !status.hasEnded
-        } catch {
-            if error.isEndOfProcess { return false }
-            throw .system(error, field: "")
+        switch try process() {
+        case .some: true
+        case .none: false
         }
     }
 
@@ -203,15 +195,21 @@ struct Container {
         do { return try !cgroup.processes().isEmpty } catch { throw .cgroup(error) }
     }
 
-    /// The process, held so that its pid cannot come to mean another one; nil if it has ended.
+    /// The first process, held so that its pid cannot come to mean another one: the very one, not a later one with its pid.
+    /// One that has ended and was not reaped yet is none.
+    ///
+    /// Only the kernel's word that there is no such process counts as an end: whoever took any other failure for one would
+    /// delete a container that runs.
     func process() throws(RuntimeError) -> Kernel.Process? {
         guard record.pid > 0 else { return nil }
-        let process: Kernel.Process
-        do { process = try Kernel.Process(opening: record.pid) } catch {
+        do {
+            let process = try Kernel.Process(opening: record.pid)
+            guard try process.has(record.identity), try !process.hasEnded(within: 0) else { return nil }
+            return process
+        } catch {
             if error.isEndOfProcess { return nil }
             throw .system(error, field: "")
         }
-        return try isAlive() ? consume process : nil
     }
 }
 

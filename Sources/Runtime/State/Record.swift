@@ -17,7 +17,7 @@ struct Record {
     /// The first process: 0 before it is there.
     var pid: Int32 = 0
     /// Tells the process from a later one with the same pid.
-    var startTime: UInt64 = 0
+    var identity = ProcessIdentity.startTime(0)
     /// How the process ended, as a shell gives it, if somebody waited for it (`run --keep`).
     var exitStatus: Int32?
     /// Directories of the container in the cgroup hierarchies, as ``Cgroups`` writes them.
@@ -54,7 +54,12 @@ struct Record {
             writer.member("created", created)
             writer.member("owner", owner)
             writer.member("pid", pid)
-            writer.member("startTime", startTime)
+            switch identity {
+            case .inode(let inode, let boot):
+                writer.member("inode", inode)
+                writer.member("boot", boot)
+            case .startTime(let time): writer.member("startTime", time)
+            }
             if let exitStatus { writer.member("exitStatus", exitStatus) }
             writer.member("cgroup", cgroup)
             writer.member("resctrl", resctrl)
@@ -108,7 +113,11 @@ struct Record {
         created = try member("created", Self.number)
         owner = try member("owner", Self.number)
         pid = try member("pid", Self.number)
-        startTime = try member("startTime", Self.number)
+        if let inode: UInt64 = try optional("inode", Self.number) {
+            identity = .inode(inode, boot: try member("boot", Self.text))
+        } else {
+            identity = .startTime(try member("startTime", Self.number))
+        }
         keepsKeyring = try optional("keepsKeyring", Self.flag) ?? false
         lacksProcess = try optional("lacksProcess", Self.flag) ?? false
         hasAddedUserNamespace = try optional("hasAddedUserNamespace", Self.flag) ?? false
