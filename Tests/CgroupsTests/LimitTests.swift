@@ -275,6 +275,24 @@ extension HostTests {
             #expect(error.map { "\($0)" }?.hasPrefix("linux.resources.rdma[\"mlx5_0\"]: ") == true)
         }
 
+        /// Beside v1 hierarchies cgroup2 is without their controllers: seen alone, it is a host that lacks them.
+        @Test(.needsV1("memory"), .needsUnified) func `a controller that cgroup2 does not offer is the cause`() throws {
+            let unified = try #require(Ground.unifiedRoot)
+            let limits = Limit.all.filter { !$0.v2.isEmpty }
+            let texts = limits.compactMap { limit -> String? in
+                let path = Ground.uniquePath()
+                do {
+                    let place = try CgroupLocation(CgroupPath(path, id: "i"), in: .v2(unified))
+                    try Ground.cleanUp(place.create(limit.resources))
+                    return nil
+                } catch { return "\(limit.testDescription): \(error)" }
+            }
+            #expect(texts.contains { $0.hasPrefix("memory.swap: linux.resources.memory.swap: ") })
+            for text in texts {
+                #expect(text.hasSuffix(" controller is not available: the cgroup2 hierarchy does not offer it"))
+            }
+        }
+
         @Test func `what has no effect on this version is noted`() throws {
             let resources = Resources(
                 memory: .init(kernel: 1 << 30, swappiness: 3, disableOOMKiller: true),

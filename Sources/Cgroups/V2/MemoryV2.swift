@@ -31,10 +31,11 @@ enum MemoryV2 {
         guard let swap, swap >= 0 || !files.isNew else { return }
         let isThere = try files.writeIfPresent(value(swap), to: "memory.swap.max", "memory.swap")
         // A kernel that does not account for swap gives the container none, or all: both can be what was asked for.
-        if !isThere, swap > 0 {
-            throw .noController(
-                "memory", field: files.field("memory.swap"), reason: "the kernel does not account for swap")
-        }
+        if isThere || swap <= 0 { return }
+        // Without the controller nothing is known of the kernel.
+        guard files.exists("memory.max") else { throw files.missing("memory.swap.max", "memory.swap") }
+        throw .noController(
+            "memory", field: files.field("memory.swap"), reason: "the kernel does not account for swap")
     }
 
     /// Why memory and swap together do not give a limit for swap.
