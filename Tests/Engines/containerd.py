@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from sidebyside import Answer, Case, ask, compare, parse
+from sidebyside import Answer, Case, ask, compare, limits, parse
 
 CTR = "ctr --address WORK/socket"
 # The root is a directory: no image, no snapshots, and no PATH in an image.
@@ -38,8 +38,8 @@ CASES = [
     Case("capabilities", f"{RUN} --cap-drop CAP_CHOWN --cap-add CAP_SYS_TIME {BOX} NAME grep Cap /proc/self/status"),
     Case("seccomp", f"{RUN} --seccomp {BOX} NAME grep Seccomp: /proc/self/status"),
     Case("no cgroup namespace", f"{RUN} --cgroup /WORKTAG/NAME {BOX} NAME sh -c 'cut -d: -f3 /proc/self/cgroup | sort -u'"),
-    Case("memory, processors", f"{RUN} --memory-limit 67108864 --cpu-quota 50000 --cpu-period 100000 {BOX} NAME sh -c 'cd /sys/fs/cgroup;"
-         " cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us 2>/dev/null || echo none'"),
+    Case("memory, processors", f"{RUN} --memory-limit 67108864 --cpu-quota 50000 --cpu-period 100000 {BOX} NAME sh -c '"
+         + limits("memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us", "memory.max cpu.max") + " || echo none'"),
     Case("host's network, pid 1", f"{RUN} --net-host {BOX} NAME readlink /proc/self/ns/net"),
     Case("joined namespace", f"{RUN} --with-ns pid:/proc/1/ns/pid {BOX} NAME sh -c 'readlink /proc/self/ns/pid'"),
     Case("device", f"{RUN} --device /dev/fuse {BOX} NAME stat -c %t:%T:%a /dev/fuse 2>&1"),

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from dataclasses import replace
 
-from sidebyside import Case, ask, compare, parse, Answer
+from sidebyside import Answer, Case, ask, compare, limits, parse
 
 IS_ROOT = os.geteuid() == 0
 # Without systemd, and without a controller that may be missing.
@@ -142,7 +142,8 @@ LIMITS = [
     Case("--pids-limit 0", f"{RUN} --pids-limit 0 box true"),
     Case("--cgroups=disabled", f"{RUN} --cgroups=disabled box echo hi 2>&1"),
     Case("--cgroups=no-conmon", f"{RUN} --cgroups=no-conmon box echo hi"),
-    Case("--ulimit", f"{RUN} --ulimit nofile=100:200 --ulimit core=0 box sh -c 'ulimit -n; ulimit -Hn; ulimit -c'"),
+    Case("--ulimit", f"{RUN} --ulimit nofile=100:200 --ulimit nproc=1024 --ulimit core=0 box sh -c 'ulimit -n; ulimit -Hn;"
+         " ulimit -c'"),
     Case("--ulimit host", f"{RUN} --ulimit host box sh -c 'ulimit -n'"),
     Case("--oom-score-adj", f"{RUN} --oom-score-adj 500 box cat /proc/self/oom_score_adj"),
     Case("--cap-drop, --cap-add", f"{RUN} --cap-drop all --cap-add net_raw box grep Cap /proc/self/status"),
@@ -160,15 +161,15 @@ LIMITS = [
 ]
 
 AS_ROOT = [
-    Case("--memory", f"{RUN} -m 64m --memory-swap 70m box sh -c 'cd /sys/fs/cgroup/memory 2>/dev/null && cat memory.limit_in_bytes"
-         " memory.memsw.limit_in_bytes'"),
-    Case("--cpus", f"{RUN} --cpus 0.5 --cpu-shares 333 --cpuset-cpus 0 box sh -c 'cd /sys/fs/cgroup/;"
-         " cat cpu/cpu.cfs_quota_us cpu/cpu.shares cpuset/cpuset.cpus'"),
-    Case("--pids-limit 7", f"{RUN} --pids-limit 7 box cat /sys/fs/cgroup/pids/pids.max"),
+    Case("--memory", f"{RUN} -m 64m --memory-swap 70m box sh -c '"
+         + limits("memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes", "memory.max memory.swap.max") + "'"),
+    Case("--cpus", f"{RUN} --cpus 0.5 --cpu-shares 333 --cpuset-cpus 0 box sh -c '"
+         + limits("cpu/cpu.cfs_quota_us cpu/cpu.shares cpuset/cpuset.cpus", "cpu.max cpu.weight cpuset.cpus") + "'"),
+    Case("--pids-limit 7", f"{RUN} --pids-limit 7 box sh -c '{limits('pids/pids.max', 'pids.max')}'"),
     Case("pause", f"{START} --name NAME box sleep 100 | wc -c; {PODMAN} pause NAME; {PODMAN} inspect -f '{{{{.State.Status}}}}'"
          f" NAME; {PODMAN} unpause NAME; {PODMAN} rm -ft 0 NAME"),
     Case("update", f"{START} --name NAME box sleep 100 | wc -c; {PODMAN} update -m 50m --pids-limit 9 NAME;"
-         f" {PODMAN} exec NAME sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max';"
+         f" {PODMAN} exec NAME sh -c '{limits('memory/memory.limit_in_bytes pids/pids.max', 'memory.max pids.max')}';"
          f" {PODMAN} rm -ft 0 NAME"),
     Case("stats", f"{START} --name NAME box sleep 100 | wc -c; {PODMAN} stats --no-stream --format '{{{{.Name}}}} {{{{.PIDs}}}}'"
          f" NAME; {PODMAN} rm -ft 0 NAME"),
@@ -184,17 +185,20 @@ BUILDS = [
          f" touch /t/x && echo fine' 2>&1; {BUILDAH} rm NAME | wc -c"),
     Case("buildah bud", f"printf 'FROM box\\nRUN --mount=type=tmpfs,target=/t touch /t/x\\nRUN --mount=type=cache,target=/c touch /c/x\\n"
          f"RUN id -u' >WORK/Buildfile; {BUILDAH} bud --isolation oci --runtime RT --network none --no-cache --layers -q -t"
-         f" NAME-built -f WORK/Buildfile WORK/empty 2>&1 | grep -v sha256 | wc -l; {BUILDAH} rmi NAME-built | wc -l"),
+         f" NAME-built -f WORK/Buildfile WORK/empty 2>&1 | grep -v sha256; {BUILDAH} rmi NAME-built | wc -l"),
 ]
 
 
 WORDS = "each says in its own words what the kernel refuses"
 VIEW = "a container without a cgroup of its own sees an empty /sys/fs/cgroup"
-# What apus may say otherwise than all the others.
+KEPT = "what Podman's annotation asks for: the groups are kept, as under crun; runc does not know it"
+IDMAP = "without a user namespace there is nothing to map to: refused, as by crun; runc 1.1.5 ignores the option"
 READ_ONLY = "asked for read-only, the tmpfs around the hierarchies is so; runc and crun leave it writable here"
+# What apus may say otherwise than all the others.
 MEANT = {"--userns ns:/proc/self/ns/user": WORDS, "--systemd=always": READ_ONLY,
-         "volume :idmap with --userns auto": WORDS}
+         "volume :idmap with --userns auto": WORDS, "volume :idmap": IDMAP, "volume :idmap,ro": IDMAP}
 MEANT_FOR_USERS = {
+    "--group-add keep-groups": KEPT,
     "volume :'idmap=uids=0-1-10#10-11-10;gids=0-100-10'": WORDS, "volume :idmap with --userns auto": WORDS,
     "mount points": VIEW, "--systemd=always": VIEW, "--systemd=always, user namespace": VIEW,
 }
@@ -203,7 +207,8 @@ MEANT_FOR_USERS = {
 class Podman:
     """A storage of its own, with an image called `box`."""
 
-    def __init__(self) -> None:
+    def __init__(self, manager: str) -> None:
+        self.manager = manager
         self.work = tempfile.mkdtemp(prefix="apus-podman-", dir=None if IS_ROOT else os.path.expanduser("~"))
         os.chmod(self.work, 0o755)
         # Unlimited, as far as the caller has it: a machine may forbid to raise limits.
@@ -212,7 +217,9 @@ class Podman:
                        "runtime_supports_json = [\"apus\", \"runc\", \"crun\"]\n"
                        "runtime_supports_nocgroups = [\"apus\", \"crun\"]\nevents_logger = \"file\"\n")
         self.environment = {**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
-                            "CONTAINERS_CONF_OVERRIDE": f"{self.work}/containers.conf"}
+                            # The second name is the one that Podman before 4.4 knows.
+                            "CONTAINERS_CONF_OVERRIDE": f"{self.work}/containers.conf",
+                            "CONTAINERS_CONF": f"{self.work}/containers.conf"}
         os.mkdir(f"{self.work}/empty")
         with open(f"{self.work}/box.txt", "w") as file:
             file.write("text\n")
@@ -234,6 +241,7 @@ class Podman:
         return self
 
     def answer(self, command: str) -> Answer:
+        command = command.replace("--cgroup-manager cgroupfs", f"--cgroup-manager {self.manager}")
         given = ask(command.replace("WORK", self.work), self.environment)
         return Answer(given.code, given.output.replace(self.work, "WORK"))
 
@@ -249,6 +257,7 @@ class Podman:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="cases whose names hold this")
+    parser.add_argument("--manager", default="cgroupfs", help="Podman's --cgroup-manager: cgroupfs (default) or systemd")
     parser.add_argument("runtimes", nargs="+", metavar="NAME=PATH")
     given = parser.parse_args()
     cases = LIFE + NAMESPACES + MOUNTS + LIMITS + (AS_ROOT if IS_ROOT else [])
@@ -256,7 +265,7 @@ def main() -> int:
         cases += BUILDS
     meant = MEANT | ({} if IS_ROOT else MEANT_FOR_USERS)
     cases = [replace(case, meant=meant.get(case.name, "")) for case in cases]
-    with Podman() as podman:
+    with Podman(given.manager) as podman:
         alone = compare([case for case in cases if given.only in case.name], parse(given.runtimes), podman.answer)
     return 1 if alone else 0
 
