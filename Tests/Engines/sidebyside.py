@@ -21,7 +21,7 @@ NORMAL = [
     # What apus says beyond the cause: where it looked, or what to do.
     (re.compile(r"(executable file not found in \$PATH|permission denied|no such file or directory|exec format error)"
                 r" \([^()]*\)"), r"\1"),
-    (re.compile(r"is a directory: (?=permission denied)"), ""),
+    (re.compile(r"is a directory(: unknown)?: permission denied"), r"permission denied\1"),
     (re.compile(r"\x00|\^@"), ""),
     # runc says now and then that it could not kill what is ending without it.
     (re.compile(r'time="[^"]*" level=warning msg="failed to kill all processes[^\n]*\n'), ""),
