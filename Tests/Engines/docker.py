@@ -25,7 +25,7 @@ import tempfile
 import time
 from dataclasses import replace
 
-from sidebyside import HANGS, TRIES, Answer, Case, ask, limits, normal
+from sidebyside import HANGS, TRIES, WEIGHT, Answer, Case, ask, limits, normal
 
 RUN = "docker run --rm --network none --runtime RT"
 START = "docker run --detach --network none --runtime RT"
@@ -60,8 +60,8 @@ CASES = [
     Case("out of memory", f"{RUN} -m 16m --memory-swap 16m box sh -c 'exec 2>/dev/null;"
          " dd if=/dev/zero of=/dev/null bs=100M count=1; echo $?'"),
     Case("cpu", f"{RUN} --cpus 0.5 --cpu-shares 333 --cpuset-cpus 0 box sh -c '"
-         + limits("cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpu/cpu.shares cpuset/cpuset.cpus",
-                  "cpu.max cpu.weight cpuset.cpus") + "; nproc'"),
+         + limits("cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpuset/cpuset.cpus", "cpu.max cpuset.cpus") + "; nproc'"),
+    Case("cpu shares", f"{RUN} --cpu-shares 333 box sh -c '{limits('cpu/cpu.shares', 'cpu.weight')}'", WEIGHT),
     Case("pids", f"{RUN} --pids-limit 7 box sh -c '{limits('pids/pids.max', 'pids.max')}'"),
     Case("resource limits", f"{RUN} --ulimit nofile=100:200 --ulimit core=0 box sh -c 'ulimit -n; ulimit -Hn;"
          " ulimit -c'"),
@@ -133,8 +133,8 @@ MAPPED = [
     Case("a mount of its own", f"{RUN} --security-opt seccomp=unconfined --cap-add SYS_ADMIN box sh -c"
          " 'mount -t tmpfs t /tmp && echo mounted' 2>&1"),
     Case("exec, cp", f"{START} --name NAME box sleep 1000 | wc -c; docker exec NAME id -u;"
-         " docker exec --user 5 NAME id -u; docker exec --privileged NAME grep CapEff /proc/self/status; docker cp WORK/image/etc/passwd NAME:/copied;"
-         " docker exec NAME stat -c %u:%g /copied"),
+         " docker exec --user 5 NAME id -u; docker exec --privileged NAME grep CapEff /proc/self/status;"
+         " docker cp WORK/image/etc/passwd NAME:/copied; docker exec NAME stat -c %u:%g /copied"),
     Case("restart, stats", "docker restart -t 0 NAME; docker stats --no-stream --format '{{.PIDs}}' NAME"),
     Case("namespaces of another container", "docker run --rm --network container:NAME --ipc container:NAME"
          " --pid container:NAME --runtime RT box sh -c 'id -u; ps -o args | head -2'; docker rm -f NAME"),
@@ -288,7 +288,7 @@ def main() -> int:
     signal.alarm(given.limit)
     cases = CASES
     if given.userns_remap:
-        cases = [replace(case, meant=MEANT_IF_MAPPED.get(case.name, "")) for case in CASES] + MAPPED
+        cases = [replace(case, meant=MEANT_IF_MAPPED.get(case.name, case.meant)) for case in CASES] + MAPPED
     failures = 0
     with Docker(os.path.realpath(given.apus), given.userns_remap, given.running) as docker:
         for case in cases:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from dataclasses import replace
 
-from sidebyside import Answer, Case, ask, compare, limits, parse
+from sidebyside import WEIGHT, Answer, Case, ask, compare, limits, parse
 
 IS_ROOT = os.geteuid() == 0
 # Without systemd, and without a controller that may be missing.
@@ -165,7 +165,8 @@ AS_ROOT = [
     Case("--memory", f"{RUN} -m 64m --memory-swap 70m box sh -c '"
          + limits("memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes", "memory.max memory.swap.max") + "'"),
     Case("--cpus", f"{RUN} --cpus 0.5 --cpu-shares 333 --cpuset-cpus 0 box sh -c '"
-         + limits("cpu/cpu.cfs_quota_us cpu/cpu.shares cpuset/cpuset.cpus", "cpu.max cpu.weight cpuset.cpus") + "'"),
+         + limits("cpu/cpu.cfs_quota_us cpuset/cpuset.cpus", "cpu.max cpuset.cpus") + "'"),
+    Case("--cpu-shares", f"{RUN} --cpu-shares 333 box sh -c '{limits('cpu/cpu.shares', 'cpu.weight')}'", WEIGHT),
     Case("--pids-limit 7", f"{RUN} --pids-limit 7 box sh -c '{limits('pids/pids.max', 'pids.max')}'"),
     Case("pause", f"{START} --name NAME box sleep 100 | wc -c; {PODMAN} pause NAME; {PODMAN} inspect -f '{{{{.State.Status}}}}'"
          f" NAME; {PODMAN} unpause NAME; {PODMAN} rm -ft 0 NAME"),
@@ -265,7 +266,7 @@ def main() -> int:
     if shutil.which("buildah"):
         cases += BUILDS
     meant = MEANT | ({} if IS_ROOT else MEANT_FOR_USERS)
-    cases = [replace(case, meant=meant.get(case.name, "")) for case in cases]
+    cases = [replace(case, meant=meant.get(case.name, case.meant)) for case in cases]
     with Podman(given.manager) as podman:
         alone = compare([case for case in cases if re.search(given.only, case.name)], parse(given.runtimes), podman.answer)
     return 1 if alone else 0

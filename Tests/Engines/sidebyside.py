@@ -13,6 +13,9 @@ HANGS = -1
 SECONDS = 60
 TRIES = 2
 
+# Why the weight of cgroup v2 may be another one.
+WEIGHT = "shares become a weight by the formula of runc since 2025; older ones divide, so that 1024 shares are 39"
+
 # Ids that engines make up, and what runtimes say of themselves in front of a cause.
 NORMAL = [
     (re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{12})\b"), "ID"),
