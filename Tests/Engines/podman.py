@@ -209,7 +209,7 @@ MEANT_FOR_USERS = {
 class Podman:
     """A storage of its own, with an image called `box`."""
 
-    def __init__(self, manager: str) -> None:
+    def __init__(self, manager: str, runtimes: dict[str, str]) -> None:
         self.manager = manager
         self.work = tempfile.mkdtemp(prefix="apus-podman-", dir=None if IS_ROOT else os.path.expanduser("~"))
         os.chmod(self.work, 0o755)
@@ -217,7 +217,9 @@ class Podman:
         with open(f"{self.work}/containers.conf", "w") as file:
             file.write("[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\npids_limit = 0\n[engine]\n"
                        "runtime_supports_json = [\"apus\", \"runc\", \"crun\"]\n"
-                       "runtime_supports_nocgroups = [\"apus\", \"crun\"]\nevents_logger = \"file\"\n")
+                       # Without the s that the manual page has.
+                       "runtime_supports_nocgroup = [\"apus\", \"crun\"]\nevents_logger = \"file\"\n[engine.runtimes]\n"
+                       + "".join(f"{name} = [\"{path}\"]\n" for name, path in runtimes.items()))
         self.environment = {**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
                             # The second name is the one that Podman before 4.4 knows.
                             "CONTAINERS_CONF_OVERRIDE": f"{self.work}/containers.conf",
@@ -267,8 +269,9 @@ def main() -> int:
         cases += BUILDS
     meant = MEANT | ({} if IS_ROOT else MEANT_FOR_USERS)
     cases = [replace(case, meant=meant.get(case.name, case.meant)) for case in cases]
-    with Podman(given.manager) as podman:
-        alone = compare([case for case in cases if re.search(given.only, case.name)], parse(given.runtimes), podman.answer)
+    runtimes = parse(given.runtimes)
+    with Podman(given.manager, runtimes) as podman:
+        alone = compare([case for case in cases if re.search(given.only, case.name)], runtimes, podman.answer)
     return 1 if alone else 0
 
 

@@ -47,7 +47,8 @@ extension Chapter {
                     [engine]
                     runtime = "apus"
                     runtime_supports_json = ["apus", "crun", "runc"]
-                    runtime_supports_nocgroups = ["apus", "crun"]
+                    # Podman takes this one without the s that containers.conf(5) has.
+                    runtime_supports_nocgroup = ["apus", "crun"]
                     [engine.runtimes]
                     apus = ["/usr/local/bin/apus"]
                     """),

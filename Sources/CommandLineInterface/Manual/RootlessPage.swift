@@ -43,7 +43,8 @@ extension Chapter {
                 .text(
                     """
                     It is in $XDG_RUNTIME_DIR/apus, with the sticky bit that keeps it from being cleaned up. `podman \
-                    run --cgroups=disabled` wants the runtime in `runtime_supports_nocgroups` of containers.conf(5).
+                    run --cgroups=disabled` wants the runtime in `runtime_supports_nocgroup` of containers.conf (Podman \
+                    takes it without the s that containers.conf(5) has).
                     """),
             ])
     }
