@@ -11,7 +11,8 @@ import Testing
     @Test func rootIsACopyOnItself() throws {
         let plan = try plan { _ in }
         #expect(
-            plan.lines("root.path").prefix(3) == [
+            plan.lines("root.path").prefix(4) == [
+                "make the caller's root that of the mount namespace",
                 "open_tree /bundle/rootfs clone,recursive -> root", "open /bundle/rootfs -> target",
                 "move_mount root to target",
             ])
