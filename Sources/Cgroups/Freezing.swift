@@ -37,6 +37,10 @@ extension Cgroup {
     /// The path of the directory that freezes; nil: there is none.
     public var freezerPath: String? { freezer?.path }
 
+    /// Whether it is the freezer of cgroup v1, which keeps its tasks from everything, ptrace(2) included
+    /// (freezer-subsystem.rst); that of cgroup v2 does not.
+    public var hasDeepFreezer: Bool { freezer.map { !$0.isUnified } ?? false }
+
     /// The directory that freezes: v1's on a hybrid host, as in runc.
     var freezer: CgroupDirectory? { directories.first { $0.has("freezer") } ?? directories.first { $0.isUnified } }
 }

@@ -354,6 +354,27 @@ extension Containers {
             try bundle.restore().ok()
         }
 
+        /// Of a paused container's processes the kernel does not say which one a signal has stopped: CRIU waits for it.
+        @Test(.enabled(if: Host.cgroupLayout != .v2, "the freezer of cgroup v2 keeps nobody from ptrace(2)"))
+        func `a paused container with a stopped process is paused after a checkpoint that is given up`() throws {
+            let bundle = try Bundle.counting {
+                $0.shell("sleep 1000 & kill -STOP $!; exec /assert count /work/number")
+            }
+            try bundle.startSaved()
+            try bundle.pause().ok()
+            let before = try #require(bundle.number)
+            let saving = try bundle.workspace.start(
+                bundle.command(["checkpoint", "--image-path", bundle.images, bundle.id]))
+            try #require(eventually { bundle.log("dump").contains("SEIZE") })
+            saving.kill(15)
+            #expect(saving.wait().status == 128 + 15)
+            #expect(bundle.status == "paused")
+            try bundle.resume().ok()
+            bundle.countsOn(from: before)
+            try bundle.checkpoint().ok()
+            try bundle.restore().ok()
+        }
+
         // MARK: An end at any moment
 
         /// CRIU calls a script at each stage, which kills who started it.

@@ -107,7 +107,7 @@ private struct Checkpointing {
     ) throws(RuntimeError) {
         try session.require(
             CriuFeatures(tracksMemory: request.isPreDump, lazyPages: request.settings.lazyPages))
-        let answer = try session.work(request.isPreDump ? .preDump : .dump, options) {
+        let answer = try session.work(request.isPreDump ? .preDump : .dump, options, givingUp: letGo) {
             event, _, _ throws(RuntimeError) in
             switch event {
             case .statusReady: try tellThatPagesAreReady()
@@ -121,6 +121,11 @@ private struct Checkpointing {
         if !answer.isSuccess {
             throw .criu(CriuFailure(.checkpoint, directories, said: session.output, message: answer.message))
         }
+    }
+
+    /// CRIU may wait for a process that is stopped and frozen.
+    private func letGo() {
+        if container.cgroup.hasDeepFreezer { try? container.thaw() }
     }
 
     private func tellThatPagesAreReady() throws(RuntimeError) {
@@ -153,7 +158,9 @@ private struct Checkpointing {
         options.set(.leaveRunning, request.leavesRunning)
         options.set(.linkRemap, request.linkRemap)
         options.set(.tcpSkipInFlight, request.tcpSkipInFlight)
-        if let freezer = container.cgroup.freezerPath { options.set(.freezeCgroup, text: freezer) }
+        if let freezer = container.cgroup.freezerPath, try !isStuckWhenFrozen() {
+            options.set(.freezeCgroup, text: freezer)
+        }
         if request.isPreDump { options.set(.trackMemory) }
         if let parent = request.parentPath {
             options.set(.parentImages, text: parent)
@@ -177,6 +184,20 @@ private struct Checkpointing {
         }
         try directories.write(StandardDescriptors.fileName, descriptors)
         return options
+    }
+
+    /// Whether a process is stopped by a signal, and the cgroup's freezer would keep it from what CRIU then waits for. CRIU
+    /// has other means to make all stand still. Of those that are frozen already the kernel says no more than that.
+    private func isStuckWhenFrozen() throws(RuntimeError) -> Bool {
+        guard container.cgroup.hasDeepFreezer, try !container.isFrozen() else { return false }
+        do {
+            // Who has ended meanwhile stands still.
+            return try container.cgroup.processes().contains { pid in
+                (try? ProcessStatus(of: pid).state) == UInt8(ascii: "T")
+            }
+        } catch {
+            throw .cgroup(error)
+        }
     }
 
     /// Namespaces that others have made are not saved: at the restore they are there.

@@ -73,10 +73,14 @@ struct CriuSession: ~Copyable {
 
     /// Gives CRIU its work, and answers what it asks meanwhile.
     ///
-    /// - Parameter answer: what is to be done at an event. An error takes everything back.
+    /// - Parameters:
+    ///   - kind: what it is to do.
+    ///   - options: how.
+    ///   - letGo: ends what CRIU may be waiting for, once somebody wants this to end.
+    ///   - answer: what is to be done at an event. An error takes everything back.
     /// - Returns: CRIU's last word.
     borrowing func work(
-        _ kind: RequestKind, _ options: CriuOptions,
+        _ kind: RequestKind, _ options: CriuOptions, givingUp letGo: () -> Void = {},
         _ answer: (CriuEvent?, Int32?, consuming Descriptor?) throws(RuntimeError) -> Void
     ) throws(RuntimeError) -> CriuResponse {
         do { try client.send(.work(kind, options)) } catch { throw explain(error) }
@@ -88,6 +92,7 @@ struct CriuSession: ~Copyable {
                 switch error {
                 case .interrupted:
                     giveUp(kind, options)
+                    letGo()
                     isGivenUp = true
                 case .silent: try? client.process.signal(9)
                 case .system, .ended, .malformed: throw explain(isGivenUp ? .interrupted : error)
