@@ -358,7 +358,7 @@ private struct RestoreWork: ~Copyable {
     private mutating func requireConfinement() throws(RuntimeError) {
         if isCriuApart { group.freeze() }
         do throws(RuntimeError) {
-            try RestoredContainer(pid, preparation).requireConfinement()
+            try RestoredContainer(pid, preparation).requireConfinement(profile: request.lsmProfile)
             try limitPids()
         } catch {
             // CRIU gives up no more at this point: nobody is to run an instruction of what is not confined.

@@ -105,14 +105,16 @@ struct RestoredContainer {
     // MARK: Rights
 
     /// Fails if a thread may do more than the configuration permits.
-    func requireConfinement() throws(RuntimeError) {
+    ///
+    /// - Parameter profile: the profile that the caller asks for instead of the configuration's, as `TYPE:NAME`.
+    func requireConfinement(profile: String?) throws(RuntimeError) {
         let statuses = try attempt(CriuFailure.Operation.restore.rawValue) { () throws(SystemError) in
             try threadStatuses()
         }
         for status in statuses {
             if let (field, message) = excess(in: status) { throw Self.failure(field, message) }
         }
-        try requireLabel()
+        try requireLabel(profile)
     }
 
     /// What /proc says of every thread that is in the user namespace of the first process. In another one, which is
@@ -160,10 +162,12 @@ struct RestoredContainer {
         return nil
     }
 
-    private func requireLabel() throws(RuntimeError) {
+    private func requireLabel(_ profile: String?) throws(RuntimeError) {
         guard let process = spec.process else { return }
         let wanted: (field: String, label: String)
-        if let profile = process.apparmorProfile, preparation.host.hasAppArmor {
+        if let profile, let colon = profile.utf8.firstIndex(of: UInt8(ascii: ":")) {
+            wanted = ("--lsm-profile", String(profile[profile.utf8.index(after: colon)...]))
+        } else if let profile = process.apparmorProfile, preparation.host.hasAppArmor {
             wanted = ("process.apparmorProfile", profile)
         } else if let label = process.selinuxLabel, preparation.host.hasSELinux {
             wanted = ("process.selinuxLabel", label)
