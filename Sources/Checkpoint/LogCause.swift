@@ -133,6 +133,9 @@ extension LogCause {
                 "--shell-job gives the container the caller's terminal: standard input is none"),
             // Processes.
             Pattern(
+                "Unseizable non-zombie ", to: " found, state D",
+                "process % does not stand still, as one that has called vfork(2) and waits for its child", "try again"),
+            Pattern(
                 "Unseizable non-zombie ", to: " found", "process % is traced by somebody, or stuck in the kernel",
                 "a debugger or strace has to let go of it"),
             Pattern(

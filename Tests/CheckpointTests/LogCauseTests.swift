@@ -26,6 +26,17 @@ import Testing
         #expect(found == LogCause("something unheard of"))
     }
 
+    @Test func `who does not stand still may have called vfork`() {
+        let unseizable = "Error (compel/src/lib/infect.c:262): Unseizable non-zombie 106 found, state "
+        let timeout = "Error (criu/cr-dump.c:1655): Timeout reached. Try to interrupt: 0"
+        #expect(
+            cause(timeout, unseizable + "D, err -1/4")
+                == LogCause(
+                    "process 106 does not stand still, as one that has called vfork(2) and waits for its child",
+                    hint: "try again"))
+        #expect(cause(unseizable + "S, err -1/1")?.sentence.hasPrefix("process 106 is traced") == true)
+    }
+
     @Test func `CRIU's own answer counts too`() {
         #expect(
             LogCause.find(in: [], message: "io_uring is in use")?.sentence.hasPrefix("a process uses io_uring") == true)

@@ -50,7 +50,13 @@ extension Chapter {
                     with the place of CRIU's log; the container then runs on. Processes that `exec` has added are not saved, \
                     and a warning says so.
                     """),
-                .text("Containers of an ordinary user cannot be saved (CRIU 4.2.1)."),
+                .text(
+                    """
+                    A process that has just called vfork(2) does not stand still, and CRIU gives up after 10 s; one that a \
+                    signal has stopped in a container that is paused does not either on cgroup v1 (SIGTERM ends the \
+                    checkpoint): try again.
+                    """),
+                .text("Containers of an ordinary user cannot be saved nor brought back (CRIU 4.2.1)."),
                 .heading("Migration"),
                 .text(
                     """
@@ -60,7 +66,10 @@ extension Chapter {
                 .heading("What was tried"),
                 .text(
                     """
-                    CRIU 4.2.1; a restore from the images alone after a reboot, and one on another host with a page server. \
+                    CRIU 4.2.1, with cgroup v1 and v2, by apus itself and by systemd; a restore from the images alone after a \
+                    reboot, and one on another host, with memory in advance and with memory that follows; Podman 5.8's \
+                    `container checkpoint` and `restore` with `--export`, `--import`, `--keep`, `--pre-checkpoint` and \
+                    `--with-previous`. \
                     `docker start --checkpoint` fails in dockerd itself, with runc too (bind-mount /proc/0/ns/net).
                     """),
             ])

@@ -39,6 +39,11 @@ extension CommandEntry {
             ID names the container, and need not be what it was called before. Images can be restored more than once. \
             Without --detach the command waits for the container's end, as run does.
             """,
+            """
+            If this command is killed (SIGKILL), CRIU may go on alone: the processes then run without having been \
+            compared with config.json, and the container's state is "creating". \
+            `apus delete --force ID` ends and removes them.
+            """,
         ],
         examples: [
             Example(

@@ -35,7 +35,8 @@ extension CriuFailure {
             LogCause.find(in: log, message: message) ?? LogCause.find(in: said)
             ?? Self.lastLine(of: said).map { LogCause.known(in: [$0]) ?? LogCause("CRIU says: \($0)") }
             ?? directories.obstacle().map { LogCause($0.description) }
-            ?? LogCause("CRIU failed without a word")
+            ?? LogCause(
+                "CRIU failed without a word", hint: "does a configuration file of CRIU's send its log elsewhere?")
         cause = found.sentence
         hint = found.hint
         self.log = log.isEmpty ? nil : directories.logPath

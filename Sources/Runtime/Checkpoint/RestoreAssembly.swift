@@ -28,9 +28,7 @@ struct RestoreAssembly: ~Copyable {
             (try? Files.realPath(path)) ?? path
         }
         let directory = try Self.directory(state: state, user, keepingOff: used)
-        let place = try attempt("--root") { () throws(SystemError) in
-            try Tree.temporaryFileSystem(inodes: sources.count + 3)
-        }
+        let place = try Self.place(inodes: sources.count + 3)
         attachments = [Attachment(tree: place.number, path: directory)]
         for (index, source) in sources.enumerated() {
             let name = "\(index)"
@@ -58,6 +56,17 @@ struct RestoreAssembly: ~Copyable {
             throw .system(error, field: "--root")
         }
         table.add(place)
+    }
+
+    private static func place(inodes: Int) throws(RuntimeError) -> Descriptor {
+        do { return try Tree.temporaryFileSystem(inodes: inodes) } catch {
+            guard error.errno == .notPermitted, Rights.caller() != .root else {
+                throw .system(error, field: "--root")
+            }
+            throw CriuFailure.unusable(
+                .restore, "an ordinary user may not mount, which a restore has to",
+                hint: "restore containers as root")
+        }
     }
 
     /// Where it is: over the container's state, in which CRIU looks for nothing. Processes in a user namespace, which mount
