@@ -26,6 +26,13 @@ public enum Host {
     public static let cgroupLayout: CgroupLayout =
         hierarchies["unified"] == "/sys/fs/cgroup" ? .v2 : hierarchies["unified"] == nil ? .v1 : .hybrid
 
+    /// Whether cgroups here have a controller, by a v1 hierarchy of its own or in that of v2.
+    public static func hasController(_ name: String) -> Bool {
+        if hierarchies[name] != nil { return true }
+        guard let unified = hierarchies["unified"] else { return false }
+        return (Files.line("\(unified)/cgroup.controllers") ?? "").split(separator: " ").contains { $0 == name }
+    }
+
     /// Each mounted hierarchy's directory once.
     static var cgroupRoots: [String] { Array(Set(hierarchies.values)).sorted() }
 

@@ -54,6 +54,10 @@ extension Trait where Self == ConditionTrait {
         .enabled(if: Runtime.underTest?.isRunc != true, "not in runc 1.1.5: \(reason)")
     }
 
+    public static func needsController(_ name: String) -> ConditionTrait {
+        .enabled(if: Host.hasController(name), "this host's cgroups have no \(name) controller")
+    }
+
     public static func needs(_ program: String) -> ConditionTrait {
         .enabled(if: Host.has(program), "needs the program \(program)")
     }

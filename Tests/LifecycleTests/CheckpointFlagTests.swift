@@ -195,6 +195,60 @@ extension Containers {
             #expect(!Files.exists("\(bundle.images)/dump.log"))
         }
 
+        /// Lets a command see an /etc/criu with nothing in it but these files, of which each names another log.
+        private func withConfigurations(_ names: [String], _ bundle: Bundle, _ command: Command) throws -> Command {
+            let files = try bundle.hostDirectory("criu")
+            let script = "\(bundle.workspace.directory)/script"
+            try Files.script("echo $CRTOOLS_SCRIPT_ACTION >> \(bundle.workspace.directory)/read", at: script)
+            for name in names {
+                let option = name == "default" ? "action-script \(script)" : "log-file=\(name).log"
+                try Files.write("\(option)\n", to: "\(files)/\(name).conf")
+            }
+            let prepare = """
+                mount -t tmpfs tmpfs /mnt; cp -a /etc/. /mnt; rm -rf /mnt/criu; cp -r \(files) /mnt/criu
+                mount --bind /mnt /etc; umount /mnt; exec "$@"
+                """
+            var command = command
+            command.arguments =
+                [
+                    try #require(Host.path(of: "unshare")), "-m", "--propagation", "slave", "/bin/sh", "-ec", prepare,
+                    "sh",
+                ] + command.arguments
+            return command
+        }
+
+        /// Those of CRIU's own, of ours and of runc's: the first one of the latter two counts, unless the annotation
+        /// names another one, or none.
+        @Test(
+            arguments: [
+                (["runc"], nil, "runc"), (["apus", "runc"], nil, "apus"), (["apus", "runc"], "", nil),
+                (["apus", "runc"], "/etc/criu/other.conf", nil), (["apus", "other"], "/etc/criu/other.conf", "other"),
+            ] as [([String], String?, String?)])
+        func `configuration files in /etc/criu`(names: [String], annotation: String?, counts: String?) throws {
+            let bundle = try Bundle.counting()
+            if let annotation { bundle.config.annotations["org.criu.config"] = .string(annotation) }
+            try bundle.startSaved()
+            let save = bundle.command(["checkpoint", "--image-path", bundle.images, bundle.id])
+            let bring = ["restore", "--detach", "--image-path", bundle.images]
+            for command in [save, try bundle.creating(bring)] {
+                try withConfigurations(names, bundle, command).run().ok()
+                let logs = Files.list(bundle.images).filter { $0.hasSuffix(".log") }
+                #expect(logs.count == 1)
+                #expect(!names.contains { logs == ["\($0).log"] && $0 != counts })
+                if let counts { #expect(logs == ["\(counts).log"]) }
+                for log in logs { Files.removeTree("\(bundle.images)/\(log)") }
+            }
+        }
+
+        @Test func `CRIU's own configuration file counts as well`() throws {
+            let bundle = try Bundle.counting()
+            try bundle.startSaved()
+            let save = bundle.command(["checkpoint", "--image-path", bundle.images, bundle.id])
+            try withConfigurations(["default", "apus"], bundle, save).run().ok()
+            #expect(Files.exists("\(bundle.images)/apus.log"))
+            #expect((Files.read("\(bundle.workspace.directory)/read") ?? "").contains("pre-dump"))
+        }
+
         // MARK: Memory
 
         @Test(.flag("restore --auto-dedup", "checkpoint --auto-dedup"))

@@ -26,6 +26,8 @@ extension Bundle {
     private func useCriu() { if let program = Criu.program { globalFlags += ["--criu", program] } }
 
     /// Starts it in the background, and waits for a sign of life.
+    ///
+    /// A shell that starts programs all the time is often in vfork(2), where CRIU cannot stop it.
     func startSaved() throws {
         try run("--detach").ok()
         try #require(eventually { self.isReady })
