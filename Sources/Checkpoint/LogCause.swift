@@ -112,6 +112,10 @@ extension LogCause {
                 "it was mounted after the start, or by the container itself"),
             Pattern("FS mnt ", to: " dev ", "a file system that CRIU cannot save is mounted at %"),
             Pattern("Nested mount namespaces are not supported", "a process has a mount namespace of its own"),
+            Pattern(
+                "Failed to copy sharing from -1:", to: " to ",
+                "the mounts here are private, and those of the host of the image were not: %",
+                "\"mount --make-rshared /\" in this mount namespace"),
             Pattern("has unreachable sharing", "a mount shares what is mounted below it with the host"),
             Pattern("Open files on overmounted mounts", "a file is open below a mount that covers it"),
             Pattern("failed to dump fs ", to: " (", "a file system that CRIU cannot save is mounted at %"),

@@ -26,6 +26,13 @@ import Testing
         #expect(found == LogCause("something unheard of"))
     }
 
+    @Test func `mounts that are private where they were not`() {
+        let line =
+            "Error (criu/mount-v2.c:12): mnt-v2: Failed to copy sharing from -1:/sys/fs/cgroup to 49: Invalid argument"
+        #expect(cause(line)?.sentence.hasSuffix("were not: /sys/fs/cgroup") == true)
+        #expect(cause(line)?.hint.contains("mount --make-rshared /") == true)
+    }
+
     @Test func `who does not stand still may have called vfork`() {
         let unseizable = "Error (compel/src/lib/infect.c:262): Unseizable non-zombie 106 found, state "
         let timeout = "Error (criu/cr-dump.c:1655): Timeout reached. Try to interrupt: 0"
