@@ -62,36 +62,6 @@ extension Containers {
             bundle.expectNothingLeft()
         }
 
-        /// What CRIU itself says of it is as long as its list of capabilities (CRIU 4.2.1).
-        @Test(.enabled(if: Criu.program != nil, "\(Criu.absence)"))
-        func `it cannot be saved, and the error says why and what to do`() throws {
-            let bundle = try Bundle.rootless { $0.run("/assert", "sleep") }
-            if let program = Criu.program { bundle.globalFlags += ["--criu", program] }
-            try bundle.create().ok()
-            try bundle.byUser("start").ok()
-            _ = try bundle.line()
-            let images = try bundle.userDirectory("images")
-            let outcome = try bundle.commandByUser(["checkpoint", "--image-path", images, bundle.id]).run()
-            expectFailure(
-                outcome, saying: "checkpoint: ", "an ordinary user", "CAP_CHECKPOINT_RESTORE", "as root")
-            #expect(try bundle.byUser("state").ok().output.contains("\"running\""))
-            try bundle.commandByUser(["delete", "--force", bundle.id]).run().ok()
-            // Nor brought back, whoever has saved it.
-            let source = try Bundle.counting()
-            try source.startSaved()
-            try source.checkpoint().ok()
-            let copy = try bundle.userDirectory("copy")
-            for name in Files.list(source.images) {
-                try Files.copy("\(source.images)/\(name)", to: "\(copy)/\(name)", mode: 0o644)
-            }
-            expectFailure(
-                try bundle.commandByUser([
-                    "restore", "--detach", "--bundle", bundle.directory, "--image-path", copy, "--work-path", images,
-                    bundle.id,
-                ]).run(), saying: "restore: ", "an ordinary user", "as root")
-            #expect(bundle.status == nil)
-        }
-
         @Test func `everybody in it is killed with its first process, where there is no cgroup`() throws {
             let bundle = try Bundle.rootless { $0.run("/assert", "sleep") }
             try bundle.create().ok()

@@ -243,7 +243,10 @@ private struct RestoreWork: ~Copyable {
         options.set(.root, text: preparation.host.rootfs)
         options.set(.restoresSibling)
         options.set(.tcpClose, request.tcpClose)
-        if let profile = request.lsmProfile ?? configuredProfile { options.set(.lsmProfile, text: profile) }
+        if let profile = request.lsmProfile ?? configuredProfile {
+            try requireLoaded(profile)
+            options.set(.lsmProfile, text: profile)
+        }
         if let context = request.lsmMountContext { options.set(.lsmMountContext, text: context) }
         assembly.name(in: &options)
         inherited.name(in: &options)
@@ -270,6 +273,23 @@ private struct RestoreWork: ~Copyable {
         try attempt(field) { () throws(SystemError) in
             try Descriptor.open("/proc/\(pid)/root\(path)", [.readOnly, .directory])
         }
+    }
+
+    /// CRIU waits for ever for a process that cannot enter its profile of AppArmor.
+    private func requireLoaded(_ profile: String) throws(RuntimeError) {
+        let type = "apparmor:"
+        // Where that list cannot be read the kernel has the word; it has no profiles of other namespaces, and no stacks.
+        guard profile.begins(with: type), let list = try? Files.readText("/sys/kernel/security/apparmor/profiles")
+        else { return }
+        let name = String(decoding: profile.utf8.dropFirst(type.utf8.count), as: UTF8.self)
+        if name.hasBytes(of: "unconfined") || name.utf8.contains(UInt8(ascii: ":")) { return }
+        if name.utf8.contains(UInt8(ascii: "&")) { return }
+        // "NAME (enforce)"
+        if list.components(between: "\n").contains(where: { $0.begins(with: "\(name) (") }) { return }
+        throw .system(
+            SystemError("find", name, .noEntry),
+            field: request.lsmProfile == nil ? "process.apparmorProfile" : "--lsm-profile",
+            hint: "no such profile of AppArmor is loaded: apparmor_parser(8) loads one")
     }
 
     /// The profile that the configuration asks for, where the kernel has such a thing.
