@@ -179,6 +179,7 @@ extension LogCause {
                 "without --pre-dump and --parent-path all memory is saved at once"),
             Pattern("UFFD is not supported", "the kernel has no userfaultfd, which --lazy-pages needs"),
             Pattern("Non-cooperative UFFD is not supported", "the kernel's userfaultfd is too old for --lazy-pages"),
+            Pattern("can't write lsm profile", "a process cannot enter its security profile", "is the profile loaded?"),
             Pattern("mismatched lsm types", "--lsm-profile is of another kind than the image's profile"),
             Pattern("apparmor LSM specified but", "this kernel has no AppArmor, which the profile is for"),
             Pattern("selinux LSM specified but", "this kernel has no SELinux, which the profile is for"),

@@ -199,7 +199,7 @@ labels() {
   run delete --force "$id"
   run restore --detach --bundle "$work/$id" --image-path "$work/$id/images" --lsm-profile apparmor:box-none "$id" \
     && echo "FAILED label: one that is not there is restored"
-  holds "label: one that is not there is refused" grep -q "restore: " "$work/said"
+  holds "label: one that is not there is refused" grep -q "no such profile" "$work/said"
   nothing_left "label" "$id"
 }
 
