@@ -314,7 +314,7 @@ extension Process {
 
     /// What tells this process from all others.
     public borrowing func identity() throws(SystemError) -> ProcessIdentity {
-        if try descriptor.fileSystemType() == Self.pidfs, let boot = Self.bootID() {
+        if try descriptor.fileSystemType() == Self.pidfs, let boot = Self.bootID {
             return .inode(try descriptor.status().inode, boot: boot)
         }
         return .startTime(try ProcessStatus(of: pid).startTime)
@@ -326,7 +326,7 @@ extension Process {
         case .inode(let inode, let boot):
             guard try descriptor.status().inode == inode else { return false }
             // Where nobody says which boot this is, a process that cannot be told from the one that is meant is that one.
-            return Self.bootID().map { $0 == boot } ?? true
+            return Self.bootID.map { $0 == boot } ?? true
         case .startTime(let time): return try ProcessStatus(of: pid).startTime == time
         }
     }
@@ -334,12 +334,11 @@ extension Process {
     /// PID_FS_MAGIC (linux/magic.h).
     private static var pidfs: Int64 { 0x5049_4446 }
 
-    /// A random UUID that the kernel makes when it boots (random(4)); nil without procfs.
-    private static func bootID() -> String? {
-        (try? Files.readOnce("/proc/sys/kernel/random/boot_id", atMost: 64)).map { bytes in
-            String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        }
-    }
+    /// A random UUID that the kernel makes when it boots (random(4)); nil where it cannot be read.
+    private static let bootID: String? = {
+        guard let bytes = try? Files.readOnce("/proc/sys/kernel/random/boot_id", atMost: 64) else { return nil }
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }()
 }
 
 /// What tells a process from all others that have had its pid, or will have it.
