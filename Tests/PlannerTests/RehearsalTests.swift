@@ -30,7 +30,8 @@ import Testing
         switch step.operation {
         // From where relative paths of file systems count; all other directories are the container's.
         case .changeDirectory: #expect(step.origin.text.hasPrefix("mounts["), "\(text)")
-        case .moveMount, .adoptRoot, .pivotRoot, .detachMount, .detachOldRoot, .changeRoot, .enter, .mount, .makeLink, .remove,
+        case .moveMount, .adoptRoot, .pivotRoot, .detachMount, .detachOldRoot, .changeRoot, .enter, .mount, .makeLink,
+            .remove,
             .copyTree, .copyMode, .copyLink, .chooseMask, .runHook, .execute, .loadSeccomp,
             .joinSessionKeyring, .setOwner, .duplicate, .reopen, .waitAtGate, .handOver, .pickFileSystem:
             Issue.record("not harmless: \(text)")
