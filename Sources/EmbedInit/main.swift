@@ -24,7 +24,7 @@ func compile(clang: String, sources: URL, include: String, options: [String], to
             "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fomit-frame-pointer",
             "-Wall", "-Wextra", "-Werror", "-Wswitch-enum", "-Wno-unused-parameter", "-fuse-ld=lld",
             // The only data are .bss: nothing is writable that could be made read-only (RELRO).
-            "-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,norelro", "-Wl,-z,stack-size=65536",
+            "-fno-ident", "-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,norelro", "-Wl,-z,stack-size=65536",
             "-Wl,--gc-sections", "-Wl,-s",
             "-I", include, "-o", elf.path,
         ] + options + units

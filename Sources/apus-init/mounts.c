@@ -68,18 +68,25 @@ long move_mount_step(struct init *init, const struct apus_two_slots *s) {
     return result;
 }
 
+/// The id of the mount whose root a place is; 0 for any other place.
+__attribute__((noinline)) static long mount_at(int directory, const char *path) {
+    struct statx status;
+    long result = sys(statx, directory, path, AT_EMPTY_PATH, STATX_MNT_ID, &status);
+    if (result < 0) return result;
+    return status.stx_attributes & STATX_ATTR_MOUNT_ROOT ? (long)status.stx_mnt_id : 0;
+}
+
 /// pivot_root(".", ".") stacks the old root onto the new one, and the old one may be a stack itself: all of it goes,
 /// until what is on top is the new root. A `..` of the container would lead into what is left (getcwd(2) and chroot
 /// would not).
 static long detach_above(int new_root) {
-    struct statx root, top;
-    long result = sys(statx, new_root, "", AT_EMPTY_PATH, STATX_MNT_ID, &root);
-    for (int layer = 0; result >= 0 && layer < 256; layer++) {
+    long root = mount_at(new_root, ""), result = root;
+    while (result >= 0) {
         result = sys(umount2, "/..", 2 /* MNT_DETACH */);
-        if (result >= 0) result = sys(statx, AT_FDCWD, "/..", 0, STATX_MNT_ID, &top);
-        if (result >= 0 && top.stx_mnt_id == root.stx_mnt_id) return 0;
+        if (result >= 0) result = mount_at(AT_FDCWD, "/..");
+        if (result == root) return 0;
     }
-    return result < 0 ? result : -ELOOP;
+    return result;
 }
 
 long detach_old_root(struct init *init, const struct apus_slot_step *s) { return detach_above(init->slots[s->slot]); }
@@ -87,8 +94,7 @@ long detach_old_root(struct init *init, const struct apus_slot_step *s) { return
 /// The way out of a chroot(2) that this process has left for the root of its mount namespace: `place`, with what is
 /// mounted in it, becomes that root. What is mounted above goes; not for the host, whose slave all of it is first.
 static long pivot_to(int place) {
-    struct mount_attr slave = {.propagation = 1 << 19 /* MS_SLAVE */};
-    long result = sys(mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof slave);
+    long result = sys(mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
     if (result < 0) return result;
     // The directory need not be a mount.
     long tree = sys(open_tree, place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
@@ -97,7 +103,6 @@ static long pivot_to(int place) {
     if (result == 0) result = sys(fchdir, tree);
     if (result == 0) result = sys(pivot_root, ".", ".");
     if (result == 0) result = detach_above((int)tree);
-    if (result == 0) result = sys(chdir, "/");
     sys(close, tree);
     return result;
 }
@@ -105,18 +110,18 @@ static long pivot_to(int place) {
 /// pivot_root(2) exchanges the caller's root directory. In a chroot(2) that is not the root of the mount namespace, at
 /// which whatever joins the namespace later begins: that would stay the host's. Only setns(2) tells where it is.
 long adopt_root(void) {
-    struct statx callers, namespaces;
     long place = sys(openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (place < 0) return place;
     long process = sys(pidfd_open, sys(getpid), 0);
     long result = process < 0 ? process : sys(setns, process, CLONE_NEWNS);
-    if (process >= 0) sys(close, process);
-    if (result == 0) result = sys(statx, place, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &callers);
-    if (result == 0) result = sys(statx, AT_FDCWD, "/", 0, STATX_INO | STATX_MNT_ID, &namespaces);
+    sys(close, process);
     // Without CAP_SYS_CHROOT nobody is in a chroot of his own, and nothing joins the namespace later, either.
     if (result == -EPERM) result = 0;
-    else if (result == 0 && (callers.stx_mnt_id != namespaces.stx_mnt_id || callers.stx_ino != namespaces.stx_ino))
-        result = pivot_to((int)place);
+    else if (result == 0) {
+        long root = mount_at(AT_FDCWD, "/");
+        if (root < 0) result = root;
+        else if (root != mount_at((int)place, "")) result = pivot_to((int)place);
+    }
     sys(close, place);
     return result;
 }
