@@ -383,7 +383,4 @@ public struct ProcessStatus: Sendable {
         startTime = start
         isExiting = flags & 4 != 0
     }
-
-    /// Whether the process has ended, reaped or not.
-    public var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
 }

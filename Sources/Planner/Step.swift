@@ -342,7 +342,7 @@ public enum Operation: Sendable {
     case makeLink(Slot, name: String, target: String)
     case remove(Slot, name: String)
     case enter(Slot)
-    /// Only in a chroot(2) are the two different.
+    /// Makes the caller's root directory that of the mount namespace; only in a chroot(2) are they two.
     case adoptRoot
     case pivotRoot
     case detachOldRoot(Slot)

@@ -282,8 +282,11 @@ private struct RestoreWork: ~Copyable {
         guard profile.begins(with: type), let list = try? Files.readText("/sys/kernel/security/apparmor/profiles")
         else { return }
         let name = String(decoding: profile.utf8.dropFirst(type.utf8.count), as: UTF8.self)
-        if name.hasBytes(of: "unconfined") || name.utf8.contains(UInt8(ascii: ":")) { return }
-        if name.utf8.contains(UInt8(ascii: "&")) { return }
+        if name.hasBytes(of: "unconfined")
+            || name.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "&") })
+        {
+            return
+        }
         // "NAME (enforce)"
         if list.components(between: "\n").contains(where: { $0.begins(with: "\(name) (") }) { return }
         throw .system(
